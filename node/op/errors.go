@@ -1,0 +1,103 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Code is what kind of failure an operation met. Every surface maps it to its own
+// vocabulary: exit status, HTTP status, MCP error result.
+type Code string
+
+// The complete list of codes.
+const (
+	NotFound    Code = "not_found"    // no such mesh, peer, message, operation
+	Ambiguous   Code = "ambiguous"    // several things match; the message lists them
+	Denied      Code = "denied"       // the caller may not
+	Offline     Code = "offline"      // the other side, or this node, cannot be reached
+	Expired     Code = "expired"      // an invite, an attestation or a time limit is over
+	TooLarge    Code = "too_large"    // the message says the limit and the actual size
+	RateLimited Code = "rate_limited" // too many; the message says when to try again
+	Invalid     Code = "invalid"      // the request itself is wrong
+	Conflict    Code = "conflict"     // something else exists under that name or id
+	Unavailable Code = "unavailable"  // not now; trying again later may work
+	Internal    Code = "internal"     // a fault of ours
+)
+
+// Error is a failure a user can act on.
+type Error struct {
+	// Code is the kind of failure.
+	Code Code `json:"code"`
+	// Message is one sentence saying what is wrong.
+	Message string `json:"message"`
+	// Hint is one sentence saying what to do next. It may be empty.
+	Hint string `json:"hint,omitempty"`
+
+	cause error
+}
+
+// Error returns the message and, where there is one, the cause.
+func (e *Error) Error() string {
+	if e.cause == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.cause.Error()
+}
+
+// Unwrap returns the cause, or nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Errorf makes an Error. A %w verb keeps the cause for errors.Is.
+func Errorf(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Message: err.Error(), cause: unwrapped(err)}
+}
+
+// WithHint returns a copy of e that says what to do next.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	c := *e
+	c.Hint = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// unwrapped keeps a cause without printing it twice: the message holds its text.
+func unwrapped(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return silent{inner}
+	}
+	return nil
+}
+
+// silent is a cause whose text is already part of the message.
+type silent struct{ error }
+
+func (s silent) Unwrap() error { return s.error }
+
+// CodeOf maps any error to its code: the one mapper in the program.
+func CodeOf(err error) Code {
+	var e *Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &e):
+		return e.Code
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return Unavailable
+	default:
+		return Internal
+	}
+}
+
+// AsError turns any error into an Error that a surface can show. An error without
+// a code is a fault of ours and keeps its text.
+func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: CodeOf(err), Message: err.Error(), cause: silent{err}}
+}
