@@ -1,0 +1,170 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// DB is an open store. All its methods may be called at the same time.
+type DB struct {
+	cfg     Config
+	log     *slog.Logger
+	bolt    *bolt.DB
+	file    *os.File // bbolt's, to be closed when bbolt cannot
+	id      string
+	horizon horizon
+	queue   queue
+	feed    *Feed
+	fatal   sync.Once
+	closing sync.Once
+	closed  error
+}
+
+// ID is the store's own name: 32 lower-case hex characters, random, made when
+// the file was created. A feed position is worth something only with it.
+func (db *DB) ID() string { return db.id }
+
+// Path is where the file is.
+func (db *DB) Path() string { return db.cfg.Path }
+
+// Feed gives the durable feed of changes.
+func (db *DB) Feed() *Feed { return db.feed }
+
+// View runs fn with a consistent view of what is on disk. Slices that fn gets
+// are valid until it returns and must not be changed. An error of fn is
+// returned as it is, a panic as a *PanicError. Otherwise ErrClosed or ErrFailed.
+func (db *DB) View(fn func(tx *Tx) error) error {
+	if err := db.horizon.failed(); err != nil {
+		return err
+	}
+	err := guard(func() error { return db.view(fn) })
+	var p *PanicError
+	if errors.As(err, &p) && p.fault() {
+		err = db.fail(db.broken(err))
+		db.tell()
+	}
+	return err
+}
+
+func (db *DB) view(fn func(tx *Tx) error) error {
+	btx, err := db.bolt.Begin(false)
+	if err != nil {
+		return closedOr(err)
+	}
+	defer func() { _ = btx.Rollback() }()
+	if err := db.horizon.wait(btx.ID()); err != nil {
+		return err
+	}
+	tx := &Tx{bolt: btx}
+	defer tx.end()
+	return fn(tx)
+}
+
+// Check reads the whole file and says what is wrong with its structure, as
+// ErrBroken, or nil. It takes as long as reading the file takes, and the file
+// grows meanwhile if much is written: it is for a doctor and for tests.
+func (db *DB) Check() error {
+	err := db.View(func(tx *Tx) error {
+		if err := walk(tx.bolt); err != nil {
+			return err
+		}
+		var first error
+		for err := range tx.bolt.Check() {
+			first = errors.Join(first, err)
+		}
+		return first
+	})
+	if err == nil || errors.Is(err, ErrClosed) || errors.Is(err, ErrFailed) {
+		return err
+	}
+	return db.broken(err)
+}
+
+// walk touches every page in this goroutine, where a page that cannot be read
+// is a panic that can be caught; bbolt's own check runs in another.
+func walk(btx *bolt.Tx) error {
+	var visit func(b *bolt.Bucket) error
+	visit = func(b *bolt.Bucket) error {
+		return b.ForEach(func(k, v []byte) error {
+			if v != nil {
+				return nil
+			}
+			child := b.Bucket(k)
+			if child == nil {
+				return fmt.Errorf("bucket %q cannot be opened", k)
+			}
+			return visit(child)
+		})
+	}
+	return btx.ForEach(func(_ []byte, b *bolt.Bucket) error { return visit(b) })
+}
+
+// Close ends the store: a running writer commits what is queued and ends,
+// what is queued without a writer gets ErrClosed, open Views are waited for.
+// Called again it returns the same answer.
+func (db *DB) Close() error {
+	db.closing.Do(func() {
+		db.queue.close()
+		db.queue.waitStopped()
+		db.queue.refuse(ErrClosed)
+		db.feed.end()
+		if db.horizon.failed() != nil {
+			// bbolt may hold its locks for ever; the file's lock goes with it.
+			db.closed = db.file.Close()
+			return
+		}
+		db.closed = db.bolt.Close()
+	})
+	return db.closed
+}
+
+// fail makes every later read and write fail and tells the owner, once.
+func (db *DB) fail(cause error) error {
+	db.horizon.fail(fmt.Errorf("%w %s; restart, then try again (whether the last changes are stored is unknown): %w",
+		ErrFailed, db.cfg.Path, cause))
+	db.queue.close()
+	db.feed.end()
+	return db.horizon.failed()
+}
+
+// tell reports the failure to the owner, after everybody was answered.
+func (db *DB) tell() {
+	err := db.horizon.failed()
+	if err == nil {
+		return
+	}
+	db.fatal.Do(func() {
+		db.log.Error("store failed", "path", db.cfg.Path, "err", err)
+		if db.cfg.Fatal != nil {
+			db.cfg.Fatal(err)
+		}
+	})
+}
+
+func (db *DB) broken(cause error) error { return broken(db.cfg.Path, cause) }
+
+// guard runs fn; a panic, also one from memory that cannot be read, becomes a
+// *PanicError.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return fn()
+}
+
+func closedOr(err error) error {
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	return err
+}
