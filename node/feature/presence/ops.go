@@ -281,6 +281,7 @@ type RosterResponse struct {
 
 // AgedBeacon is a beacon and its age: never a new lease.
 type AgedBeacon struct {
+	Member string `json:"member"`
 	Beacon []byte `json:"beacon"`
 	AgeMS  int64  `json:"age_ms"`
 }

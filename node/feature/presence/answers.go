@@ -1,0 +1,308 @@
+package presence
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// Ops binds the operations. It works on a nil Feature, for catalogues.
+func (f *Feature) Ops() []op.Op {
+	return []op.Op{
+		Open.Bind(f.answerOpen), Alias.Bind(f.answerAlias), Close.Bind(f.answerClose),
+		Peers.Bind(f.answerPeers), Summary.Bind(f.answerSummary), Info.Bind(f.answerInfo),
+		Whoami.Bind(f.answerWhoami), Roster.Bind(f.answerRoster),
+	}
+}
+
+func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (OpenResponse, error) {
+	if len(in.AgentSession) > 256 {
+		return OpenResponse{}, op.Errorf(op.Invalid, "the agent's session id has %d bytes, at most 256 are taken", len(in.AgentSession))
+	}
+	if in.Mode != "" && !slices.Contains([]string{"push", "inbox", "off"}, in.Mode) {
+		return OpenResponse{}, op.Errorf(op.Invalid, "there is no message mode %q", in.Mode).WithHint("use push, inbox or off")
+	}
+	if in.Name != "" && !validName(in.Name) {
+		return OpenResponse{}, op.Errorf(op.Invalid, "%q cannot be a name", in.Name).
+			WithHint("use 1 to 64 bytes without control characters, not beginning with @, #, * or -")
+	}
+	l, token, resumed, err := f.open(in)
+	if err != nil {
+		return OpenResponse{}, err
+	}
+	if err := f.Refresh(ctx); err != nil {
+		return OpenResponse{}, err
+	}
+	f.mu.Lock()
+	out := OpenResponse{Session: l.ID, Token: token, Mode: l.Mode, Resumed: resumed, Name: l.Base}
+	for _, m := range f.cfg.Meshes.List() {
+		out.Name = l.Names[m.ID.String()]
+		break
+	}
+	f.mu.Unlock()
+	f.changed(l.ID)
+	return out, nil
+}
+
+// validName tells whether a session or member may be called so.
+func validName(s string) bool {
+	return len(s) <= maxWord && utf8.ValidString(s) && strings.TrimSpace(s) == s && !strings.ContainsAny(s[:1], "@#*-") &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == ':' || r == '"' })
+}
+
+func (f *Feature) answerAlias(ctx context.Context, c op.Caller, in AliasRequest) (AliasResponse, error) {
+	f.mu.Lock()
+	l, ok := f.byAgent[in.AgentSession]
+	if !ok {
+		f.mu.Unlock()
+		return AliasResponse{}, op.Errorf(op.NotFound, "no session has the agent session id %q", in.AgentSession)
+	}
+	if other, taken := f.byAgent[in.New]; taken && other != l {
+		f.mu.Unlock()
+		return AliasResponse{}, op.Errorf(op.Conflict, "another session has the agent session id %q", in.New)
+	}
+	if !slices.Contains(l.Agents, in.New) {
+		l.Agents = append(l.Agents, in.New)
+	}
+	f.index(l)
+	s := l.copy()
+	f.mu.Unlock()
+	return AliasResponse{}, f.cfg.DB.Update(ctx, func(tx *store.Tx) error { return f.save(tx, s, nil) })
+}
+
+func (f *Feature) answerClose(ctx context.Context, c op.Caller, in CloseRequest) (CloseResponse, error) {
+	f.mu.Lock()
+	l, ok := f.sessions[c.Session]
+	if in.AgentSession != "" {
+		l, ok = f.byAgent[in.AgentSession]
+	}
+	if !ok {
+		f.mu.Unlock()
+		return CloseResponse{}, op.Errorf(op.NotFound, "there is no such session").WithHint("name it by its agent session id")
+	}
+	l.Closed = true
+	if l.drop != nil {
+		l.drop()
+	}
+	s := l.copy()
+	f.mu.Unlock()
+	if err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error { return f.save(tx, s, nil) }); err != nil {
+		return CloseResponse{}, err
+	}
+	f.changed(s.ID)
+	return CloseResponse{}, nil
+}
+
+func (f *Feature) answerSummary(ctx context.Context, c op.Caller, in SummaryRequest) (SummaryResponse, error) {
+	if n := utf8.RuneCountInString(in.Summary); n > maxSummary {
+		return SummaryResponse{}, op.Errorf(op.TooLarge, "the summary has %d characters, the limit is %d", n, maxSummary)
+	}
+	if c.User {
+		return SummaryResponse{}, op.Errorf(op.Invalid, "a summary belongs to an agent session, and this command runs in none").
+			WithHint("run it inside an agent session, or let the agent call set_summary")
+	}
+	meshes, err := f.scope(in.Mesh)
+	if err != nil {
+		return SummaryResponse{}, err
+	}
+	if len(meshes) == 0 {
+		_, err := f.pick("")
+		return SummaryResponse{}, err
+	}
+	f.mu.Lock()
+	l, ok := f.sessions[c.Session]
+	if !ok {
+		f.mu.Unlock()
+		return SummaryResponse{}, op.Errorf(op.NotFound, "there is no session %q", c.Session)
+	}
+	out := SummaryResponse{Summary: in.Summary}
+	for _, m := range meshes {
+		l.Summary[m.ID.String()] = in.Summary
+		out.Meshes = append(out.Meshes, m.Slug)
+	}
+	s := l.copy()
+	f.mu.Unlock()
+	if err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error { return f.save(tx, s, nil) }); err != nil {
+		return SummaryResponse{}, err
+	}
+	f.touch()
+	return out, nil
+}
+
+// scope is one mesh by name, or all.
+func (f *Feature) scope(slug string) ([]Mesh, error) {
+	if slug == "" {
+		return f.cfg.Meshes.List(), nil
+	}
+	m, err := f.pick(slug)
+	return []Mesh{m}, err
+}
+
+func (f *Feature) answerPeers(_ context.Context, c op.Caller, in PeersRequest) (PeersResponse, error) {
+	meshes, err := f.scope(in.Mesh)
+	if err != nil {
+		return PeersResponse{}, err
+	}
+	out := PeersResponse{Meshes: []MeshPeers{}}
+	for _, m := range meshes {
+		peers := append(f.ownPeers(c, m), f.otherPeers(m, in.All)...)
+		slices.SortFunc(peers, func(a, b Peer) int {
+			return strings.Compare(a.Name+a.Session, b.Name+b.Session)
+		})
+		out.Meshes = append(out.Meshes, MeshPeers{Mesh: m.Slug, ID: m.ID.String(), Peers: peers})
+	}
+	return out, nil
+}
+
+// ownPeers lists this node's agent sessions.
+func (f *Feature) ownPeers(c op.Caller, m Mesh) []Peer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	peers := []Peer{}
+	for _, l := range f.sessions {
+		key, ok := l.keys[m.ID]
+		if !ok || l.Closed || l.ID == UserSession {
+			continue
+		}
+		own := "yours"
+		if l.ID == c.Session {
+			own = "this"
+		}
+		peers = append(peers, Peer{
+			Name: l.Names[m.ID.String()], Session: key.Public().String(), Member: m.Name, MemberKey: m.Self.String(),
+			State: string(Online), Status: l.Status, Own: own, Summary: l.Summary[m.ID.String()], Role: l.Role,
+			Cwd: l.Cwd, Host: l.Host, PeerType: l.PeerType, Channel: l.Channel, Model: l.Model,
+			Path: "same node", ConnectedAt: stamp(l.Opened), LastSeen: stamp(f.cfg.Now()),
+		})
+	}
+	return peers
+}
+
+// otherPeers lists the sessions of other members; with all also those that are
+// offline, and members without a session.
+func (f *Feature) otherPeers(m Mesh, all bool) []Peer {
+	var peers []Peer
+	for _, p := range f.cfg.Meshes.Members(m.ID) {
+		if p.Key == m.Self {
+			continue
+		}
+		path, rtt := f.cfg.Air.Path(m.ID, p.Key)
+		listed := f.cardsOf(m, p, all, path, rtt)
+		if len(listed) == 0 && all {
+			listed = []Peer{{
+				Name: p.Name, Member: p.Name, MemberKey: p.Key.String(), State: string(Offline), Status: "idle", Path: path,
+			}}
+		}
+		peers = append(peers, listed...)
+	}
+	return peers
+}
+
+// cardsOf lists one member's sessions.
+func (f *Feature) cardsOf(m Mesh, p Member, all bool, path string, rtt time.Duration) []Peer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h, ok := f.roster(m.ID).homes[p.Key]
+	if !ok {
+		return nil
+	}
+	state := h.state(f.cfg.Mono())
+	if state == Offline && !all {
+		return nil
+	}
+	var peers []Peer
+	for _, c := range h.beacon.cards {
+		if c.hidden {
+			continue
+		}
+		one := Peer{
+			Name: c.name, Session: c.key.String(), Member: p.Name, MemberKey: p.Key.String(),
+			State: string(state), Status: c.status, Summary: c.summary, Role: c.role, Cwd: c.cwd, Host: c.host,
+			PeerType: c.kind, Channel: c.channel, Model: c.model, Path: path,
+			ConnectedAt: stamp(c.opened), LastSeen: stamp(h.seen),
+		}
+		if rtt > 0 {
+			one.RTT = rtt.Round(10 * time.Microsecond).String()
+		}
+		peers = append(peers, one)
+	}
+	return peers
+}
+
+func (f *Feature) answerInfo(_ context.Context, c op.Caller, in InfoRequest) (InfoResponse, error) {
+	self, err := f.Caller(c, in.Mesh)
+	if err != nil {
+		return InfoResponse{}, err
+	}
+	m, ok := f.mesh(self.Mesh)
+	if !ok {
+		return InfoResponse{}, ErrUnknownMesh
+	}
+	out := InfoResponse{Slug: m.Slug, ID: m.ID.String(), Name: self.Name, Member: m.Self.String(), Role: m.Role}
+	for _, p := range f.cfg.Meshes.Members(m.ID) {
+		out.Members = append(out.Members, MemberInfo{Name: p.Name, Key: p.Key.String(), Role: p.Role})
+	}
+	sessions, _ := f.everybody(m)
+	for _, s := range sessions {
+		if s.state == Online && !s.hidden {
+			out.Peers++
+		}
+	}
+	return out, nil
+}
+
+func (f *Feature) answerWhoami(_ context.Context, c op.Caller, _ WhoamiRequest) (WhoamiResponse, error) {
+	out := WhoamiResponse{Session: c.Session, Node: f.cfg.Node, Meshes: []Identity{}}
+	for _, m := range f.cfg.Meshes.List() {
+		self, err := f.Caller(c, m.ID.String())
+		if err != nil {
+			return WhoamiResponse{}, err
+		}
+		out.Meshes = append(out.Meshes, Identity{
+			Mesh: m.Slug, MeshID: m.ID.String(), Name: self.Name, Role: m.Role,
+			MemberKey: m.Self.String(), SessionKey: self.Session.String(),
+		})
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l, ok := f.sessions[c.Session]; ok && len(l.Agents) > 0 {
+		out.Agent = l.Agents[len(l.Agents)-1]
+	}
+	return out, nil
+}
+
+// answerRoster tells another node all beacons known here and this node's own.
+func (f *Feature) answerRoster(_ context.Context, c op.Caller, _ RosterRequest) (RosterResponse, error) {
+	id, err := ident.ParseMeshID(c.Mesh)
+	if err != nil {
+		return RosterResponse{}, op.Errorf(op.Invalid, "mesh id: %w", err)
+	}
+	m, ok := f.mesh(id)
+	if !ok {
+		return RosterResponse{}, op.Errorf(op.NotFound, "no such mesh")
+	}
+	own, err := f.beacon(m)
+	if err != nil {
+		return RosterResponse{}, err
+	}
+	out := RosterResponse{Beacons: []AgedBeacon{{Member: m.Self.String(), Beacon: own}}}
+	const room = op.MaxRequest / 2 // the rest is what base64 and JSON add
+	size := len(own)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	mono := f.cfg.Mono()
+	for member, h := range f.roster(id).homes {
+		if size += len(h.raw); size > room {
+			break
+		}
+		age := h.beacon.lease - (h.ends - mono)
+		out.Beacons = append(out.Beacons, AgedBeacon{Member: member.String(), Beacon: h.raw, AgeMS: age.Milliseconds()})
+	}
+	return out, nil
+}

@@ -1,0 +1,9 @@
+package presence
+
+import "errors"
+
+// ErrReplaced ends the feed of a session that a newer connection took over.
+var ErrReplaced = errors.New("a newer connection took this session over")
+
+// ErrUnknownMesh tells that this node is not in the mesh.
+var ErrUnknownMesh = errors.New("not in this mesh")

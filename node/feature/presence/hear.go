@@ -1,0 +1,157 @@
+package presence
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// attestEarly is how much of an attestation must be left; with less it is renewed.
+const attestEarly = 12 * time.Hour
+
+// beacon makes this node's own signed beacon for a mesh.
+func (f *Feature) beacon(m Mesh) ([]byte, error) {
+	f.mu.Lock()
+	f.seq++
+	b := beacon{boot: f.boot, seq: f.seq, clock: f.cfg.Now(), lease: Lease}
+	var open []*live
+	for _, l := range f.sessions {
+		if !l.Closed {
+			open = append(open, l)
+		}
+	}
+	slices.SortFunc(open, func(a, b *live) int { return strings.Compare(a.ID, b.ID) })
+	for _, l := range open {
+		c, ok := f.card(l, m)
+		if ok {
+			b.cards = append(b.cards, c)
+		}
+	}
+	f.mu.Unlock()
+	b.bind, b.addrs = f.cfg.Air.Card(m.ID)
+	return f.cfg.Meshes.SignBeacon(m.ID, b.encode())
+}
+
+// card describes one of the own sessions. The caller holds f.mu.
+func (f *Feature) card(l *live, m Mesh) (card, bool) {
+	att, err := f.attest(l, m)
+	if err != nil {
+		f.cfg.Log.Warn("session not attested", "mesh", m.ID, "session", l.ID, "error", err)
+		return card{}, false
+	}
+	return card{
+		attest: att, status: l.Status, summary: l.Summary[m.ID.String()], opened: l.Opened,
+		hidden: l.ID == UserSession, role: l.Role, cwd: l.Cwd, host: l.Host,
+		kind: l.PeerType, channel: l.Channel, model: l.Model,
+	}, true
+}
+
+// attest returns the session's attestation, renewed in time. The caller holds f.mu.
+func (f *Feature) attest(l *live, m Mesh) ([]byte, error) {
+	if a, ok := l.attests[m.ID]; ok && a.until.Sub(f.cfg.Now()) > attestEarly {
+		return a.stmt, nil
+	}
+	key, ok := l.keys[m.ID]
+	if !ok {
+		return nil, ErrUnknownMesh
+	}
+	stmt, until, err := f.cfg.Meshes.Attest(m.ID, key.Public(), l.Names[m.ID.String()])
+	if err != nil {
+		return nil, err
+	}
+	l.attests[m.ID] = attested{stmt: stmt, until: until}
+	return stmt, nil
+}
+
+// verify decodes a member's beacon and checks its signature and every attestation
+// in it. A session whose attestation does not hold is left out.
+func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) (beacon, error) {
+	stmt, err := ident.ParseStatement(raw, MaxBeacon)
+	if err != nil {
+		return beacon{}, fmt.Errorf("%w: %w", ErrBeacon, err)
+	}
+	if err := stmt.Verify(ident.KindBeacon, mesh, member); err != nil {
+		return beacon{}, err
+	}
+	b, err := decodeBeacon(stmt.Body)
+	if err != nil {
+		return beacon{}, err
+	}
+	kept := b.cards[:0]
+	for _, c := range b.cards {
+		c.key, c.name, err = f.cfg.Meshes.Vouched(mesh, member, c.attest, b.clock)
+		if err != nil {
+			f.cfg.Log.Debug("session without a good attestation", "mesh", mesh, "member", member, "error", err)
+			continue
+		}
+		kept = append(kept, c)
+	}
+	b.cards = kept
+	return b, nil
+}
+
+// Hear takes a beacon, signed by member, that is age old. It returns an error for
+// one that must not be passed on.
+func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.PublicKey, raw []byte, age time.Duration) error {
+	b, err := f.verify(mesh, member, raw)
+	if err != nil {
+		return err
+	}
+	if age < 0 || age > b.lease {
+		age = b.lease
+	}
+	f.mu.Lock()
+	r := f.roster(mesh)
+	before := r.homes[member]
+	fresh := r.apply(member, b, raw, age, f.cfg.Mono(), f.cfg.Now())
+	f.mu.Unlock()
+	if !fresh {
+		return nil
+	}
+	f.cfg.Air.Met(mesh, member, b.bind, b.addrs)
+	if before != nil && sameCards(before.beacon.cards, b.cards) {
+		return nil
+	}
+	return f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		return tx.Bucket(bucketBeacons, mesh.String()).Put(member[:], raw)
+	})
+}
+
+// Meet asks a member's node that has just connected for all it knows, and tells
+// it of this node's sessions.
+func (f *Feature) Meet(ctx context.Context, mesh ident.MeshID, member ident.PublicKey) error {
+	list, err := f.cfg.Air.Roster(ctx, mesh, member)
+	if err != nil {
+		return fmt.Errorf("ask for the roster: %w", err)
+	}
+	for _, a := range list.Beacons {
+		who, err := ident.ParsePublicKeyHex(a.Member)
+		if err != nil {
+			continue
+		}
+		if err := f.Hear(ctx, mesh, who, a.Beacon, time.Duration(a.AgeMS)*time.Millisecond); err != nil {
+			f.cfg.Log.Debug("beacon of a roster refused", "mesh", mesh, "member", who, "error", err)
+		}
+	}
+	return nil
+}
+
+// sameCards tells whether two beacons say the same of their sessions, so that a
+// steady member costs no disk writes.
+func sameCards(a, b []card) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !bytes.Equal(a[i].encode(), b[i].encode()) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,55 @@
+package presence
+
+import (
+	"context"
+	"time"
+
+	"github.com/claudemesh/claudemesh/overlay/ident"
+)
+
+// Meshes is what presence must know of membership.
+type Meshes interface {
+	// List names the meshes this node is in, by slug.
+	List() []Mesh
+	// Members lists the current members of a mesh.
+	Members(mesh ident.MeshID) []Member
+	// Attest has the own member key vouch for a session key under a name.
+	Attest(mesh ident.MeshID, session ident.PublicKey, name string) (stmt []byte, until time.Time, err error)
+	// Vouched returns the session key and name that a member's attestation vouches
+	// for, or an error when it does not hold at the given time.
+	Vouched(mesh ident.MeshID, member ident.PublicKey, attest []byte, at time.Time) (ident.PublicKey, string, error)
+	// SignBeacon signs a beacon with the own member key.
+	SignBeacon(mesh ident.MeshID, body []byte) ([]byte, error)
+}
+
+// Air is the network as presence uses it.
+type Air interface {
+	// Shout sends a beacon to every member connected now.
+	Shout(ctx context.Context, mesh ident.MeshID, beacon []byte)
+	// Ask has a member's node perform an operation of presence.
+	Roster(ctx context.Context, mesh ident.MeshID, member ident.PublicKey) (RosterResponse, error)
+	// Path tells how a member's node is reached now: local, direct, relayed or
+	// unreachable, and the round-trip time where it is known.
+	Path(mesh ident.MeshID, member ident.PublicKey) (string, time.Duration)
+	// Card is what the node adds to its beacons: its own binding and addresses.
+	Card(mesh ident.MeshID) (bind []byte, addrs []string)
+	// Met tells the network of a member's binding and addresses.
+	Met(mesh ident.MeshID, member ident.PublicKey, bind []byte, addrs []string)
+}
+
+// Mesh is one mesh of this node.
+type Mesh struct {
+	ID   ident.MeshID
+	Slug string
+	// Self is the own member's key, Name its name, Role its role.
+	Self ident.PublicKey
+	Name string
+	Role string
+}
+
+// Member is one current member of a mesh.
+type Member struct {
+	Key  ident.PublicKey
+	Name string
+	Role string
+}

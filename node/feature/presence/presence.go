@@ -1,0 +1,407 @@
+package presence
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// Config is what presence is built from. All fields but Mode and Host are needed.
+type Config struct {
+	DB     *store.DB
+	Meshes Meshes
+	Air    Air
+	// Node is this node's address key, shown by whoami.
+	Node string
+	// Mode is the message mode of sessions that name none: push, inbox or off.
+	Mode string
+	// Host is this machine's name, shown to other members.
+	Host string
+	// Now is the wall clock, Mono the monotonic one.
+	Now  func() time.Time
+	Mono func() time.Duration
+	// Gate is called, without locks held, when something that decides about
+	// offering messages to a session of this node has changed.
+	Gate func(mesh ident.MeshID, session ident.PublicKey)
+	Log  *slog.Logger
+}
+
+// Feature is the presence of one node. Its methods are safe for concurrent use.
+type Feature struct {
+	cfg  Config
+	boot uint64
+	poke chan struct{} // something others see has changed
+
+	mu       sync.Mutex // guards what follows
+	seq      uint64
+	sessions map[string]*live // local id
+	byAgent  map[string]*live // agent session id
+	byToken  map[string]*live // token hash
+	rosters  map[ident.MeshID]*roster
+}
+
+// New loads this node's sessions and what it knew of others. It starts nothing;
+// the store's writer must run.
+func New(ctx context.Context, cfg Config) (*Feature, error) {
+	if cfg.Mode == "" {
+		cfg.Mode = "push"
+	}
+	f := &Feature{
+		cfg: cfg, poke: make(chan struct{}, 1),
+		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
+		rosters: make(map[ident.MeshID]*roster),
+	}
+	if err := cfg.DB.Update(ctx, f.countBoot); err != nil {
+		return nil, fmt.Errorf("start presence: %w", err)
+	}
+	if err := cfg.DB.View(f.load); err != nil {
+		return nil, fmt.Errorf("load sessions: %w", err)
+	}
+	if _, ok := f.sessions[UserSession]; !ok {
+		f.index(f.newLive(session{ID: UserSession, Opened: cfg.Now(), PeerType: "human", Mode: "inbox"}))
+	}
+	return f, f.Refresh(ctx)
+}
+
+// countBoot raises the boot number: beacons of this run are newer than all before.
+func (f *Feature) countBoot(tx *store.Tx) error {
+	b := tx.Bucket(bucketBoot)
+	f.boot = 1
+	if old := b.Get([]byte("boot")); len(old) == 8 {
+		f.boot = binary.BigEndian.Uint64(old) + 1
+	}
+	return b.Put([]byte("boot"), binary.BigEndian.AppendUint64(nil, f.boot))
+}
+
+// load reads sessions and remembered beacons. Sessions that were open are detached
+// now, with the whole grace before them.
+func (f *Feature) load(tx *store.Tx) error {
+	var bad error
+	tx.Bucket(bucketSessions).Ascend(nil, func(k, v []byte) bool {
+		var s session
+		if bad = json.Unmarshal(v, &s); bad != nil {
+			bad = fmt.Errorf("session %s: %w", k, bad)
+			return false
+		}
+		l := f.newLive(s)
+		l.deadline = f.cfg.Mono() + Grace
+		f.index(l)
+		return true
+	})
+	if bad != nil {
+		return bad
+	}
+	for _, m := range f.cfg.Meshes.List() {
+		r := f.roster(m.ID)
+		tx.Bucket(bucketBeacons, m.ID.String()).Ascend(nil, func(k, v []byte) bool {
+			if member, err := ident.ParsePublicKey(k); err == nil {
+				f.remember(r, m.ID, member, v)
+			}
+			return true
+		})
+	}
+	return nil
+}
+
+// remember takes up a beacon of an earlier run: its sessions are known, and away
+// until they are heard of.
+func (f *Feature) remember(r *roster, mesh ident.MeshID, member ident.PublicKey, raw []byte) {
+	b, err := f.verify(mesh, member, append([]byte(nil), raw...))
+	if err != nil {
+		f.cfg.Log.Debug("remembered beacon dropped", "mesh", mesh, "member", member, "error", err)
+		return
+	}
+	r.apply(member, b, append([]byte(nil), raw...), b.lease, f.cfg.Mono(), b.clock)
+}
+
+// roster returns the roster of a mesh. Callers hold f.mu, or run before any other.
+func (f *Feature) roster(mesh ident.MeshID) *roster {
+	r, ok := f.rosters[mesh]
+	if !ok {
+		r = newRoster()
+		f.rosters[mesh] = r
+	}
+	return r
+}
+
+// Refresh gives every session its key and name in every mesh; the node calls it
+// when a mesh was joined or left, or members changed.
+func (f *Feature) Refresh(ctx context.Context) error {
+	meshes := f.cfg.Meshes.List()
+	saved := f.settleAll(meshes)
+	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		for _, s := range saved {
+			if err := f.save(tx, s, meshes); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("refresh sessions: %w", err)
+	}
+	if err := f.cfg.DB.View(func(tx *store.Tx) error { return f.loadKeys(tx, meshes) }); err != nil {
+		return fmt.Errorf("load session keys: %w", err)
+	}
+	f.touch()
+	return nil
+}
+
+// settleAll names every open session and forgets people who are no members.
+func (f *Feature) settleAll(meshes []Mesh) []session {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []session
+	current := make(map[ident.MeshID]bool)
+	for _, m := range meshes {
+		current[m.ID] = true
+		members := make(map[ident.PublicKey]bool)
+		for _, p := range f.cfg.Meshes.Members(m.ID) {
+			members[p.Key] = true
+		}
+		f.roster(m.ID).keep(members)
+	}
+	for id := range f.rosters {
+		if !current[id] {
+			delete(f.rosters, id)
+		}
+	}
+	for _, l := range f.sessions {
+		if l.Closed {
+			continue
+		}
+		for _, m := range meshes {
+			if l.ID == UserSession {
+				l.Names[m.ID.String()] = m.Name
+				continue
+			}
+			f.settleName(l, m)
+		}
+		out = append(out, l.copy())
+	}
+	return out
+}
+
+// copy returns the stored part, detached from further changes.
+func (l *live) copy() session {
+	s := l.session
+	s.Names, s.Summary = clone(l.Names), clone(l.Summary)
+	s.Agents = append([]string(nil), l.Agents...)
+	return s
+}
+
+func clone(m map[string]string) map[string]string {
+	c := make(map[string]string, len(m))
+	for k, v := range m {
+		c[k] = v
+	}
+	return c
+}
+
+// loadKeys reads the session keys that are not in memory yet.
+func (f *Feature) loadKeys(tx *store.Tx, meshes []Mesh) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range meshes {
+		b := tx.Bucket(bucketKeys, m.ID.String())
+		for id, l := range f.sessions {
+			if _, have := l.keys[m.ID]; have {
+				continue
+			}
+			if raw := b.Get([]byte(id)); len(raw) == 32 {
+				l.keys[m.ID] = ident.PrivateKeyFromSeed([32]byte(raw))
+			}
+		}
+	}
+	return nil
+}
+
+// Authenticate finds the session a token belongs to.
+func (f *Feature) Authenticate(token string) (op.Caller, error) {
+	hash := hashToken(token)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l, ok := f.byToken[hash]
+	if !ok || subtle.ConstantTimeCompare([]byte(l.Token), []byte(hash)) != 1 {
+		return op.Caller{}, op.Errorf(op.Denied, "this session token is not, or no longer, good").
+			WithHint("a newer connection may have taken the session over: restart the agent")
+	}
+	l.active = f.cfg.Now()
+	return op.Caller{Session: l.ID}, nil
+}
+
+// Attach marks the caller's session as attached while its feed lasts. drop is
+// called when a newer connection takes the session over. The returned function
+// detaches.
+func (f *Feature) Attach(c op.Caller, drop func()) (detach func(), err error) {
+	f.mu.Lock()
+	l, ok := f.sessions[c.Session]
+	if !ok {
+		f.mu.Unlock()
+		return nil, op.Errorf(op.NotFound, "there is no session %q", c.Session)
+	}
+	if l.drop != nil {
+		l.drop()
+	}
+	l.drop, l.active = drop, f.cfg.Now()
+	l.follow++
+	reopened := l.Closed
+	l.Closed = false
+	f.mu.Unlock()
+	if reopened {
+		f.saveSession(l.ID)
+	}
+	f.changed(c.Session)
+	return func() { f.detach(c.Session) }, nil
+}
+
+// detach starts the grace of a session without a feed.
+func (f *Feature) detach(id string) {
+	f.mu.Lock()
+	l, ok := f.sessions[id]
+	if ok {
+		l.follow--
+		if l.follow == 0 {
+			l.drop = nil
+			l.deadline = f.cfg.Mono() + Grace
+		}
+	}
+	f.mu.Unlock()
+	f.changed(id)
+}
+
+// changed tells the gate and the other nodes about a session.
+func (f *Feature) changed(id string) {
+	for _, s := range f.keysOf(id) {
+		f.cfg.Gate(s.mesh, s.key)
+	}
+	f.touch()
+}
+
+type meshKey struct {
+	mesh ident.MeshID
+	key  ident.PublicKey
+}
+
+func (f *Feature) keysOf(id string) []meshKey {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l, ok := f.sessions[id]
+	if !ok {
+		return nil
+	}
+	out := make([]meshKey, 0, len(l.keys))
+	for m, k := range l.keys {
+		out = append(out, meshKey{m, k.Public()})
+	}
+	return out
+}
+
+// touch has the next beacon sent at once.
+func (f *Feature) touch() {
+	select {
+	case f.poke <- struct{}{}:
+	default:
+	}
+}
+
+// saveSession writes one session; a store that cannot write ends the process, so
+// that the error is only of interest to the log.
+func (f *Feature) saveSession(id string) {
+	f.mu.Lock()
+	l, ok := f.sessions[id]
+	var s session
+	if ok {
+		s = l.copy()
+	}
+	f.mu.Unlock()
+	if !ok {
+		return
+	}
+	err := f.cfg.DB.Update(context.Background(), func(tx *store.Tx) error { return f.save(tx, s, nil) })
+	if err != nil {
+		f.cfg.Log.Error("session not saved", "session", id, "error", err)
+	}
+}
+
+// closeOverdue closes detached sessions whose grace is over.
+func (f *Feature) closeOverdue() {
+	now := f.cfg.Mono()
+	var over []string
+	f.mu.Lock()
+	for id, l := range f.sessions {
+		if id != UserSession && !l.Closed && l.follow == 0 && now >= l.deadline {
+			l.Closed = true
+			over = append(over, id)
+		}
+	}
+	f.mu.Unlock()
+	for _, id := range over {
+		f.saveSession(id)
+		f.changed(id)
+	}
+}
+
+// Run sends beacons and closes overdue sessions until ctx ends. It says no goodbye:
+// a node that restarts comes back within its lease.
+func (f *Feature) Run(ctx context.Context) error {
+	const step = 5 * time.Second
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	last := f.cfg.Mono()
+	sent := last - Interval
+	for {
+		now := f.cfg.Mono()
+		if pause := now - last; pause > step+30*time.Second {
+			f.resume(now, pause)
+		}
+		last = now
+		f.closeOverdue()
+		if now-sent >= Interval {
+			f.shoutAll(ctx)
+			sent = now
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		case <-f.poke:
+			f.shoutAll(ctx)
+			sent = f.cfg.Mono()
+		}
+	}
+}
+
+// resume starts all leases anew after this machine slept.
+func (f *Feature) resume(now, pause time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.rosters {
+		r.restart(now, pause)
+	}
+}
+
+// shoutAll sends a beacon in every mesh.
+func (f *Feature) shoutAll(ctx context.Context) {
+	for _, m := range f.cfg.Meshes.List() {
+		raw, err := f.beacon(m)
+		if errors.Is(err, ErrUnknownMesh) {
+			continue
+		}
+		if err != nil {
+			f.cfg.Log.Warn("beacon not made", "mesh", m.ID, "error", err)
+			continue
+		}
+		f.cfg.Air.Shout(ctx, m.ID, raw)
+	}
+}

@@ -1,0 +1,252 @@
+package presence
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// UserSession is the local id of the hidden session of the person at the terminal.
+const UserSession = "user"
+
+// Buckets of this package.
+const (
+	bucketSessions = "session"     // local id → session, JSON
+	bucketKeys     = "session-key" // mesh id / local id → Ed25519 seed
+	bucketBeacons  = "beacon"      // mesh id / member key → signed beacon
+	bucketBoot     = "boot"        // "boot" → counter
+)
+
+// session is one of this node's own sessions as kept on disk. Fields are exported
+// for the JSON codec alone.
+type session struct {
+	ID       string            `json:"id"`
+	Agents   []string          `json:"agents"`     // agent session ids, newest last
+	Token    string            `json:"token_hash"` // SHA-256 of the newest token, hex
+	Base     string            `json:"base_name"`  // the name it asked for, or empty
+	Names    map[string]string `json:"names"`      // mesh id → name
+	Summary  map[string]string `json:"summaries"`  // mesh id → summary
+	Role     string            `json:"role"`
+	Mode     string            `json:"mode"`
+	Status   string            `json:"status"`
+	PID      int               `json:"pid"`
+	Cwd      string            `json:"cwd"`
+	Host     string            `json:"host"`
+	PeerType string            `json:"peer_type"`
+	Channel  string            `json:"channel"`
+	Model    string            `json:"model"`
+	Opened   time.Time         `json:"opened"`
+	Closed   bool              `json:"closed"`
+}
+
+// live is what a session is in this process.
+type live struct {
+	session
+	keys     map[ident.MeshID]ident.PrivateKey
+	attests  map[ident.MeshID]attested
+	follow   int           // feeds attached now
+	drop     func()        // ends the attached feed
+	deadline time.Duration // monotonic: closes then, while detached
+	active   time.Time     // last call or attach
+}
+
+// attested is a session's current attestation in a mesh.
+type attested struct {
+	stmt  []byte
+	until time.Time
+}
+
+// Local is one of this node's own sessions in one mesh.
+type Local struct {
+	Mesh       ident.MeshID
+	Slug       string
+	Member     ident.PublicKey
+	Session    ident.PublicKey
+	Key        ident.PrivateKey
+	Attest     []byte
+	Name       string
+	ID         string
+	Attached   bool
+	Status     string
+	Mode       string
+	LastActive time.Time
+}
+
+// open makes or takes up the session of an agent and returns its new token.
+func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
+	token, hash, err := newToken()
+	if err != nil {
+		return nil, "", false, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l, resumed := f.byAgent[in.AgentSession]
+	if !resumed {
+		if f.openCount() >= MaxSessions {
+			return nil, "", false, op.Errorf(op.RateLimited, "this node has %d open sessions, the most it takes", MaxSessions).
+				WithHint("end some: a session closes %s after its agent has gone", Grace)
+		}
+		l = f.newLive(session{ID: newLocalID(), Opened: f.cfg.Now(), Agents: []string{in.AgentSession}})
+	}
+	if l.drop != nil {
+		l.drop()
+	}
+	l.Token, l.Closed = hash, false
+	l.describe(in, f.cfg)
+	l.deadline = f.cfg.Mono() + Grace
+	l.active = f.cfg.Now()
+	f.index(l)
+	for _, m := range f.cfg.Meshes.List() {
+		f.settleName(l, m)
+	}
+	return l, token, resumed, nil
+}
+
+// describe takes over what the agent says of itself.
+func (l *live) describe(in OpenRequest, cfg Config) {
+	l.Base, l.Role = clip(in.Name, maxWord), clip(in.Role, maxWord)
+	l.Mode = in.Mode
+	if l.Mode == "" {
+		l.Mode = cfg.Mode
+	}
+	l.PID, l.Cwd, l.Host = in.PID, clip(in.Cwd, maxCwd), clip(cfg.Host, maxWord)
+	l.PeerType, l.Channel, l.Model = clip(in.PeerType, maxWord), clip(in.Channel, maxWord), clip(in.Model, maxWord)
+}
+
+// newLive gives a stored session its life in this process.
+func (f *Feature) newLive(s session) *live {
+	if s.Names == nil {
+		s.Names = make(map[string]string)
+	}
+	if s.Summary == nil {
+		s.Summary = make(map[string]string)
+	}
+	if s.Status == "" {
+		s.Status = "idle"
+	}
+	if s.Mode == "" {
+		s.Mode = f.cfg.Mode
+	}
+	return &live{
+		session: s, active: s.Opened,
+		keys: make(map[ident.MeshID]ident.PrivateKey), attests: make(map[ident.MeshID]attested),
+	}
+}
+
+// index makes l findable. The caller holds f.mu.
+func (f *Feature) index(l *live) {
+	f.sessions[l.ID] = l
+	for _, a := range l.Agents {
+		f.byAgent[a] = l
+	}
+	for hash, other := range f.byToken {
+		if other == l {
+			delete(f.byToken, hash)
+		}
+	}
+	if l.Token != "" {
+		f.byToken[l.Token] = l
+	}
+}
+
+// settleName gives l a name in mesh m that no other open session of this node has
+// there. The caller holds f.mu.
+func (f *Feature) settleName(l *live, m Mesh) {
+	id := m.ID.String()
+	want := l.Base
+	if want == "" {
+		want = m.Name
+	}
+	if have := l.Names[id]; have != "" && f.nameFree(l, id, have) && sameBase(have, want) {
+		return
+	}
+	name := want
+	for n := 2; !f.nameFree(l, id, name); n++ {
+		name = fmt.Sprintf("%s-%d", want, n)
+	}
+	l.Names[id] = name
+	delete(l.attests, m.ID)
+}
+
+// sameBase tells whether name is want, or want with a number behind it.
+func sameBase(name, want string) bool {
+	if name == want {
+		return true
+	}
+	rest, ok := strings.CutPrefix(name, want+"-")
+	return ok && rest != "" && !slices.ContainsFunc([]byte(rest), func(c byte) bool { return c < '0' || c > '9' })
+}
+
+// nameFree tells whether no other open agent session has the name in the mesh.
+func (f *Feature) nameFree(l *live, mesh, name string) bool {
+	for _, other := range f.sessions {
+		if other != l && !other.Closed && other.ID != UserSession && other.Names[mesh] == name {
+			return false
+		}
+	}
+	return true
+}
+
+// openCount counts open agent sessions. The caller holds f.mu.
+func (f *Feature) openCount() int {
+	n := 0
+	for _, l := range f.sessions {
+		if !l.Closed && l.ID != UserSession {
+			n++
+		}
+	}
+	return n
+}
+
+// save writes a session and makes its missing keys, in one commit.
+func (f *Feature) save(tx *store.Tx, s session, meshes []Mesh) error {
+	if err := store.PutJSON(tx.Bucket(bucketSessions), []byte(s.ID), s); err != nil {
+		return fmt.Errorf("save session: %w", err)
+	}
+	for _, m := range meshes {
+		if err := makeKey(tx, m.ID, s.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeKey makes a session's key for a mesh, once for ever.
+func makeKey(tx *store.Tx, mesh ident.MeshID, id string) error {
+	b := tx.Bucket(bucketKeys, mesh.String())
+	if b.Get([]byte(id)) != nil {
+		return nil
+	}
+	key, err := ident.NewPrivateKey()
+	if err != nil {
+		return fmt.Errorf("make session key: %w", err)
+	}
+	seed := key.Seed()
+	return b.Put([]byte(id), seed[:])
+}
+
+// newToken makes a token and its hash, both in hex.
+func newToken() (token, hash string, err error) {
+	var raw [32]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		return "", "", fmt.Errorf("make session token: %w", err)
+	}
+	token = hex.EncodeToString(raw[:])
+	return token, hashToken(token), nil
+}
+
+func hashToken(token string) string {
+	h := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(h[:])
+}
+
+// newLocalID names a session inside this node.
+func newLocalID() string { return "s-" + rand.Text()[:16] }
