@@ -1,0 +1,119 @@
+package host
+
+import (
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+)
+
+// Protocols a node shows to anybody. There are no others but libp2p's own identify and ping, and what
+// HandleStranger adds.
+const (
+	ProtoHello protocol.ID = "/claudemesh/hello/1"
+	ProtoMesh  protocol.ID = "/claudemesh/mesh/1"
+)
+
+// ProtoLog is the inner protocol of Mesh.Sync, the only one open before a peer is proved.
+const ProtoLog = "log/1"
+
+// Limits bound what others can make this node do. A zero field takes the default.
+type Limits struct {
+	// Hellos is how many handshakes of others run at once, 128; HelloBurst (256) and HelloRate (16)
+	// are how many one remote address (IPv4 address, IPv6 /64) may begin at once and per second.
+	Hellos     int
+	HelloBurst int
+	HelloRate  float64
+
+	// Strangers is how many streams of strangers' protocols run at once, 32; StrangerBurst (20) and
+	// StrangerPerMinute (10) are what one remote address may begin at once and per minute. Loopback is
+	// an address like any other.
+	Strangers         int
+	StrangerBurst     int
+	StrangerPerMinute float64
+
+	// Waiting is how many mesh streams of one connection may stand before their header is read and
+	// their peer proved, 32; StreamBurst (256) and StreamRate (64) are how many one peer may open at
+	// once and per second.
+	Waiting     int
+	StreamBurst int
+	StreamRate  float64
+
+	// ConnsLow and ConnsHigh (256, 320): above the second, connections to peers that have proved
+	// nothing are closed down to the first. ConnsPerAddress is how many connections one remote
+	// address may hold, 64 (loopback is free).
+	ConnsLow, ConnsHigh int
+	ConnsPerAddress     int
+}
+
+// Time limits.
+const (
+	helloTimeout    = 10 * time.Second // a handshake, whole
+	headerTimeout   = 10 * time.Second // a mesh stream until it is handed over
+	syncTimeout     = 10 * time.Second // the log exchange before a peer is let in
+	streamDeadline  = 30 * time.Second // what a handed over stream begins with
+	strangerTimeout = time.Minute      // a stranger's stream, unless its handler sets another
+	slowGreeting    = time.Second      // how long Connect leaves the handshake to whoever dialled
+	dialTimeout     = 10 * time.Second
+	pingTimeout     = 10 * time.Second
+)
+
+const (
+	linksPerMesh  = 4                // handshakes of one mesh on one connection that count; the oldest gives way
+	maxLogStreams = 2                // log exchanges at once on one link
+	maxRefusals   = 2                // refused streams in a row before a link is doubted
+	regreetEvery  = 15 * time.Second // between handshakes for that reason on one connection
+)
+
+func (l Limits) withDefaults() Limits {
+	def(&l.Hellos, 128)
+	def(&l.HelloBurst, 256)
+	def(&l.HelloRate, 16)
+	def(&l.Strangers, 32)
+	def(&l.StrangerBurst, 20)
+	def(&l.StrangerPerMinute, 10)
+	def(&l.Waiting, 32)
+	def(&l.StreamBurst, 256)
+	def(&l.StreamRate, 64)
+	def(&l.ConnsLow, 256)
+	def(&l.ConnsHigh, 320)
+	def(&l.ConnsPerAddress, 64)
+	return l
+}
+
+func def[T ~int | ~int64 | ~float64](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// resources builds libp2p's resource manager: its defaults, scaled to the machine (an eighth of the
+// memory, between 128 MiB and 1 GiB, and half of the file descriptors), with these additions:
+//
+//	hello: 8 streams per peer and direction, 512 in all
+//	mesh: 192 streams per peer and direction (of 256 for a peer in all), 8,192 in all
+//	connections per remote address: Limits.ConnsPerAddress
+func resources(l Limits) (network.ResourceManager, error) {
+	cfg := rcmgr.DefaultLimits
+	libp2p.SetDefaultServiceLimits(&cfg)
+	limitProto(&cfg, ProtoHello, 8, 512)
+	limitProto(&cfg, ProtoMesh, 192, 8192)
+	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(cfg.AutoScale()),
+		rcmgr.WithLimitPerSubnet(
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: l.ConnsPerAddress}},
+			[]rcmgr.ConnLimitPerSubnet{
+				{PrefixLength: 64, ConnCount: l.ConnsPerAddress},
+				{PrefixLength: 48, ConnCount: 8 * l.ConnsPerAddress},
+			}),
+		rcmgr.WithMetricsDisabled())
+}
+
+func limitProto(cfg *rcmgr.ScalingLimitConfig, id protocol.ID, perPeer, all int) {
+	limit := func(n int) rcmgr.BaseLimit {
+		return rcmgr.BaseLimit{StreamsInbound: n, StreamsOutbound: n, Streams: 2 * n, Memory: 256 << 20}
+	}
+	cfg.AddProtocolLimit(id, limit(all), rcmgr.BaseLimitIncrease{})
+	cfg.AddProtocolPeerLimit(id, limit(perPeer), rcmgr.BaseLimitIncrease{})
+}
