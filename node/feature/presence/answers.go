@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -153,7 +154,7 @@ func (f *Feature) answerPeers(_ context.Context, c op.Caller, in PeersRequest) (
 	for _, m := range meshes {
 		peers := append(f.ownPeers(c, m), f.otherPeers(m, in.All)...)
 		slices.SortFunc(peers, func(a, b Peer) int {
-			return strings.Compare(a.Name+a.Session, b.Name+b.Session)
+			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Session, b.Session))
 		})
 		out.Meshes = append(out.Meshes, MeshPeers{Mesh: m.Slug, ID: m.ID.String(), Peers: peers})
 	}

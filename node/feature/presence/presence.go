@@ -50,9 +50,9 @@ type Feature struct {
 	rosters  map[ident.MeshID]*roster
 }
 
-// New loads this node's sessions and what it knew of others. It starts nothing;
-// the store's writer must run.
-func New(ctx context.Context, cfg Config) (*Feature, error) {
+// New loads this node's sessions and what it knew of others. It starts nothing and
+// writes nothing.
+func New(cfg Config) (*Feature, error) {
 	if cfg.Mode == "" {
 		cfg.Mode = "push"
 	}
@@ -61,16 +61,22 @@ func New(ctx context.Context, cfg Config) (*Feature, error) {
 		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
 		rosters: make(map[ident.MeshID]*roster),
 	}
-	if err := cfg.DB.Update(ctx, f.countBoot); err != nil {
-		return nil, fmt.Errorf("start presence: %w", err)
-	}
 	if err := cfg.DB.View(f.load); err != nil {
 		return nil, fmt.Errorf("load sessions: %w", err)
 	}
 	if _, ok := f.sessions[UserSession]; !ok {
 		f.index(f.newLive(session{ID: UserSession, Opened: cfg.Now(), PeerType: "human", Mode: "inbox"}))
 	}
-	return f, f.Refresh(ctx)
+	return f, nil
+}
+
+// Start counts this run and settles keys and names. It comes after the store's
+// writer runs and before anything else of this package is used.
+func (f *Feature) Start(ctx context.Context) error {
+	if err := f.cfg.DB.Update(ctx, f.countBoot); err != nil {
+		return fmt.Errorf("start presence: %w", err)
+	}
+	return f.Refresh(ctx)
 }
 
 // countBoot raises the boot number: beacons of this run are newer than all before.

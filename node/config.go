@@ -1,0 +1,114 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// Config says what a node is and where it lives. Dir is needed; every other field
+// has a sensible zero value.
+type Config struct {
+	// Dir is the user's claudemesh folder (0700). The node holds a lock in it.
+	Dir string
+	// Listen are multiaddresses to listen on; empty means every interface on a free
+	// port, QUIC and TCP.
+	Listen []string
+	// MDNS has the node find others on the local network and be found.
+	MDNS bool
+	// PortMap asks the router for a port (UPnP, NAT-PMP).
+	PortMap bool
+	// DisplayName is the name wished for in new meshes; empty means user-host.
+	DisplayName string
+	// Mode is the message mode of sessions that name none: push (default), inbox, off.
+	Mode string
+	// Version is the program's version, told to local clients alone.
+	Version string
+	// Log gets one line per event; nil discards.
+	Log *slog.Logger
+
+	// Now and Mono are the wall and the monotonic clock; nil means the machine's.
+	Now  func() time.Time
+	Mono func() time.Duration
+}
+
+// ErrConfig is the cause of every refused configuration.
+var ErrConfig = errors.New("bad configuration")
+
+// checked fills in defaults and parses the addresses.
+func (c Config) checked() (Config, []ma.Multiaddr, error) {
+	if !filepath.IsAbs(c.Dir) {
+		return c, nil, fmt.Errorf("%w: the folder %q must be an absolute path", ErrConfig, c.Dir)
+	}
+	var listen []ma.Multiaddr
+	for _, text := range c.Listen {
+		a, err := ma.NewMultiaddr(text)
+		if err != nil {
+			return c, nil, fmt.Errorf("%w: listen address %q: %w", ErrConfig, text, err)
+		}
+		listen = append(listen, a)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Mono == nil {
+		start := time.Now()
+		c.Mono = func() time.Duration { return time.Since(start) }
+	}
+	if c.Mode == "" {
+		c.Mode = "push"
+	}
+	if c.DisplayName == "" {
+		c.DisplayName = defaultName()
+	}
+	return c, listen, nil
+}
+
+// defaultName is user-host, in characters that are easy to type.
+func defaultName() string {
+	user := os.Getenv("USER")
+	if user == "" {
+		user = os.Getenv("USERNAME")
+	}
+	if user == "" {
+		user = "someone"
+	}
+	return plainName(user + "-" + hostName())
+}
+
+// hostName is this machine's name without its domain.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "computer"
+	}
+	for i, c := range name {
+		if c == '.' && i > 0 {
+			return name[:i]
+		}
+	}
+	return name
+}
+
+// plainName keeps lower-case letters, digits and dashes.
+func plainName(s string) string {
+	out := make([]byte, 0, len(s))
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'A' && c <= 'Z':
+			out = append(out, c+'a'-'A')
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '_':
+			out = append(out, c)
+		}
+	}
+	const most = 40
+	return string(out[:min(len(out), most)])
+}

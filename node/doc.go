@@ -1,0 +1,9 @@
+// Package node is one peer: it opens the store, joins the overlay, the features and
+// the local API, and lives until its context ends.
+//
+// It holds what none of its parts may know of the others: the list of features
+// (features.go), the adapters through which they use the network and each other
+// (adapt.go), the gossip payloads (radio.go) and the order in which parts start and
+// stop (node.go). What a member is lives in node/mesh, what a session is in
+// node/feature/presence, what becomes of a message in node/feature/message.
+package node

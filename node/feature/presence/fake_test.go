@@ -1,0 +1,180 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// world is a mesh of members whose presence features hear each other at once.
+type world struct {
+	id      ident.MeshID
+	mu      sync.Mutex
+	members []Member
+	keys    map[ident.PublicKey]ident.PrivateKey
+	heard   map[ident.PublicKey]*Feature
+	now     time.Time
+	mono    time.Duration
+}
+
+func newWorld() *world {
+	return &world{
+		id: ident.MeshID{7}, keys: map[ident.PublicKey]ident.PrivateKey{}, heard: map[ident.PublicKey]*Feature{},
+		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now, w.mono = w.now.Add(d), w.mono+d
+}
+
+// person is one member's node: its mesh, its air and its feature.
+type person struct {
+	*Feature
+	w    *world
+	key  ident.PublicKey
+	name string
+	path string
+}
+
+func (w *world) person(t *testing.T, name string) *person {
+	t.Helper()
+	key, err := ident.NewPrivateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &person{w: w, key: key.Public(), name: name, path: filepath.Join(t.TempDir(), "db")}
+	w.keys[p.key] = key
+	w.members = append(w.members, Member{Key: p.key, Name: name, Role: "member"})
+	p.start(t)
+	return p
+}
+
+// start builds the feature on its store, as after a restart of the node.
+func (p *person) start(t *testing.T) (stop func()) {
+	t.Helper()
+	db, err := store.Open(store.Config{Path: p.path, Schema: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := db.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("store: %v", err)
+		}
+	})
+	stop = sync.OnceFunc(func() {
+		cancel()
+		wg.Wait()
+		if err := db.Close(); err != nil {
+			t.Errorf("close store: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	p.Feature, err = New(Config{
+		DB: db, Meshes: p, Air: p, Node: "node", Host: "host", Log: slog.New(slog.DiscardHandler),
+		Now:  func() time.Time { p.w.mu.Lock(); defer p.w.mu.Unlock(); return p.w.now },
+		Mono: func() time.Duration { p.w.mu.Lock(); defer p.w.mu.Unlock(); return p.w.mono },
+		Gate: func(ident.MeshID, ident.PublicKey) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.w.heard[p.key] = p.Feature
+	return stop
+}
+
+func (p *person) List() []Mesh {
+	return []Mesh{{ID: p.w.id, Slug: "team", Self: p.key, Name: p.name, Role: "member"}}
+}
+func (p *person) Members(ident.MeshID) []Member { return p.w.members }
+
+func (p *person) Attest(_ ident.MeshID, session ident.PublicKey, name string) ([]byte, time.Time, error) {
+	var f ident.Fields
+	f.Bytes(1, session[:])
+	f.Text(2, name)
+	stmt := ident.Sign(ident.KindAttest, p.w.id, f.Body(), p.w.keys[p.key])
+	return stmt.Marshal(), p.w.now.Add(24 * time.Hour), nil
+}
+
+func (p *person) Vouched(_ ident.MeshID, member ident.PublicKey, attest []byte, _ time.Time) (ident.PublicKey, string, error) {
+	stmt, err := ident.ParseStatement(attest, 1024)
+	if err != nil {
+		return ident.PublicKey{}, "", err
+	}
+	if err := stmt.Verify(ident.KindAttest, p.w.id, member); err != nil {
+		return ident.PublicKey{}, "", err
+	}
+	r, err := ident.ReadFields(stmt.Body, 1, 2)
+	if err != nil {
+		return ident.PublicKey{}, "", err
+	}
+	key, name := r.Key(1), r.Text(2, 64)
+	return key, name, r.Err()
+}
+
+func (p *person) SignBeacon(_ ident.MeshID, body []byte) ([]byte, error) {
+	return ident.Sign(ident.KindBeacon, p.w.id, body, p.w.keys[p.key]).Marshal(), nil
+}
+
+func (p *person) Shout(ctx context.Context, mesh ident.MeshID, raw []byte) {
+	for key, f := range p.w.heard {
+		if key != p.key {
+			if err := f.Hear(ctx, mesh, p.key, raw, 0); err != nil {
+				panic(err)
+			}
+		}
+	}
+}
+
+func (p *person) Roster(ctx context.Context, mesh ident.MeshID, member ident.PublicKey) (RosterResponse, error) {
+	return p.w.heard[member].answerRoster(ctx, op.Caller{Member: p.key.String(), Mesh: mesh.String()}, RosterRequest{})
+}
+func (p *person) Path(ident.MeshID, ident.PublicKey) (string, time.Duration) {
+	return "local", time.Millisecond
+}
+func (p *person) Card(ident.MeshID) ([]byte, []string)                { return nil, nil }
+func (p *person) Met(ident.MeshID, ident.PublicKey, []byte, []string) {}
+
+// agent opens a session and tells everybody.
+func (p *person) agent(t *testing.T, id string) op.Caller {
+	t.Helper()
+	out, err := p.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: id, Channel: "claude-code"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := p.Authenticate(out.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.shoutAll(t.Context())
+	return c
+}
+
+// names lists what peers shows as NAME/STATE/OWN.
+func (p *person) peers(t *testing.T, c op.Caller, all bool) []string {
+	t.Helper()
+	out, err := p.answerPeers(t.Context(), c, PeersRequest{All: all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []string{}
+	for _, one := range out.Meshes[0].Peers {
+		list = append(list, one.Name+"/"+one.State+"/"+one.Own)
+	}
+	return list
+}

@@ -1,0 +1,346 @@
+package presence
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+)
+
+func TestTwoSessionsOfOneMember(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	one, two := ana.agent(t, "a1"), ana.agent(t, "a2")
+	bo.agent(t, "b1")
+	if got, want := ana.peers(t, one, false), []string{"ana/online/this", "ana-2/online/yours", "bo/online/"}; !slices.Equal(got, want) {
+		t.Errorf("ana sees %v, want %v", got, want)
+	}
+	if got, want := bo.peers(t, op.Caller{User: true}, false), []string{"ana/online/", "ana-2/online/", "bo/online/yours"}; !slices.Equal(got, want) {
+		t.Errorf("bo sees %v, want %v", got, want)
+	}
+	a, err := ana.Caller(one, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := ana.Caller(two, "team")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Session == b.Session || a.Name == b.Name {
+		t.Errorf("two sessions share key or name: %s, %s", a.Name, b.Name)
+	}
+}
+
+func TestASessionKeepsKeyAndNameThroughARestart(t *testing.T) {
+	w := newWorld()
+	p := &person{w: w, name: "ana", path: t.TempDir() + "/db"}
+	key, err := ident.NewPrivateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.key = key.Public()
+	w.keys[p.key] = key
+	w.members = []Member{{Key: p.key, Name: "ana"}}
+	stop := p.start(t)
+	first, err := p.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := p.agent(t, "y")
+	before, err := p.Caller(second, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	p.start(t)
+	if _, err := p.Authenticate(first.Token); err != nil {
+		t.Errorf("the token of before is refused: %v", err)
+	}
+	after, err := p.Caller(second, "")
+	if err != nil || after.Session != before.Session || after.Name != "ana-2" {
+		t.Errorf("after the restart: %s %s, %v; before %s %s", after.Name, after.Session, err, before.Name, before.Session)
+	}
+}
+
+func TestAliasKeepsTheSession(t *testing.T) {
+	ana := newWorld().person(t, "ana")
+	c := ana.agent(t, "before-clear")
+	if _, err := ana.answerAlias(t.Context(), c, AliasRequest{AgentSession: "before-clear", New: "after-clear"}); err != nil {
+		t.Fatal(err)
+	}
+	if again := ana.agent(t, "after-clear"); again.Session != c.Session {
+		t.Errorf("session %s became %s", c.Session, again.Session)
+	}
+}
+
+func TestANewerConnectionTakesOver(t *testing.T) {
+	ana := newWorld().person(t, "ana")
+	old, err := ana.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ana.Authenticate(old.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dropped := false
+	detach, err := ana.Attach(c, func() { dropped = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer detach()
+	if again := ana.agent(t, "x"); again.Session != c.Session || !dropped {
+		t.Errorf("same session %v, dropped %v", again.Session == c.Session, dropped)
+	}
+	if _, err := ana.Authenticate(old.Token); op.CodeOf(err) != op.Denied {
+		t.Errorf("the old token: %v", err)
+	}
+}
+
+func TestLeasesAndGrace(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	bo.agent(t, "b1")
+	user := op.Caller{User: true}
+	for _, step := range []struct {
+		pass time.Duration
+		want string
+		list []string
+	}{
+		{0, "online", []string{"bo/online/"}},
+		{Lease - time.Second, "lease runs", []string{"bo/online/"}},
+		{2 * time.Second, "lease over", []string{"bo/away/"}},
+		{Grace, "grace over", []string{}},
+	} {
+		w.pass(step.pass)
+		if got := ana.peers(t, user, false); !slices.Equal(got, step.list) {
+			t.Errorf("%s: %v, want %v", step.want, got, step.list)
+		}
+	}
+	if got := ana.peers(t, user, true); !slices.Equal(got, []string{"bo/offline/"}) {
+		t.Errorf("all: %v", got)
+	}
+	bo.shoutAll(t.Context())
+	if got := ana.peers(t, user, false); !slices.Equal(got, []string{"bo/online/"}) {
+		t.Errorf("back: %v", got)
+	}
+}
+
+func TestADetachedSessionClosesAfterItsGrace(t *testing.T) {
+	w := newWorld()
+	ana := w.person(t, "ana")
+	c := ana.agent(t, "x")
+	detach, err := ana.Attach(c, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Hour)
+	ana.closeOverdue()
+	if got := ana.peers(t, c, false); len(got) != 1 {
+		t.Fatalf("an attached session closed: %v", got)
+	}
+	detach()
+	w.pass(Grace - time.Second)
+	ana.closeOverdue()
+	if got := ana.peers(t, c, false); len(got) != 1 {
+		t.Fatalf("closed too early: %v", got)
+	}
+	w.pass(time.Second)
+	ana.closeOverdue()
+	if got := ana.peers(t, c, false); len(got) != 0 {
+		t.Fatalf("still open: %v", got)
+	}
+	if again := ana.agent(t, "x"); again.Session != c.Session {
+		t.Errorf("taken up again as %s, was %s", again.Session, c.Session)
+	}
+}
+
+func TestOldBeaconsChangeNothing(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	bo.agent(t, "b1")
+	old, err := bo.beacon(bo.List()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bo.answerClose(t.Context(), op.Caller{User: true}, CloseRequest{AgentSession: "b1"}); err != nil {
+		t.Fatal(err)
+	}
+	bo.shoutAll(t.Context())
+	if err := ana.Hear(t.Context(), w.id, bo.key, old, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := ana.peers(t, op.Caller{User: true}, false); len(got) != 0 {
+		t.Errorf("an old beacon brought %v back", got)
+	}
+}
+
+func TestANewcomerSeesEverybodyWithTheRestOfTheirLeases(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	bo.agent(t, "b1")
+	w.pass(Lease - 10*time.Second)
+	delete(w.heard, bo.key) // bo falls silent
+	cy := w.person(t, "cy")
+	if err := cy.Meet(t.Context(), w.id, ana.key); err != nil {
+		t.Fatal(err)
+	}
+	user := op.Caller{User: true}
+	if got := cy.peers(t, user, false); !slices.Equal(got, []string{"bo/online/"}) {
+		t.Fatalf("cy sees %v", got)
+	}
+	w.pass(11 * time.Second)
+	if got := cy.peers(t, user, false); !slices.Equal(got, []string{"bo/away/"}) {
+		t.Errorf("the list made a new lease: %v", got)
+	}
+}
+
+func TestForgedBeaconsAreRefused(t *testing.T) {
+	w := newWorld()
+	ana, bo, eve := w.person(t, "ana"), w.person(t, "bo"), w.person(t, "eve")
+	eve.agent(t, "e1")
+	raw, err := eve.beacon(eve.List()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ana.Hear(t.Context(), w.id, bo.key, raw, 0); err == nil {
+		t.Error("eve's beacon passed as bo's")
+	}
+	raw[len(raw)-1] ^= 1
+	if err := ana.Hear(t.Context(), w.id, eve.key, raw, 0); err == nil {
+		t.Error("a damaged signature passed")
+	}
+}
+
+func TestResolve(t *testing.T) {
+	w := newWorld()
+	ana, bo, carla := w.person(t, "ana"), w.person(t, "bo"), w.person(t, "carla")
+	w.person(t, "Carl")
+	asker, other := ana.agent(t, "a1"), ana.agent(t, "a2")
+	bo.agent(t, "b1")
+	self, err := ana.Caller(asker, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := ana.Caller(other, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		target, name string
+		session      bool
+		code         op.Code
+	}{
+		{"bo", "bo", true, ""},
+		{"BO", "bo", true, ""},
+		{"team:bo", "bo", true, ""},
+		{"ana-2", "ana-2", true, ""},
+		{two.Session.String(), "ana-2", true, ""},
+		{two.Session.String()[:12], "ana-2", true, ""},
+		{bo.key.String(), "bo", false, ""},
+		{"carla", "carla", false, ""},
+		{"carl", "Carl", false, ""},
+		{"arla", "carla", false, ""},
+		{"arl", "", false, op.Ambiguous},
+		{self.Session.String(), "", false, op.Invalid},
+		{"nobody", "", false, op.NotFound},
+		{"@all", "", false, op.NotFound},
+		{"*", "", false, op.NotFound},
+		{"", "", false, op.NotFound},
+		{"ffffffffffff", "", false, op.NotFound},
+	} {
+		t.Run(c.target, func(t *testing.T) {
+			a, err := ana.Resolve(w.id, self.Session, c.target)
+			if op.CodeOf(err) != c.code || a.Name != c.name || a.IsSession != c.session {
+				t.Errorf("got %+v, %v", a, err)
+			}
+			if err != nil && op.AsError(err).Hint == "" {
+				t.Errorf("no next step in %v", err)
+			}
+		})
+	}
+	_ = carla
+}
+
+// Somebody whose session is gone is still found: mail waits for the member.
+func TestANameWithoutASessionOnlineMeansTheMember(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	bo.agent(t, "b1")
+	w.pass(Lease + Grace)
+	a, err := ana.Resolve(w.id, ident.PublicKey{}, "bo")
+	if err != nil || a.IsSession || a.Key != bo.key || a.Online {
+		t.Errorf("got %+v, %v", a, err)
+	}
+}
+
+func TestLimitsOfRequests(t *testing.T) {
+	ana := newWorld().person(t, "ana")
+	c := ana.agent(t, "x")
+	if _, err := ana.answerSummary(t.Context(), c, SummaryRequest{Summary: strings.Repeat("ä", maxSummary+1)}); op.CodeOf(err) != op.TooLarge {
+		t.Errorf("long summary: %v", err)
+	}
+	if _, err := ana.answerSummary(t.Context(), c, SummaryRequest{Summary: strings.Repeat("ä", maxSummary)}); err != nil {
+		t.Errorf("summary at the limit: %v", err)
+	}
+	for _, in := range []OpenRequest{
+		{AgentSession: "y", Mode: "loud"}, {AgentSession: strings.Repeat("y", 257)}, {AgentSession: "y", Name: "@all"}, {AgentSession: "y", Name: "a\nb"},
+	} {
+		if _, err := ana.answerOpen(t.Context(), op.Caller{User: true}, in); op.CodeOf(err) != op.Invalid {
+			t.Errorf("%+v: %v", in, err)
+		}
+	}
+	for i := range MaxSessions + 1 {
+		_, err := ana.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: strings.Repeat("z", i+1)})
+		if want := i+1 >= MaxSessions; (op.CodeOf(err) == op.RateLimited) != want {
+			t.Fatalf("session %d: %v", i+2, err)
+		}
+	}
+	if raw, err := ana.beacon(ana.List()[0]); err != nil || len(raw) > MaxBeacon {
+		t.Errorf("a full beacon has %d bytes, %v", len(raw), err)
+	}
+}
+
+func TestBeaconRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := func(max int) string { return clip(rapid.String().Draw(t, "text"), max) }
+		b := beacon{
+			boot: rapid.Uint64().Draw(t, "boot"), seq: rapid.Uint64().Draw(t, "seq"),
+			clock: time.UnixMilli(rapid.Int64Range(0, 1<<47).Draw(t, "clock")), lease: Lease,
+		}
+		for range rapid.IntRange(0, 5).Draw(t, "cards") {
+			b.cards = append(b.cards, card{
+				attest: rapid.SliceOfN(rapid.Byte(), 1, maxAttest).Draw(t, "attest"), status: "idle", summary: text(maxSummary),
+				opened: time.UnixMilli(rapid.Int64Range(0, 1<<47).Draw(t, "opened")), hidden: rapid.Bool().Draw(t, "hidden"),
+				role: text(maxWord), cwd: text(maxCwd), host: text(maxWord), kind: text(maxWord), channel: text(maxWord), model: text(maxWord),
+			})
+		}
+		got, err := decodeBeacon(b.encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.encode(), b.encode()) || got.boot != b.boot || got.seq != b.seq || !got.clock.Equal(b.clock) {
+			t.Fatalf("got %+v, want %+v", got, b)
+		}
+	})
+}
+
+func FuzzBeacon(f *testing.F) {
+	f.Add(beacon{boot: 1, seq: 2, clock: time.UnixMilli(3), lease: Lease}.encode())
+	f.Add(beacon{clock: time.UnixMilli(3), cards: []card{{attest: []byte{1}, status: "idle", opened: time.UnixMilli(1), summary: "x"}}, addrs: []string{"/ip4/127.0.0.1"}}.encode())
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b, err := decodeBeacon(body)
+		if err != nil {
+			return
+		}
+		if len(b.cards) > MaxSessions+1 || b.lease > 10*Lease {
+			t.Fatalf("limits: %d cards, lease %s", len(b.cards), b.lease)
+		}
+	})
+}
