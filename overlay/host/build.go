@@ -58,7 +58,10 @@ func (h *Host) build() (p2phost.Host, error) {
 	}
 	opts := []libp2p.Option{
 		libp2p.Identity(h.cfg.Key),
-		libp2p.Transport(tcp.NewTCPTransport),
+		// Without reusing the listening port for dials: with it two nodes of one network that dial each
+		// other at the same moment meet in one TCP connection that both think they opened, and both
+		// dials fail.
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()),
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.ResourceManager(rm),

@@ -14,13 +14,13 @@ import (
 // conn is what the host knows of one libp2p connection. Host.mu guards all but raw and rate.
 type conn struct {
 	raw     network.Conn
-	settled bool               // the first handshake has ended and so has what followed from it
-	busy    int                // handshakes under way, either direction
-	waiting int                // mesh streams not yet handed over
-	links   map[wire.Tag]*link // by stream tag; live ones only
-	absent  map[ident.MeshID]bool
-	rtt     time.Duration // 0: not measured yet
-	gone    chan struct{} // closed with the connection
+	settled bool                  // the first handshake has ended and so has what followed from it
+	busy    int                   // handshakes under way, either direction
+	waiting int                   // mesh streams not yet handed over
+	links   map[wire.Tag]*link    // by stream tag; live ones only
+	absent  map[ident.MeshID]bool // meshes the other side did not offer
+	rtt     time.Duration         // 0: not measured yet
+	gone    chan struct{}         // closed with the connection
 
 	greeting  bool      // a greeter runs
 	regreeted time.Time // when a refused stream last made it run
@@ -130,6 +130,7 @@ func (h *Host) newLink(c *conn, m Mesh, tag wire.Tag, p Peer, sync bool) *link {
 	}
 	l.ctx, l.cancel = context.WithCancel(h.ctx)
 	c.links[tag] = l
+	delete(c.absent, p.Mesh)
 	streams := h.displace(c, p.Mesh)
 	h.broadcast()
 	h.mu.Unlock()

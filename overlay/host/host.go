@@ -333,3 +333,19 @@ func (h *Host) Peers(mesh ident.MeshID) []Peer {
 	slices.SortFunc(out, func(a, b Peer) int { return compare(a.Peer, b.Peer) })
 	return out
 }
+
+// Links is how many open links there are to p in mesh: one per proved handshake, usually one per
+// connection.
+func (h *Host) Links(mesh ident.MeshID, p peer.ID) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, c := range h.conns {
+		for _, l := range c.links {
+			if l.id == mesh && l.peer.Peer == p && l.state == open {
+				n++
+			}
+		}
+	}
+	return n
+}
