@@ -10,6 +10,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/claudemesh/claudemesh/store/inspect"
 )
 
 // DB is an open store. All its methods may be called at the same time.
@@ -68,42 +70,27 @@ func (db *DB) view(fn func(tx *Tx) error) error {
 }
 
 // Check reads the whole file and says what is wrong with its structure, as
-// ErrBroken, or nil. It takes as long as reading the file takes, and the file
-// grows meanwhile if much is written: it is for a doctor and for tests.
+// ErrBroken, or nil. Nothing is written meanwhile, so it is for a doctor and
+// for tests.
 func (db *DB) Check() error {
-	err := db.View(func(tx *Tx) error {
-		if err := walk(tx.bolt); err != nil {
-			return err
-		}
-		var first error
-		for err := range tx.bolt.Check() {
-			first = errors.Join(first, err)
-		}
-		return first
-	})
-	if err == nil || errors.Is(err, ErrClosed) || errors.Is(err, ErrFailed) {
+	if err := db.horizon.failed(); err != nil {
 		return err
 	}
-	return db.broken(err)
-}
-
-// walk touches every page in this goroutine, where a page that cannot be read
-// is a panic that can be caught; bbolt's own check runs in another.
-func walk(btx *bolt.Tx) error {
-	var visit func(b *bolt.Bucket) error
-	visit = func(b *bolt.Bucket) error {
-		return b.ForEach(func(k, v []byte) error {
-			if v != nil {
-				return nil
-			}
-			child := b.Bucket(k)
-			if child == nil {
-				return fmt.Errorf("bucket %q cannot be opened", k)
-			}
-			return visit(child)
-		})
+	err := guard(func() error {
+		btx, err := db.bolt.Begin(true)
+		if err != nil {
+			return closedOr(err)
+		}
+		defer func() { _ = btx.Rollback() }()
+		if err := db.horizon.failed(); err != nil {
+			return err
+		}
+		return inspected(db.file, inspect.File)
+	})
+	if errors.Is(err, inspect.ErrDamaged) {
+		return db.broken(err)
 	}
-	return btx.ForEach(func(_ []byte, b *bolt.Bucket) error { return visit(b) })
+	return err
 }
 
 // Close ends the store: a running writer commits what is queued and ends,

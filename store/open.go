@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/claudemesh/claudemesh/store/inspect"
 )
 
 const fileMode = 0o600
@@ -44,17 +47,29 @@ func Open(cfg Config) (*DB, error) {
 	return db, nil
 }
 
-// openBolt opens an existing bbolt file and takes its lock.
-func openBolt(path string, wait time.Duration) (b *bolt.DB, file *os.File, err error) {
-	options := &bolt.Options{
-		Timeout:      wait,
-		FreelistType: bolt.FreelistMapType,
-		NoStatistics: true,
-		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			var err error
-			file, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
-			return file, err
-		},
+// openBolt opens an existing bbolt file and takes its lock. It is looked at
+// first: bbolt trusts what it finds.
+func openBolt(path string, wait time.Duration) (*bolt.DB, *os.File, error) {
+	b, file, err := tryBolt(path, &bolt.Options{ReadOnly: true, Timeout: wait})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = inspected(file, inspect.Head)
+	if err = errors.Join(err, b.Close()); errors.Is(err, inspect.ErrDamaged) {
+		return nil, nil, broken(path, err)
+	} else if err != nil {
+		return nil, nil, fmt.Errorf("store: look at %s: %w", path, err)
+	}
+	return tryBolt(path, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType, NoStatistics: true})
+}
+
+// tryBolt opens the file with these options. Without error the caller closes
+// what it gets.
+func tryBolt(path string, options *bolt.Options) (b *bolt.DB, file *os.File, err error) {
+	options.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		var err error
+		file, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
+		return file, err
 	}
 	err = guard(func() (err error) {
 		b, err = bolt.Open(path, fileMode, options)
@@ -66,14 +81,22 @@ func openBolt(path string, wait time.Duration) (b *bolt.DB, file *os.File, err e
 	if file != nil {
 		_ = file.Close() // after a panic bbolt has not; it holds the lock
 	}
-	var p *PanicError
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, nil, fmt.Errorf("%w: %s; use that process, or stop it first", ErrLocked, path)
-	case errors.As(err, &p), !isFile(err):
-		return nil, nil, broken(path, err)
+	case isFile(err):
+		return nil, nil, fmt.Errorf("store: open %s: %w", path, err)
 	}
-	return nil, nil, fmt.Errorf("store: open %s: %w", path, err)
+	return nil, nil, broken(path, err)
+}
+
+// inspected runs one of the inspections on an open file.
+func inspected(f *os.File, look func(io.ReaderAt, int64) error) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return look(f, info.Size())
 }
 
 // isFile reports whether the error came from the file system, not from what
@@ -98,9 +121,6 @@ func (db *DB) prepare() error {
 	var have meta
 	err := guard(func() error {
 		return db.bolt.View(func(btx *bolt.Tx) error {
-			if err := db.whole(btx); err != nil {
-				return err
-			}
 			var err error
 			have, err = readMeta(btx)
 			return err
@@ -131,18 +151,6 @@ func (db *DB) restrict() error {
 	}
 	if err := os.Chmod(db.cfg.Path, fileMode); err != nil {
 		return fmt.Errorf("store: take the file from other users: %w", err)
-	}
-	return nil
-}
-
-// whole makes sure that the file is as long as bbolt believes.
-func (db *DB) whole(btx *bolt.Tx) error {
-	info, err := db.file.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() < btx.Size() {
-		return fmt.Errorf("it has %d bytes of %d, the end is missing", info.Size(), btx.Size())
 	}
 	return nil
 }
@@ -185,7 +193,7 @@ func build(cfg Config) (name string, err error) {
 	if err := f.Close(); err != nil {
 		return name, err
 	}
-	b, _, err := openBolt(name, cfg.LockTimeout)
+	b, _, err := tryBolt(name, &bolt.Options{Timeout: cfg.LockTimeout})
 	if err != nil {
 		return name, err
 	}
