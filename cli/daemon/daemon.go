@@ -1,0 +1,209 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/claudemesh/claudemesh/store/file"
+)
+
+const (
+	// BackOff is how long after a failed start no command tries again by itself.
+	BackOff = 30 * time.Second
+	// startLimit is how long a start may take until the node answers.
+	startLimit = 30 * time.Second
+	// stopLimit is how long a node may take to end.
+	stopLimit = 20 * time.Second
+	// poll is the pause between two probes of a node that comes or goes.
+	poll = 10 * time.Millisecond
+)
+
+// State is a running node's answer to a probe.
+type State struct {
+	Version string
+	PID     int
+	// Ready is false while the node is still opening its store and its network.
+	Ready bool
+}
+
+// Config says which node, and how it is reached and started.
+type Config struct {
+	// Dir is the user's claudemesh folder. It must exist.
+	Dir string
+	// Command is the program and its arguments that run a node in the foreground.
+	Command []string
+	// Environ is the environment a node gets.
+	Environ []string
+	// Probe asks the node for its state. It returns an error for which Absent is
+	// true when no node answers.
+	Probe func(ctx context.Context) (State, error)
+	// Absent tells whether an error of Probe means that no node runs.
+	Absent func(error) bool
+	// Progress tells a person what is being waited for, until stop is called.
+	Progress func(text string) (stop func())
+	// Now is the wall clock; it dates the failed start.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Control finds, starts and stops one node. It is safe for concurrent use.
+type Control struct {
+	cfg Config
+}
+
+// New keeps the configuration and does nothing.
+func New(c Config) *Control { return &Control{cfg: c} }
+
+// Wanted tells whether a node should run: false after Down until the next start.
+func (c *Control) Wanted() bool {
+	_, err := os.Stat(c.path(stoppedFile))
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// Started notes that a node runs by other means than Up, so that it is wanted.
+func (c *Control) Started() { c.remember(nil) }
+
+// State asks the node once.
+func (c *Control) State(ctx context.Context) (State, error) { return c.cfg.Probe(ctx) }
+
+// Ensure returns the state of a ready node, starting one where none runs. Within
+// BackOff of a failed start it returns that failure (a *StartError) instead.
+func (c *Control) Ensure(ctx context.Context) (State, error) {
+	s, _, err := c.up(ctx, true)
+	return s, err
+}
+
+// Up is Ensure for a person who asks for it: it always tries. It tells whether it
+// was this call that started the node.
+func (c *Control) Up(ctx context.Context) (s State, started bool, err error) {
+	return c.up(ctx, false)
+}
+
+func (c *Control) up(ctx context.Context, patient bool) (State, bool, error) {
+	if s, err := c.cfg.Probe(ctx); err == nil && s.Ready || err != nil && !c.cfg.Absent(err) {
+		return s, false, err
+	}
+	defer c.cfg.Progress("starting the node")()
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, ErrSlow)
+	defer cancel()
+	lock, s, err := c.lockOrReady(ctx)
+	if lock == nil {
+		return s, false, err
+	}
+	defer lock.unlock()
+	s, err = c.cfg.Probe(ctx)
+	if err == nil {
+		s, err = c.ready(ctx, nil)
+		return s, false, err
+	}
+	if !c.cfg.Absent(err) {
+		return s, false, err
+	}
+	if patient {
+		if err := c.recentFailure(); err != nil {
+			return State{}, false, err
+		}
+	}
+	s, err = c.start(ctx)
+	c.remember(err)
+	return s, err == nil, err
+}
+
+// lockOrReady waits for the start lock, or for the node that its holder starts.
+func (c *Control) lockOrReady(ctx context.Context) (*fileLock, State, error) {
+	for {
+		lock, err := tryLock(c.path(lockFile))
+		if lock != nil || err != nil {
+			return lock, State{}, err
+		}
+		if s, err := c.cfg.Probe(ctx); err == nil && s.Ready {
+			return nil, s, nil
+		}
+		if err := pause(ctx); err != nil {
+			return nil, State{}, err
+		}
+	}
+}
+
+// ready waits until the node answers as ready, or exited says it never will.
+func (c *Control) ready(ctx context.Context, exited <-chan struct{}) (State, error) {
+	for {
+		s, err := c.cfg.Probe(ctx)
+		if err == nil && s.Ready || err != nil && !c.cfg.Absent(err) {
+			return s, err
+		}
+		select {
+		case <-exited:
+			// Another node may have taken the folder first; then it is the one.
+			s, err := c.cfg.Probe(ctx)
+			if err != nil {
+				return State{}, errExited
+			}
+			exited = nil
+			if s.Ready {
+				return s, nil
+			}
+		default:
+			if err := pause(ctx); err != nil {
+				return State{}, err
+			}
+		}
+	}
+}
+
+// Down ends the node and waits until it is gone. It tells whether one ran.
+func (c *Control) Down(ctx context.Context) (ran bool, err error) {
+	defer c.cfg.Progress("stopping the node")()
+	ctx, cancel := context.WithTimeoutCause(ctx, stopLimit, ErrSlow)
+	defer cancel()
+	lock, err := c.lock(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer lock.unlock()
+	if err := file.Write(c.path(stoppedFile), nil); err != nil {
+		return false, fmt.Errorf("note that the node was stopped: %w", err)
+	}
+	s, err := c.cfg.Probe(ctx)
+	if err != nil {
+		if c.cfg.Absent(err) {
+			err = nil
+		}
+		return false, err
+	}
+	return true, endProcess(ctx, s.PID)
+}
+
+func (c *Control) lock(ctx context.Context) (*fileLock, error) {
+	for {
+		lock, err := tryLock(c.path(lockFile))
+		if lock != nil || err != nil {
+			return lock, err
+		}
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// LogPath is where a node started here writes its log.
+func (c *Control) LogPath() string { return filepath.Join(c.cfg.Dir, "logs", "node.log") }
+
+func (c *Control) path(name string) string { return filepath.Join(c.cfg.Dir, name) }
+
+// pause waits a moment, or returns why ctx ended.
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

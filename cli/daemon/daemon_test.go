@@ -1,0 +1,213 @@
+//go:build unix
+
+package daemon_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/claudemesh/claudemesh/cli/daemon"
+)
+
+// TestMain lets the test binary play the node.
+func TestMain(m *testing.M) {
+	switch os.Getenv("FAKE_NODE") {
+	case "":
+		goleak.VerifyTestMain(m)
+	case "broken":
+		fmt.Fprintln(os.Stderr, "the port is taken")
+		os.Exit(8)
+	default:
+		os.Exit(fakeNode(os.Getenv("FAKE_NODE")))
+	}
+}
+
+// fakeNode answers probes on a socket until SIGTERM. As a real one does, it
+// refuses to run twice in one folder.
+func fakeNode(socket string) int {
+	end, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 8
+	}
+	fmt.Fprintln(os.Stderr, "node up")
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = json.NewEncoder(c).Encode(daemon.State{Version: "1", PID: os.Getpid(), Ready: true})
+			c.Close()
+		}
+	}()
+	<-end.Done()
+	l.Close()
+	return 0
+}
+
+type world struct {
+	dir string
+	now time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cmd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	w := &world{dir: dir, now: time.Now()}
+	t.Cleanup(func() { _, _ = w.control("").Down(context.Background()) })
+	return w
+}
+
+// control is what one command would use; mode "broken" starts a node that fails.
+func (w *world) control(mode string) *daemon.Control {
+	socket := filepath.Join(w.dir, "s")
+	if mode == "" {
+		mode = socket
+	}
+	return daemon.New(daemon.Config{
+		Dir:      w.dir,
+		Command:  []string{os.Args[0]},
+		Environ:  append(os.Environ(), "FAKE_NODE="+mode),
+		Probe:    func(ctx context.Context) (daemon.State, error) { return probe(ctx, socket) },
+		Absent:   func(err error) bool { var e *net.OpError; return errors.As(err, &e) },
+		Progress: func(string) func() { return func() {} },
+		Now:      func() time.Time { return w.now },
+		Log:      slog.New(slog.DiscardHandler),
+	})
+}
+
+func probe(ctx context.Context, socket string) (daemon.State, error) {
+	var s daemon.State
+	c, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return s, err
+	}
+	defer c.Close()
+	return s, json.NewDecoder(c).Decode(&s)
+}
+
+func TestManyCommandsStartOneNode(t *testing.T) {
+	w := newWorld(t)
+	pids := make([]int, 8)
+	var wg sync.WaitGroup
+	for i := range pids {
+		wg.Go(func() {
+			s, err := w.control("").Ensure(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			pids[i] = s.PID
+		})
+	}
+	wg.Wait()
+	for _, pid := range pids {
+		if pid == 0 || pid != pids[0] {
+			t.Fatalf("several nodes: %v", pids)
+		}
+	}
+	if _, started, err := w.control("").Up(t.Context()); err != nil || started {
+		t.Fatalf("started again: %v, %v", started, err)
+	}
+}
+
+func TestDownEndsTheNodeAndIsRemembered(t *testing.T) {
+	w := newWorld(t)
+	c := w.control("")
+	if _, err := c.Ensure(t.Context()); err != nil || !c.Wanted() {
+		t.Fatal(err, c.Wanted())
+	}
+	if ran, err := c.Down(t.Context()); err != nil || !ran {
+		t.Fatalf("ran %v, %v", ran, err)
+	}
+	if _, err := probe(t.Context(), filepath.Join(w.dir, "s")); err == nil {
+		t.Error("the node still answers")
+	}
+	if c.Wanted() {
+		t.Error("a stopped node is wanted")
+	}
+	if ran, err := c.Down(t.Context()); err != nil || ran {
+		t.Errorf("stopped twice: %v, %v", ran, err)
+	}
+	if _, err := c.Ensure(t.Context()); err != nil || !c.Wanted() {
+		t.Errorf("after a start: %v, wanted %v", err, c.Wanted())
+	}
+}
+
+func TestAFailedStartIsNotRepeatedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	var failed *daemon.StartError
+	_, err := w.control("broken").Ensure(t.Context())
+	if !errors.As(err, &failed) || failed.Reason != "the port is taken" || failed.Ago != 0 {
+		t.Fatalf("first: %v", err)
+	}
+	w.now = w.now.Add(10 * time.Second)
+	_, err = w.control("").Ensure(t.Context())
+	if !errors.As(err, &failed) || failed.Ago != 10*time.Second || !strings.Contains(err.Error(), "10 s ago") {
+		t.Fatalf("within the back-off: %v", err)
+	}
+	w.now = w.now.Add(daemon.BackOff)
+	if _, err := w.control("broken").Ensure(t.Context()); !errors.As(err, &failed) || failed.Ago != 0 {
+		t.Fatalf("after the back-off: %v", err)
+	}
+	if _, started, err := w.control("").Up(t.Context()); err != nil || !started {
+		t.Fatalf("a person's start waited: %v, %v", started, err)
+	}
+}
+
+func TestALargeLogIsPutAside(t *testing.T) {
+	w := newWorld(t)
+	c := w.control("")
+	if err := os.MkdirAll(filepath.Dir(c.LogPath()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(c.LogPath(), make([]byte, 10<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Stat(c.LogPath() + ".1")
+	if err != nil || old.Size() != 10<<20+1 {
+		t.Fatalf("%v, %v", old, err)
+	}
+	if text, err := os.ReadFile(c.LogPath()); err != nil || !strings.Contains(string(text), "node up") {
+		t.Fatalf("%q, %v", text, err)
+	}
+}
+
+func TestAKilledNodeIsStartedAnew(t *testing.T) {
+	w := newWorld(t)
+	s, err := w.control("").Ensure(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(filepath.Join(w.dir, "s")) // a real node replaces a dead socket itself
+	again, err := w.control("").Ensure(t.Context())
+	if err != nil || again.PID == s.PID {
+		t.Fatalf("%+v, %v", again, err)
+	}
+}

@@ -1,0 +1,77 @@
+//go:build unix
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// detached puts the node in a session of its own, so that neither a closed
+// terminal nor its Ctrl-C ends it.
+func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+// fileLock is an advisory lock that the system drops with its holder.
+type fileLock struct{ f *os.File }
+
+// tryLock returns nil and no error if somebody else holds the lock.
+func tryLock(path string) (*fileLock, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the start lock: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return &fileLock{f}, nil
+	}
+	f.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("take the start lock: %w", err)
+}
+
+func (l *fileLock) unlock() { l.f.Close() }
+
+// endProcess asks a process to end and waits until it is gone.
+func endProcess(ctx context.Context, pid int) error {
+	if pid <= 1 {
+		return fmt.Errorf("the node gave no usable process id: %d", pid)
+	}
+	err := syscall.Kill(pid, syscall.SIGTERM)
+	for err == nil && !zombie(pid) {
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("process %d does not end: %w", pid, err)
+		}
+		if syscall.Kill(pid, 0) != nil {
+			return nil
+		}
+	}
+	if err == nil || errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	return fmt.Errorf("end process %d: %w", pid, err)
+}
+
+// zombie tells whether a process has ended and its parent has not asked how: in a
+// container nobody may ever do so. Without a /proc the answer is no.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, ok := strings.Cut(string(stat), ") ")
+	return ok && strings.HasPrefix(rest, "Z")
+}
+
+// Alive tells whether a process exists.
+func Alive(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}

@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// detached gives the node no console, so that closing one does not end it.
+func detached() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{
+		HideWindow:    true,
+		CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP,
+	}
+}
+
+// fileLock is a lock that the system drops with its holder.
+type fileLock struct{ f *os.File }
+
+// tryLock returns nil and no error if somebody else holds the lock.
+func tryLock(path string) (*fileLock, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the start lock: %w", err)
+	}
+	flags := uint32(windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY)
+	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
+	if err == nil {
+		return &fileLock{f}, nil
+	}
+	f.Close()
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("take the start lock: %w", err)
+}
+
+func (l *fileLock) unlock() { l.f.Close() }
+
+// endProcess ends a process and waits until it is gone. Windows has no signal that
+// a process without a console could heed: it ends at once, which the node's store
+// is made for.
+func endProcess(ctx context.Context, pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return nil // it is gone already
+	}
+	if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("end process %d: %w", pid, err)
+	}
+	for Alive(pid) {
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("process %d does not end: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+// Alive tells whether a process exists.
+func Alive(pid int) bool {
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
+	if err != nil {
+		return false
+	}
+	defer windows.CloseHandle(h)
+	state, err := windows.WaitForSingleObject(h, 0)
+	return err == nil && state == uint32(windows.WAIT_TIMEOUT)
+}

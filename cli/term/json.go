@@ -1,0 +1,95 @@
+package term
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// SchemaVersion is the version of the documents' common shape. Added keys keep it.
+const SchemaVersion = "1.0"
+
+// Failure is what went wrong, as people and programs are told.
+type Failure struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// JSON prints v, which must encode as an object, as the one document of this
+// command: schema_version first, two blanks per level.
+func (t *Term) JSON(v any) error {
+	text, err := document(v)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wipe()
+	_, err = t.out.Write(text)
+	return err
+}
+
+// Fail reports a failure: on stderr for people, as a document on stdout otherwise.
+func (t *Term) Fail(f Failure) {
+	if t.IsDocument() {
+		// A document of plain strings always encodes; a closed stdout leaves only
+		// the exit status.
+		_ = t.JSON(struct {
+			OK    bool    `json:"ok"`
+			Error Failure `json:"error"`
+		}{false, f})
+		return
+	}
+	text := indent + Red(Bad).render(t.errHue) + " " + oneLine(f.Message) + "\n"
+	if f.Hint != "" {
+		text += block(2, f.Hint)
+	}
+	t.write(false, text)
+}
+
+// document puts schema_version before the keys of v.
+func document(v any) ([]byte, error) {
+	var raw bytes.Buffer
+	enc := json.NewEncoder(&raw)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode document: %w", err)
+	}
+	body := bytes.TrimSpace(raw.Bytes())
+	if len(body) < 2 || body[0] != '{' {
+		return nil, fmt.Errorf("encode document: %T is no object", v)
+	}
+	whole := []byte(`{"schema_version":"` + SchemaVersion + `"`)
+	if rest := bytes.TrimSpace(body[1:]); rest[0] != '}' {
+		whole = append(whole, ',')
+	}
+	whole = append(whole, body[1:]...)
+	var out bytes.Buffer
+	if err := json.Indent(&out, whole, "", "  "); err != nil {
+		return nil, fmt.Errorf("indent document: %w", err)
+	}
+	return append(escape(out.Bytes()), '\n'), nil
+}
+
+// escape writes the characters that JSON allows raw but a terminal obeys as \u
+// escapes. They only occur inside strings.
+func escape(text []byte) []byte {
+	if bytes.IndexFunc(text, obeyed) < 0 {
+		return text
+	}
+	var out bytes.Buffer
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if obeyed(r) {
+			_, _ = fmt.Fprintf(&out, `\u%04x`, r) // a Buffer never fails
+		} else {
+			out.Write(text[:n])
+		}
+		text = text[n:]
+	}
+	return out.Bytes()
+}
+
+func obeyed(r rune) bool { return r != '\n' && steers(r) }

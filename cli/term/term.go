@@ -1,0 +1,167 @@
+package term
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	xterm "github.com/charmbracelet/x/term"
+)
+
+// The marks that lines begin with.
+const (
+	OK   = "✔"
+	Bad  = "✘"
+	Care = "⚠"
+	To   = "→"
+	Dot  = "●"
+)
+
+// indent begins every line meant for people.
+const indent = "  "
+
+// Config is what a Term prints to and reads from.
+type Config struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Getenv reads NO_COLOR and TERM.
+	Getenv func(string) string
+}
+
+// Term prints for one process. It is safe for concurrent use.
+type Term struct {
+	in              io.Reader
+	out, err        io.Writer
+	outTTY, errTTY  bool
+	inTTY           bool
+	outHue, errHue  bool
+	mu              sync.Mutex // guards what is printed, quiet, json and pending
+	quiet, document bool
+	pending         bool // a progress line stands on stderr
+}
+
+// New looks at the streams and the environment; it prints nothing.
+func New(c Config) *Term {
+	hue := c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"
+	t := &Term{in: c.In, out: c.Out, err: c.Err}
+	t.inTTY, t.outTTY, t.errTTY = isTTY(c.In), isTTY(c.Out), isTTY(c.Err)
+	t.outHue, t.errHue = hue && t.outTTY, hue && t.errTTY
+	return t
+}
+
+// isTTY tells whether a stream is a terminal.
+func isTTY(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && xterm.IsTerminal(f.Fd())
+}
+
+// Quiet suppresses notes and progress, for --quiet.
+func (t *Term) Quiet(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.quiet = on
+}
+
+// Document suppresses all text on stdout but JSON documents, for --json.
+func (t *Term) Document(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.document = on
+}
+
+// IsDocument tells whether the caller must print a document.
+func (t *Term) IsDocument() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.document
+}
+
+// Interactive tells whether a person sits at both ends, so that a question can be
+// asked.
+func (t *Term) Interactive() bool { return t.inTTY && t.errTTY && !t.IsDocument() }
+
+// OutTTY tells whether stdout is a terminal.
+func (t *Term) OutTTY() bool { return t.outTTY }
+
+// ErrTTY tells whether stderr is a terminal.
+func (t *Term) ErrTTY() bool { return t.errTTY }
+
+// Line prints one indented line on stdout. String arguments lose their control
+// characters and line breaks; [Styled] ones are coloured where colour is on.
+func (t *Term) Line(format string, args ...any) {
+	t.write(true, indent+fmt.Sprintf(format, render(args, t.outHue)...)+"\n")
+}
+
+// Blank prints an empty line on stdout.
+func (t *Term) Blank() { t.write(true, "\n") }
+
+// Block prints text of several lines on stdout, each indented by depth steps.
+func (t *Term) Block(depth int, text string) { t.write(true, block(depth, text)) }
+
+// Bare prints text and a line break on stdout without indenting, for what other
+// programs read: a link, a version.
+func (t *Term) Bare(text string) { t.write(true, Clean(text)+"\n") }
+
+// Note prints one line on stderr, unless quiet.
+func (t *Term) Note(format string, args ...any) {
+	if t.muted() {
+		return
+	}
+	t.write(false, indent+fmt.Sprintf(format, render(args, t.errHue)...)+"\n")
+}
+
+// Warn prints one warning line on stderr.
+func (t *Term) Warn(format string, args ...any) {
+	mark := Yellow(Care).render(t.errHue)
+	t.write(false, indent+mark+" "+fmt.Sprintf(format, render(args, t.errHue)...)+"\n")
+}
+
+// Copy passes the lines of a text file, such as a log, to stdout.
+func (t *Term) Copy(r io.Reader) error {
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			t.write(true, Clean(line))
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+	}
+}
+
+func (t *Term) muted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.quiet
+}
+
+// write prints text whole, after wiping a progress line. A failing stream has
+// nobody left to be told: the command's exit status stands.
+func (t *Term) write(out bool, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wipe()
+	w := t.err
+	if out {
+		if t.document {
+			return
+		}
+		w = t.out
+	}
+	_, _ = io.WriteString(w, text)
+}
+
+// wipe takes a progress line off the terminal. The caller holds mu.
+func (t *Term) wipe() {
+	if t.pending {
+		t.pending = false
+		_, _ = io.WriteString(t.err, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,135 @@
+package term_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode"
+
+	"pgregory.net/rapid"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+)
+
+func newTerm(in string) (*term.Term, *bytes.Buffer, *bytes.Buffer) {
+	var out, err bytes.Buffer
+	t := term.New(term.Config{
+		In: strings.NewReader(in), Out: &out, Err: &err,
+		Getenv: func(string) string { return "" },
+	})
+	return t, &out, &err
+}
+
+func TestNoTerminalNoColour(t *testing.T) {
+	tm, out, _ := newTerm("")
+	tm.Line("%s %s", term.Green(term.OK), term.Bold("ana"))
+	if out.String() != "  ✔ ana\n" {
+		t.Fatalf("%q", out)
+	}
+}
+
+func TestPeersCannotSteerTheTerminal(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		evil := rapid.StringOf(rapid.OneOf(
+			rapid.Rune(), rapid.RuneFrom([]rune("\x1b\r\n\t\u009b\u202e\u2028\x7f\x07"))),
+		).Draw(r, "text")
+		tm, out, errs := newTerm("")
+		tm.Line("%s %s", evil, term.Bold(evil))
+		if n := strings.Count(out.String(), "\n"); n != 1 {
+			r.Fatalf("%d lines", n)
+		}
+		tm.Block(1, evil)
+		tm.Fail(term.Failure{Code: "x", Message: evil, Hint: evil})
+		if err := tm.JSON(map[string]string{"k": evil}); err != nil {
+			r.Fatal(err)
+		}
+		for _, c := range out.String() + errs.String() {
+			if c != '\n' && c != '\t' && (unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c)) {
+				r.Fatalf("%q got through", c)
+			}
+		}
+	})
+}
+
+func TestDocuments(t *testing.T) {
+	for name, c := range map[string]struct {
+		v    any
+		want string
+	}{
+		"empty":  {struct{}{}, "{\n  \"schema_version\": \"1.0\"\n}\n"},
+		"keys":   {struct{ B, A int }{1, 2}, "{\n  \"schema_version\": \"1.0\",\n  \"B\": 1,\n  \"A\": 2\n}\n"},
+		"raw":    {json.RawMessage(`{"a":[1,{"b":2}]}`), "{\n  \"schema_version\": \"1.0\",\n  \"a\": [\n    1,\n    {\n      \"b\": 2\n    }\n  ]\n}\n"},
+		"escape": {map[string]string{"a": "<&>\u009b"}, "{\n  \"schema_version\": \"1.0\",\n  \"a\": \"<&>\\u009b\"\n}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tm, out, _ := newTerm("")
+			if err := tm.JSON(c.v); err != nil || out.String() != c.want {
+				t.Fatalf("%q, %v", out, err)
+			}
+		})
+	}
+	tm, _, _ := newTerm("")
+	if err := tm.JSON([]int{1}); err == nil {
+		t.Error("an array passed for a document")
+	}
+}
+
+func TestWithDocumentsNothingElseIsOnStdout(t *testing.T) {
+	tm, out, errs := newTerm("")
+	tm.Document(true)
+	tm.Line("text")
+	tm.Bare("text")
+	tm.Block(1, "text")
+	tm.Warn("care")
+	tm.Fail(term.Failure{Code: "not_found", Message: "no.", Hint: "look"})
+	var doc struct {
+		Version string `json:"schema_version"`
+		OK      bool
+		Error   term.Failure
+	}
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || doc.Version != "1.0" || doc.Error.Hint != "look" {
+		t.Fatalf("%s: %+v, %v", out, doc, err)
+	}
+	if errs.String() != "  ⚠ care\n" {
+		t.Errorf("stderr: %q", errs)
+	}
+}
+
+func TestQuiet(t *testing.T) {
+	tm, _, errs := newTerm("")
+	tm.Quiet(true)
+	tm.Note("note")
+	tm.Warn("care")
+	if errs.String() != "  ⚠ care\n" {
+		t.Fatalf("%q", errs)
+	}
+}
+
+func TestNobodyIsAskedWithoutATerminal(t *testing.T) {
+	tm, _, errs := newTerm("2\n")
+	if _, err := tm.Choose("which?", []string{"a", "b"}); err == nil || errs.Len() > 0 {
+		t.Fatalf("%v, %q", err, errs)
+	}
+}
+
+func TestReadAllHasALimit(t *testing.T) {
+	tm, _, _ := newTerm("12345")
+	if _, err := tm.ReadAll(4); err == nil {
+		t.Fatal("read beyond the limit")
+	}
+	tm, _, _ = newTerm("1234")
+	if text, err := tm.ReadAll(4); err != nil || string(text) != "1234" {
+		t.Fatalf("%q, %v", text, err)
+	}
+}
+
+func TestAProgressLineOnlyShowsForWhatTakesLong(t *testing.T) {
+	tm, _, errs := newTerm("")
+	stop := tm.Progress("starting")
+	stop()
+	stop()
+	if errs.Len() > 0 {
+		t.Fatalf("%q", errs)
+	}
+}

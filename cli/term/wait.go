@@ -1,0 +1,80 @@
+package term
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// patience is how long something may take before a progress line shows.
+const patience = time.Second
+
+// ErrNoAnswer is returned when a question found nobody to answer it.
+var ErrNoAnswer = errors.New("nobody answered")
+
+// Progress shows "text …" on stderr if stop is not called within a second. On a
+// terminal the line goes away with stop. Quiet and concurrent use are fine; stop
+// may be called more than once.
+func (t *Term) Progress(text string) (stop func()) {
+	timer := time.AfterFunc(patience, func() { t.showProgress(text) })
+	return func() {
+		timer.Stop()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.wipe()
+	}
+}
+
+func (t *Term) showProgress(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.quiet {
+		return
+	}
+	t.wipe()
+	line := indent + Dim(text+" …").render(t.errHue)
+	if t.pending = t.errTTY; !t.pending {
+		line += "\n"
+	}
+	_, _ = io.WriteString(t.err, line)
+}
+
+// Choose asks for one of several options and returns its index. Return alone, or
+// what is no number of an option, means the first.
+func (t *Term) Choose(question string, options []string) (int, error) {
+	if !t.Interactive() {
+		return 0, ErrNoAnswer
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%s\n", indent, oneLine(question))
+	for i, o := range options {
+		fmt.Fprintf(&b, "%s%d %s\n", strings.Repeat(indent, 2), i+1, oneLine(o))
+	}
+	b.WriteString(indent + "Choice [1]: ")
+	t.write(false, b.String())
+	line, err := bufio.NewReader(t.in).ReadString('\n')
+	if err != nil {
+		return 0, ErrNoAnswer
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || n < 1 || n > len(options) {
+		return 0, nil
+	}
+	return n - 1, nil
+}
+
+// ReadAll reads the whole of stdin, at most limit bytes.
+func (t *Term) ReadAll(limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(t.in, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read stdin: %w", err)
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("stdin has more than %d bytes", limit)
+	}
+	return text, nil
+}
