@@ -1,0 +1,325 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/claudemesh/claudemesh/cli/agent"
+	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeNode knows one session and gives a new token at each opening.
+type fakeNode struct {
+	mu     sync.Mutex
+	down   bool
+	opens  int
+	token  string
+	starts int
+	events chan op.Event
+}
+
+func denied() error { return op.Errorf(op.Denied, "unknown token") }
+
+func (n *fakeNode) Do(_ context.Context, _ op.Caller, id string, _ json.RawMessage) (json.RawMessage, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.down {
+		return nil, op.Errorf(op.Unavailable, "down")
+	}
+	if id != presence.Open.ID {
+		return nil, op.Errorf(op.NotFound, "no %s", id)
+	}
+	n.opens++
+	n.token = string(rune('a'+n.opens-1)) + "-token"
+	return json.Marshal(presence.OpenResponse{Token: n.token, Name: "ana"})
+}
+
+// conn speaks with one token.
+type conn struct {
+	n     *fakeNode
+	token string
+}
+
+func (c conn) good() error {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	if c.token != c.n.token {
+		return denied()
+	}
+	return nil
+}
+
+func (c conn) Do(_ context.Context, _ op.Caller, id string, _ json.RawMessage) (json.RawMessage, error) {
+	if err := c.good(); err != nil {
+		return nil, err
+	}
+	if id == "mesh.new" {
+		return nil, op.Errorf(op.Denied, "not for agents")
+	}
+	return json.RawMessage(`{}`), nil
+}
+
+func (c conn) Follow(ctx context.Context, _ op.Caller, cursor string, fn func(op.Event) error) error {
+	if err := c.good(); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e, ok := <-c.n.events:
+			if !ok {
+				return denied()
+			}
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (n *fakeNode) ensure(context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.starts++
+	return nil
+}
+
+func newSession(t *testing.T, n *fakeNode) (*agent.Session, agent.Tokens) {
+	t.Helper()
+	tokens := agent.Tokens(t.TempDir())
+	return agent.New(agent.Config{
+		Open:   presence.OpenRequest{AgentSession: "id"},
+		Person: n,
+		As:     func(token string) agent.Client { return conn{n, token} },
+		Ensure: n.ensure,
+		Wanted: func() bool { return true },
+		Tokens: tokens,
+		Log:    slog.New(slog.DiscardHandler),
+	}), tokens
+}
+
+// run gives the session its life until the test ends.
+func run(t *testing.T, s *agent.Session) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = s.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+func TestCallsWaitForTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNode{down: true}
+		s, tokens := newSession(t, n)
+		run(t, s)
+		go func() {
+			time.Sleep(5 * time.Second)
+			n.mu.Lock()
+			n.down = false
+			n.mu.Unlock()
+		}()
+		if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); err != nil {
+			t.Fatal(err)
+		}
+		if token, ok := tokens.Get("id"); !ok || token != "a-token" {
+			t.Fatalf("kept %q, %v", token, ok)
+		}
+	})
+}
+
+func TestACallGivesUpWithTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newSession(t, &fakeNode{down: true})
+		run(t, s)
+		_, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil)
+		if op.CodeOf(err) != op.Unavailable || op.AsError(err).Message != "not connected: down" {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestAForgottenSessionIsOpenedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNode{}
+		s, _ := newSession(t, n)
+		run(t, s)
+		synctest.Wait()
+		n.mu.Lock()
+		n.token = "lost"
+		n.mu.Unlock()
+		if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); err != nil {
+			t.Fatal(err)
+		}
+		if n.opens != 2 {
+			t.Fatalf("opened %d times", n.opens)
+		}
+	})
+}
+
+func TestARefusedRequestIsNoForgottenSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNode{}
+		s, _ := newSession(t, n)
+		run(t, s)
+		if _, err := s.Do(t.Context(), op.Caller{}, "mesh.new", nil); op.CodeOf(err) != op.Denied {
+			t.Fatal(err)
+		}
+		if n.opens != 1 {
+			t.Fatalf("opened %d times", n.opens)
+		}
+	})
+}
+
+func TestASessionTakenOverIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNode{events: make(chan op.Event)}
+		s, tokens := newSession(t, n)
+		run(t, s)
+		synctest.Wait()
+		ended := make(chan error, 1)
+		go func() {
+			ended <- s.Follow(t.Context(), op.Caller{}, "", func(op.Event) error { return nil })
+		}()
+		n.mu.Lock()
+		n.token = "newer"
+		n.mu.Unlock()
+		if err := tokens.Put("id", "newer"); err != nil {
+			t.Fatal(err)
+		}
+		close(n.events)
+		if err := <-ended; !errors.Is(err, agent.ErrTaken) {
+			t.Fatal(err)
+		}
+		if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); !errors.Is(err, agent.ErrTaken) {
+			t.Fatal(err)
+		}
+		if n.opens != 1 {
+			t.Fatal("took the session back")
+		}
+	})
+}
+
+func TestALostNodeIsBroughtBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNode{}
+		s, _ := newSession(t, n)
+		run(t, s)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.starts < 3 {
+			t.Fatalf("looked for the node %d times", n.starts)
+		}
+	})
+}
+
+func TestFollowGivesEventsAndStopsWithItsUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNode{events: make(chan op.Event, 1)}
+		s, _ := newSession(t, n)
+		run(t, s)
+		n.events <- op.Event{Cursor: "s:1", Topic: op.TopicHint}
+		enough := errors.New("enough")
+		err := s.Follow(t.Context(), op.Caller{}, "", func(e op.Event) error {
+			if e.Topic != op.TopicHint {
+				t.Errorf("%+v", e)
+			}
+			return enough
+		})
+		if !errors.Is(err, enough) {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestTokens(t *testing.T) {
+	tokens := agent.Tokens(t.TempDir())
+	if _, ok := tokens.Get("x"); ok {
+		t.Fatal("a token from nowhere")
+	}
+	evil := "../../x\x00/../id"
+	for _, id := range []string{"x", evil} {
+		if err := tokens.Put(id, "t-"+id); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := tokens.Get(id); !ok || got != "t-"+id {
+			t.Fatalf("%q: %q, %v", id, got, ok)
+		}
+	}
+	if _, ok := tokens.Get(""); ok {
+		t.Fatal("a token without a session")
+	}
+	paths, err := filepath.Glob(filepath.Join(string(tokens), "sessions", "*"))
+	if err != nil || len(paths) != 2 {
+		t.Fatal(paths, err)
+	}
+	if info, err := os.Stat(paths[0]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	if err := os.Chtimes(paths[0], time.Time{}, time.Now().AddDate(-1, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tokens.Prune(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(string(tokens), "sessions", "*")); len(left) != 1 {
+		t.Fatalf("left %v", left)
+	}
+}
+
+func TestID(t *testing.T) {
+	env := map[string]string{}
+	get := func(k string) string { return env[k] }
+	if agent.ID(get) != "" {
+		t.Fatal("an id from nowhere")
+	}
+	env[agent.EnvClaudeSession] = "claude"
+	if agent.ID(get) != "claude" {
+		t.Fatal("the agent's own id was not taken")
+	}
+	env[agent.EnvSession] = "ours"
+	if agent.ID(get) != "ours" {
+		t.Fatal("our id does not win")
+	}
+}
+
+func TestOldLogsGo(t *testing.T) {
+	dir := t.TempDir()
+	logs := filepath.Join(dir, "logs")
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mcp-1.log", "mcp-2.log", "mcp-x.log", "node.log"} {
+		if err := os.WriteFile(filepath.Join(logs, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, f, err := agent.OpenLog(dir, 7, func(pid int) bool { return pid == 2 }, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	log.Info("hello")
+	left, err := filepath.Glob(filepath.Join(logs, "*"))
+	if err != nil || len(left) != 4 {
+		t.Fatalf("%v, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(logs, "mcp-1.log")); err == nil {
+		t.Error("the log of a dead process stayed")
+	}
+}
