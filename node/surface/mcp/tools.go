@@ -1,0 +1,184 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+// trait is what a tool does to the world where its contract does not say it: by
+// default one that needs no more than op.Look changes nothing, one that needs more
+// changes something without destroying anything, and neither reaches beyond the
+// mesh.
+type trait struct {
+	writes     bool // changes something although it needs no right
+	destroys   bool // what it changes is gone
+	idempotent bool // a second call like the first changes nothing more
+	openWorld  bool // it acts on others
+	large      bool // a cut result would lose something
+}
+
+// traits are the tools that differ from the default.
+var traits = map[string]trait{
+	"check_messages": {writes: true, large: true},
+	"send_message":   {openWorld: true},
+	"set_summary":    {idempotent: true},
+}
+
+// Keys of a tool's and a result's _meta.
+const (
+	alwaysLoad = "anthropic/alwaysLoad"         // the client gives the model the whole tool from the start
+	maxResult  = "anthropic/maxResultSizeChars" // the client cuts results above this
+	errorKey   = "claudemesh/error"             // the code, message and hint of a failed call
+)
+
+// largest is the size in characters up to which a client may pass results whole.
+const largest = 500_000
+
+// tools are the operations offered to the client.
+type tools struct {
+	cfg    Config
+	open   *opening
+	served []server.ServerTool
+	names  map[string]bool
+}
+
+func newTools(cfg Config, open *opening) (*tools, error) {
+	t := &tools{cfg: cfg, open: open, names: make(map[string]bool)}
+	for _, k := range cfg.Catalogue {
+		if k.Names.Tool == "" {
+			continue
+		}
+		def, out, err := define(k)
+		if err != nil {
+			return nil, err
+		}
+		t.names[def.Name] = true
+		t.served = append(t.served, server.ServerTool{Tool: def, Handler: t.handler(k, out)})
+	}
+	return t, nil
+}
+
+func (t *tools) has(name string) bool { return t.names[name] }
+
+// define describes the tool of k, and the schema of its results.
+func define(k op.Contract) (mcp.Tool, *jsonschema.Schema, error) {
+	in, err := k.Input()
+	if err != nil {
+		return mcp.Tool{}, nil, err
+	}
+	out, err := k.Output()
+	if err != nil {
+		return mcp.Tool{}, nil, err
+	}
+	input, err := encodeSchema(in)
+	if err != nil {
+		return mcp.Tool{}, nil, fmt.Errorf("input of %s: %w", k.ID, err)
+	}
+	output, err := encodeSchema(out)
+	if err != nil {
+		return mcp.Tool{}, nil, fmt.Errorf("output of %s: %w", k.ID, err)
+	}
+	what := traits[k.Names.Tool]
+	writes := what.writes || k.Needs != op.Look
+	tool := mcp.Tool{
+		Name: k.Names.Tool, Description: k.Doc, RawInputSchema: input, RawOutputSchema: output,
+		Annotations: mcp.ToolAnnotation{
+			ReadOnlyHint:    mcp.ToBoolPtr(!writes),
+			DestructiveHint: mcp.ToBoolPtr(what.destroys),
+			IdempotentHint:  mcp.ToBoolPtr(!writes || what.idempotent),
+			OpenWorldHint:   mcp.ToBoolPtr(what.openWorld),
+		},
+	}
+	meta := make(map[string]any)
+	if k.Core {
+		meta[alwaysLoad] = true
+	}
+	if what.large {
+		meta[maxResult] = largest
+	}
+	if len(meta) > 0 {
+		tool.Meta = mcp.NewMetaFromMap(meta)
+	}
+	return tool, out, nil
+}
+
+// encodeSchema writes s; some clients want properties even where there are none.
+func encodeSchema(s *jsonschema.Schema) (json.RawMessage, error) {
+	raw, err := json.Marshal(s)
+	if err != nil || s.Properties != nil {
+		return raw, err
+	}
+	var m map[string]any
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, err
+	}
+	m["properties"] = map[string]any{}
+	return json.Marshal(m)
+}
+
+// handler performs calls of the tool of k.
+func (t *tools) handler(k op.Contract, out *jsonschema.Schema) server.ToolHandlerFunc {
+	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		ctx, cancel := context.WithTimeout(ctx, t.cfg.CallTimeout)
+		defer cancel()
+		answer, err := t.perform(ctx, k.ID, req.Params)
+		if err != nil {
+			return failed(k, t.cfg.CallTimeout, err), nil
+		}
+		return succeeded(k, out, answer)
+	}
+}
+
+// perform asks for the operation once the session is open.
+func (t *tools) perform(ctx context.Context, id string, p mcp.CallToolParams) (json.RawMessage, error) {
+	if err := t.open.now(ctx); err != nil {
+		e := *op.AsError(err)
+		e.Message = "not connected: " + e.Message
+		return nil, &e
+	}
+	in := p.RawArguments
+	if len(in) == 0 || string(in) == "null" {
+		in = json.RawMessage("{}")
+	}
+	return t.cfg.Doer.Do(ctx, t.cfg.Caller, id, in)
+}
+
+// succeeded shows an answer as text and as data.
+func succeeded(k op.Contract, schema *jsonschema.Schema, answer json.RawMessage) (*mcp.CallToolResult, error) {
+	text, err := k.Text(answer)
+	if err != nil {
+		return nil, fmt.Errorf("show the answer: %w", err)
+	}
+	data, err := structured(answer, schema)
+	if err != nil {
+		return nil, fmt.Errorf("show the answer: %w", err)
+	}
+	return mcp.NewToolResultStructured(data, neutral(text)), nil
+}
+
+// failed shows an error: what is wrong, and on a second line what to do.
+func failed(k op.Contract, limit time.Duration, err error) *mcp.CallToolResult {
+	e := *op.AsError(err)
+	e.Message = strings.TrimPrefix(e.Message, k.ID+": ")
+	if errors.Is(err, context.DeadlineExceeded) {
+		e = *op.Errorf(op.Unavailable, "timed out after %v", limit).WithHint("it may have been done: look before you repeat it")
+	}
+	e.Message, e.Hint = neutral(e.Message), neutral(e.Hint)
+	text := k.Names.Tool + ": " + e.Message
+	if e.Hint != "" {
+		text += "\n" + e.Hint
+	}
+	result := mcp.NewToolResultError(text)
+	result.Meta = mcp.NewMetaFromMap(map[string]any{errorKey: &e})
+	return result
+}
