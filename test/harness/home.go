@@ -1,0 +1,146 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/surface/local"
+)
+
+// Home is one user on one machine: a home folder, a claudemesh folder in it, a
+// node that may run or not. It is safe for concurrent use.
+type Home struct {
+	// Name is the user's name and the display name of the member.
+	Name string
+	// Dir is the claudemesh folder.
+	Dir string
+
+	world *World
+	work  string // the folder in which commands and agents run
+	env   []string
+	api   *local.Client
+
+	mu    sync.Mutex // guards what follows
+	node  *Process
+	count int // agents started, for their names
+}
+
+// Home makes a home for a user of that name, with an empty claudemesh folder.
+func (w *World) Home(name string) (*Home, error) {
+	dir := filepath.Join(w.root, name, ".claudemesh")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a home: %w", err)
+	}
+	return w.HomeAt(name, dir)
+}
+
+// HomeAt makes a home around an existing claudemesh folder.
+func (w *World) HomeAt(name, dir string) (*Home, error) {
+	work := filepath.Join(w.root, name, "work")
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return nil, fmt.Errorf("make a home: %w", err)
+	}
+	port, err := w.port()
+	if err != nil {
+		return nil, err
+	}
+	h := &Home{Name: name, Dir: dir, world: w, work: work}
+	h.env = append([]string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + filepath.Dir(work),
+		"USER=" + name,
+		"LANG=C.UTF-8",
+		"NO_COLOR=1",
+		"TMPDIR=" + filepath.Join(w.root, "tmp"),
+		"XDG_RUNTIME_DIR=" + filepath.Join(w.root, "run"),
+		"GORACE=halt_on_error=1",
+		"CLAUDEMESH_CONFIG_DIR=" + dir,
+		fmt.Sprintf("CLAUDEMESH_LISTEN=/ip4/127.0.0.1/tcp/%d,/ip4/127.0.0.1/udp/%d/quic-v1", port, port),
+		"CLAUDEMESH_MDNS=0",
+		"CLAUDEMESH_PORTMAP=0",
+		// Who starts nodes here is the test.
+		"CLAUDEMESH_AUTOSTART=0",
+	}, w.cfg.Env...)
+	h.api = local.NewClient(local.ClientConfig{Socket: h.socket()})
+	return h, nil
+}
+
+// socket is where the home's node listens: the same rule as the program's, with
+// the home's environment.
+func (h *Home) socket() string {
+	path := local.SocketPath(h.Dir)
+	if strings.HasPrefix(path, h.Dir) {
+		return path
+	}
+	return filepath.Join(h.world.root, "run", filepath.Base(filepath.Dir(path)), filepath.Base(path))
+}
+
+// Start runs the node in the foreground of a process of its own and returns once
+// it answers that it is ready.
+func (h *Home) Start(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.node != nil && !ended(h.node) {
+		return fmt.Errorf("the node of %s runs already", h.Name)
+	}
+	p, err := h.world.start(launch{name: h.Name + "-node", args: []string{"node", "run"}, env: h.env, dir: h.work})
+	if err != nil {
+		return err
+	}
+	h.node = p
+	if err := h.ready(ctx, p); err != nil {
+		p.Kill()
+		return fmt.Errorf("start the node of %s: %w\n%s", h.Name, err, p.Tail())
+	}
+	return nil
+}
+
+// ready asks until the process p answers that it is ready.
+func (h *Home) ready(ctx context.Context, p *Process) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		hello, err := h.api.Hello(ctx)
+		if err == nil && hello.Ready && hello.PID == p.PID() {
+			return nil
+		}
+		select {
+		case <-p.Done():
+			return errors.Join(ErrGone, p.Wait(ctx))
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// Node is the node's process, nil before the first start.
+func (h *Home) Node() *Process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.node
+}
+
+// Kill ends the node with kill -9.
+func (h *Home) Kill() {
+	if p := h.Node(); p != nil {
+		p.Kill()
+	}
+}
+
+// Stop ends the node with SIGTERM and waits for it.
+func (h *Home) Stop(ctx context.Context) error {
+	if p := h.Node(); p != nil {
+		return p.Terminate(ctx)
+	}
+	return nil
+}
+
+// API speaks to the node as the person at the machine.
+func (h *Home) API() *local.Client { return h.api }

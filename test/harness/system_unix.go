@@ -1,0 +1,17 @@
+//go:build unix
+
+package harness
+
+import (
+	"os"
+	"syscall"
+)
+
+// killGroup kills the process group that pid leads.
+func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) } // gone already: as wished
+
+// interrupt and terminate are what an agent and an operator send.
+var (
+	interrupt os.Signal = syscall.SIGINT
+	terminate os.Signal = syscall.SIGTERM
+)
