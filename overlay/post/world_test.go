@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hpke"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -234,13 +235,19 @@ func (w *pair) start() *pair {
 		run.Wait()
 		w.wg.Wait()
 	})
-	for { // until it runs
-		w.ana.post.mu.Lock()
-		life := w.ana.post.life
-		w.ana.post.mu.Unlock()
+	untilRunning(w.ana.post)
+	return w
+}
+
+func untilRunning(p *Post) {
+	for {
+		p.mu.Lock()
+		life := p.life
+		p.mu.Unlock()
 		if life != nil {
-			return w
+			return
 		}
+		runtime.Gosched()
 	}
 }
 
