@@ -137,6 +137,7 @@ func (h *Host) settle(l *link) bool {
 	}
 	if err == nil {
 		h.admit(l, p)
+		h.untilOpen(l) // Mesh.Proved is called in between
 		_, err = h.member(l, p)
 	}
 	if err != nil {
