@@ -2,8 +2,10 @@ package store
 
 import (
 	"bytes"
+	"errors"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Bucket is a sorted map of keys to values, and of names to buckets. One that
@@ -78,10 +80,12 @@ func (b *Bucket) Delete(key []byte) error {
 // DeleteBucket removes the bucket of that name with all it holds. One that is
 // not there is no error.
 func (b *Bucket) DeleteBucket(name string) error {
-	if b.Exists() && b.bolt.Bucket([]byte(name)) == nil {
+	return b.write(len(name), func() error {
+		if err := b.bolt.DeleteBucket([]byte(name)); !errors.Is(err, bolterrors.ErrBucketNotFound) {
+			return err
+		}
 		return nil
-	}
-	return b.write(len(name), func() error { return b.bolt.DeleteBucket([]byte(name)) })
+	})
 }
 
 // Sequence counts up the bucket's own counter and returns it: 1 at first. In

@@ -164,6 +164,8 @@ func ensure(cfg Config) error {
 	case err == nil && info.Mode().IsRegular() && info.Size() == 0:
 		// bbolt would make a new store of it and nobody would miss the old.
 		return broken(cfg.Path, errors.New("it is empty"))
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("store: %s is not a file; choose another path, or move it away", cfg.Path)
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil // what else may be wrong with it, opening will tell
 	}

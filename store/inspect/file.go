@@ -14,6 +14,11 @@ func File(r io.ReaderAt, size int64) error {
 	if err != nil {
 		return err
 	}
+	for i := range uint64(2) {
+		if m, err := readMeta(r, int64(i)*f.pageSize); err == nil && m.id != i {
+			return fmt.Errorf("%w: meta page %d says it is %d", ErrDamaged, i, m.id)
+		}
+	}
 	w := walk{file: f, used: make([]bool, f.end)}
 	w.used[0], w.used[1] = true, true
 	free, err := f.free()

@@ -42,6 +42,7 @@ type file struct {
 }
 
 type meta struct {
+	id       uint64 // of its page
 	pageSize int64
 	root     uint64
 	freelist uint64
@@ -102,11 +103,12 @@ func readMeta(r io.ReaderAt, at int64) (meta, error) {
 	} else if err != nil {
 		return meta{}, err
 	}
-	flags := order.Uint16(b[8:])
+	id, flags := order.Uint64(b), order.Uint16(b[8:])
 	b = b[headerSize:]
 	sum := fnv.New64a()
 	_, _ = sum.Write(b[:metaSize-8])
 	m := meta{
+		id:       id,
 		pageSize: int64(order.Uint32(b[8:])),
 		root:     order.Uint64(b[16:]),
 		freelist: order.Uint64(b[32:]),

@@ -38,7 +38,9 @@ func Ack(dir, id string) error {
 func Self(name string, env ...string) func(dir string) *exec.Cmd {
 	return func(dir string) *exec.Cmd {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), envChild+"="+name, envDir+"="+dir)
+		// A race detector sleeps a second before it ends, unless told not to.
+		cmd.Env = append([]string{"GORACE=atexit_sleep_ms=0"}, os.Environ()...)
+		cmd.Env = append(cmd.Env, envChild+"="+name, envDir+"="+dir)
 		cmd.Env = append(cmd.Env, env...)
 		return cmd
 	}
