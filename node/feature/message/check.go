@@ -1,0 +1,125 @@
+package message
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
+	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
+	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+const (
+	checkDefault = 100
+	checkMost    = 500
+	// checkBytes bounds the answer, which op.MaxRequest limits.
+	checkBytes = op.MaxRequest * 3 / 4
+	// unconfirmedMost bounds the list of what was pushed and not confirmed.
+	unconfirmedMost = 200
+)
+
+// pulled is what one Check takes out of the inbox.
+type pulled struct {
+	answer CheckResponse
+	homes  []outbox.Home // news was queued for
+	full   bool
+	size   int
+}
+
+// check performs Check: what it answers is marked read in a commit before.
+func (f *Feature) check(ctx context.Context, c op.Caller, in CheckRequest) (CheckResponse, error) {
+	limit := in.Limit
+	switch {
+	case limit == 0:
+		limit = checkDefault
+	case limit < 1 || limit > checkMost:
+		return CheckResponse{}, op.Errorf(op.Invalid, "limit: %d is not within 1 to %d", in.Limit, checkMost)
+	}
+	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
+	if err != nil {
+		return CheckResponse{}, err
+	}
+	var p *pulled
+	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) (err error) {
+		p, err = f.pull(tx, self, limit, in.Again)
+		return err
+	})
+	if err != nil {
+		return CheckResponse{}, fmt.Errorf("read the inbox: %w", err)
+	}
+	for _, h := range p.homes {
+		f.courier.Wake(h, 0)
+	}
+	return p.answer, nil
+}
+
+// pull takes what waits for a session, and with again what was pushed to it and
+// never confirmed.
+func (f *Feature) pull(tx *store.Tx, self Self, limit int, again bool) (*pulled, error) {
+	in, out := inbox.In(tx), outbox.In(tx)
+	r, age := readerOf(self), f.age.now()
+	p := &pulled{answer: CheckResponse{Messages: []Received{}}}
+	pushed, err := in.Unconfirmed(r)
+	if err != nil {
+		return nil, err
+	}
+	if again {
+		for _, e := range pushed {
+			if err := f.pullOne(in, out, p, self, e, limit, true); err != nil {
+				return nil, err
+			}
+		}
+		pushed = pushed[len(p.answer.Messages):]
+	}
+	waiting, err := in.Waiting(r, age)
+	if err != nil {
+		return nil, err
+	}
+	taken := len(p.answer.Messages)
+	for _, e := range waiting {
+		if err := f.pullOne(in, out, p, self, e, limit, false); err != nil {
+			return nil, err
+		}
+	}
+	p.answer.More = len(waiting) - (len(p.answer.Messages) - taken)
+	for _, e := range pushed[:min(len(pushed), unconfirmedMost)] {
+		p.answer.Unconfirmed = append(p.answer.Unconfirmed, e.ID.String())
+	}
+	return p, nil
+}
+
+// pullOne takes one entry, if the answer has room for it.
+func (f *Feature) pullOne(in inbox.Box, out outbox.Box, p *pulled, self Self, e inbox.Entry, limit int, again bool) error {
+	if p.full || len(p.answer.Messages) >= limit {
+		p.full = true
+		return nil
+	}
+	m, err := in.Text(e)
+	if err != nil {
+		return err
+	}
+	got := Received{Message: shown(e, m, self.Member), Mesh: self.Slug, MeshID: self.Mesh.String()}
+	got.AgainOffered = again
+	raw, err := json.Marshal(got)
+	if err != nil {
+		return fmt.Errorf("encode message %s: %w", e.ID, err)
+	}
+	if p.size+len(raw) > checkBytes && len(p.answer.Messages) > 0 {
+		p.full = true
+		return nil
+	}
+	e, changed, err := in.Happen(e, delivery.Pulled, self.Session, f.age.now())
+	if err != nil || !changed {
+		return err
+	}
+	p.size += len(raw)
+	p.answer.Messages = append(p.answer.Messages, got)
+	queued, err := f.tellSeen(out, e, self.Member)
+	if queued {
+		p.homes = append(p.homes, outbox.Home{Mesh: e.Mesh, Member: e.Origin})
+	}
+	return err
+}

@@ -1,0 +1,153 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
+	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+)
+
+// sendTime is how long the post may take over one batch.
+const sendTime = 60 * time.Second
+
+// postedMax is how many receipts under way are remembered.
+const postedMax = 64
+
+// worker serves one home.
+type worker struct {
+	c     *Courier
+	home  outbox.Home
+	told  chan struct{}     // a token when something below has changed
+	lanes map[uint64][]lane // the goroutine's own: the lines each letter belongs to
+
+	mu     sync.Mutex // guards what follows
+	window delivery.Window
+	posted map[ident.ID][]uint64 // receipts under way, by statement id
+	fresh  bool                  // the queue may hold more than the window knows
+}
+
+// lane is an address and a priority: what is kept in order.
+type lane struct {
+	address  ident.PublicKey
+	priority delivery.Priority
+}
+
+func newWorker(c *Courier, h outbox.Home) *worker {
+	return &worker{
+		c: c, home: h, told: make(chan struct{}, 1), lanes: make(map[uint64][]lane),
+		posted: make(map[ident.ID][]uint64), fresh: true,
+	}
+}
+
+// tell changes what the worker knows and has it look.
+func (w *worker) tell(change func()) {
+	w.mu.Lock()
+	change()
+	w.mu.Unlock()
+	poke(w.told)
+}
+
+// idle tells that there is nothing to do.
+func (w *worker) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.fresh && w.window.Len() == 0
+}
+
+// run works until there is nothing left or ctx ends.
+func (w *worker) run(ctx context.Context) {
+	log := w.c.cfg.Log.With("mesh", w.home.Mesh, "to", w.home.Member)
+	for ctx.Err() == nil {
+		if err := w.round(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("sending failed", "error", err)
+			w.pause()
+		}
+		if w.idle() && w.c.retire(w) {
+			return
+		}
+		w.wait(ctx)
+	}
+}
+
+// round fills the window and sends what is due.
+func (w *worker) round(ctx context.Context) error {
+	if !w.c.cfg.Member(w.home.Mesh, w.home.Member) {
+		return w.refuse(ctx)
+	}
+	if err := w.fill(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	due := w.window.Due(w.c.cfg.Mono())
+	all := w.window.Ords()
+	w.mu.Unlock()
+	for len(due) > 0 && ctx.Err() == nil {
+		b, err := w.pack(all, due)
+		if err != nil {
+			return err
+		}
+		due = due[b.taken:]
+		w.forget(b.gone)
+		if !w.post(ctx, b) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// post sends a batch and takes note of it.
+func (w *worker) post(ctx context.Context, b batch) bool {
+	if len(b.letters) == 0 {
+		return true
+	}
+	if b.receipt != (ident.ID{}) {
+		w.mu.Lock()
+		if len(w.posted) >= postedMax {
+			clear(w.posted) // never answered: they are posted anew
+		}
+		w.posted[b.receipt] = b.seen
+		w.mu.Unlock()
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	err := w.c.cfg.Send(ctx, w.home.Mesh, w.home.Member, b.letters)
+	now, jitter := w.c.cfg.Mono(), w.c.cfg.Jitter()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		w.window.Sent(now, b.ords, jitter)
+		return true
+	}
+	delete(w.posted, b.receipt)
+	w.window.Unreachable(now, jitter)
+	if !errors.Is(err, ErrUnreachable) && !errors.Is(err, context.Canceled) {
+		w.c.cfg.Log.Warn("letters could not be sent", "mesh", w.home.Mesh, "to", w.home.Member, "error", err)
+	}
+	return false
+}
+
+// pause waits as if the home were unreachable: the store or a key failed.
+func (w *worker) pause() {
+	now, jitter := w.c.cfg.Mono(), w.c.cfg.Jitter()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.window.Unreachable(now, jitter)
+}
+
+// wait sleeps until the next try, or until the worker is told something.
+func (w *worker) wait(ctx context.Context) {
+	w.mu.Lock()
+	next := w.window.Next()
+	w.mu.Unlock()
+	timer := time.NewTimer(next - w.c.cfg.Mono())
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-w.told:
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,30 @@
+// Package message is durable direct messages: what a session sends is on disk
+// before it is told so, goes to the recipient's home until a signed receipt came,
+// is in the inbox there before that receipt leaves, and is offered to exactly one
+// session, once. docs/delivery.md is its specification.
+//
+// What lives here: the three operations, the checks of a request, the judgement
+// of what arrives, and the gate that offers mail to sessions. Below it:
+//
+//	letter    the wire format of messages, receipts and letters
+//	delivery  the rules as pure functions: rows, entries, gate, order, windows
+//	outbox    accepted messages on the store
+//	inbox     received messages on the store
+//	courier   the workers that empty the outbox
+//
+// What does not: sealing and streams (the post), keys and membership (behind
+// [Trust]), who is there and what their names are (behind [Sessions]).
+//
+// # Feed entries
+//
+// A message offered to a session is a change of the store's durable feed with
+// topic op.TopicMessage, To the session's local id and as data an op.Event in
+// JSON without its cursor, whose own data is an op.Message. Hints have the topic
+// op.TopicHint and carry an op.Hint. The mark in the inbox and the feed entry are
+// one commit.
+//
+// # Layout on the store
+//
+// All is below the bucket "message": "out" (package outbox), "in" (package
+// inbox), "cause" (cause, 16 bytes: messages counted, 8, and age, 8) and "age".
+package message

@@ -1,0 +1,183 @@
+package inbox
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
+	"github.com/claudemesh/claudemesh/node/feature/message/letter"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// Key names an entry: who it is for, who sent it, which message.
+type Key struct {
+	Mesh    ident.MeshID
+	Address ident.PublicKey // a session or the member
+	ID      letter.ID
+	Origin  ident.PublicKey
+}
+
+// Entry is one message for one address.
+type Entry struct {
+	Key
+	Hash     ident.ID // of the statement
+	State    delivery.Entry
+	Seq      uint64 // order of arrival in the mesh
+	Ord      uint64 // the sender's
+	Prev     uint64 // the sender's, 0 for none
+	Priority delivery.Priority
+	Age      time.Duration // at arrival
+	Arrived  time.Time
+	Session  ident.PublicKey // who wrote it
+	Name     string          // its name then
+	Taker    ident.PublicKey // the session it was shown to; zero: none yet
+	ReadAge  time.Duration   // when it was read; 0: not yet
+	Size     int             // of the text; 0: deleted
+}
+
+// Usage is what is counted against the limits of a mesh.
+type Usage struct {
+	Seq   uint64 // the last one given
+	Rows  uint64 // entries with text
+	Bytes uint64 // of it
+}
+
+// Limits bound the inbox of one member.
+type Limits struct {
+	Rows  uint64
+	Bytes uint64
+}
+
+// Box is the inbox in one transaction.
+type Box struct {
+	key, open, text, seq, line, box *store.Bucket
+}
+
+// In gives the inbox in tx.
+func In(tx *store.Tx) Box {
+	b := tx.Bucket("message", "in")
+	return Box{
+		key: b.Bucket("key"), open: b.Bucket("open"), text: b.Bucket("text"),
+		seq: b.Bucket("seq"), line: b.Bucket("line"), box: b.Bucket("box"),
+	}
+}
+
+// Usage tells how full the inbox of a mesh is.
+func (b Box) Usage(mesh ident.MeshID) Usage {
+	v := b.box.Get(mesh[:])
+	if len(v) != 24 {
+		return Usage{}
+	}
+	return Usage{
+		Seq:  binary.BigEndian.Uint64(v),
+		Rows: binary.BigEndian.Uint64(v[8:]), Bytes: binary.BigEndian.Uint64(v[16:]),
+	}
+}
+
+func (b Box) setUsage(mesh ident.MeshID, u Usage) error {
+	v := binary.BigEndian.AppendUint64(make([]byte, 0, 24), u.Seq)
+	v = binary.BigEndian.AppendUint64(v, u.Rows)
+	return b.box.Put(mesh[:], binary.BigEndian.AppendUint64(v, u.Bytes))
+}
+
+// Get finds an entry.
+func (b Box) Get(k Key) (Entry, bool, error) {
+	v := b.key.Get(k.bytes())
+	if v == nil {
+		return Entry{}, false, nil
+	}
+	e, err := decodeEntry(v)
+	e.Key = k
+	return e, err == nil, err
+}
+
+// Room tells whether an entry of that size fits, and makes room by deleting the
+// oldest texts that were read.
+func (b Box) Room(mesh ident.MeshID, size int, l Limits) (bool, error) {
+	fits := func(u Usage) bool { return u.Rows+1 <= l.Rows && u.Bytes+uint64(size) <= l.Bytes }
+	if fits(b.Usage(mesh)) {
+		return true, nil
+	}
+	old, err := b.oldest(mesh, 64, func(e Entry) bool { return e.State == delivery.Read && e.Size > 0 })
+	if err != nil {
+		return false, err
+	}
+	for _, e := range old {
+		if err := b.deleteText(e); err != nil {
+			return false, err
+		}
+		if fits(b.Usage(mesh)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Add stores a new entry with its text and returns it with its Seq. The key must
+// not be taken.
+func (b Box) Add(e Entry, statement []byte) (Entry, error) {
+	u := b.Usage(e.Mesh)
+	u.Seq++
+	u.Rows++
+	u.Bytes += uint64(len(statement))
+	e.Seq, e.Size = u.Seq, len(statement)
+	point := e.bytes()[20:]
+	if err := b.key.Put(e.bytes(), e.encode()); err != nil {
+		return e, err
+	}
+	if err := b.seq.Put(seqKey(e.Mesh, e.Seq), point); err != nil {
+		return e, err
+	}
+	if err := b.text.Put(seqKey(e.Mesh, e.Seq), statement); err != nil {
+		return e, err
+	}
+	if e.State == delivery.Waiting || e.State == delivery.Offered {
+		if err := b.open.Put(openKey(e.Mesh, e.Address, e.Seq), point[32:]); err != nil {
+			return e, err
+		}
+		line := lineKey(e.Key, e.Priority, e.Ord)
+		if err := b.line.Put(line, binary.BigEndian.AppendUint64(nil, e.Seq)); err != nil {
+			return e, err
+		}
+	}
+	return e, b.setUsage(e.Mesh, u)
+}
+
+// Text reads the message of an entry.
+func (b Box) Text(e Entry) (letter.Message, error) {
+	v := b.text.Get(seqKey(e.Mesh, e.Seq))
+	if v == nil {
+		return letter.Message{}, fmt.Errorf("%w: no text of %s", ErrBroken, e.ID)
+	}
+	s, err := ident.ParseStatement(v, letter.MaxMessage)
+	if err != nil {
+		return letter.Message{}, fmt.Errorf("%w: text of %s: %w", ErrBroken, e.ID, err)
+	}
+	m, err := letter.DecodeMessage(s.Body)
+	if err != nil {
+		return letter.Message{}, fmt.Errorf("%w: text of %s: %w", ErrBroken, e.ID, err)
+	}
+	return m, nil
+}
+
+// Happen changes an entry: it was pushed to or read by a session. It returns the
+// entry as it is now, and whether that differs.
+func (b Box) Happen(e Entry, h delivery.Happening, taker ident.PublicKey, age time.Duration) (Entry, bool, error) {
+	next, changed := e.State.Next(h)
+	if !changed {
+		return e, false, nil
+	}
+	e.State = next
+	if e.Taker.IsZero() {
+		e.Taker = taker
+	}
+	if next == delivery.Read {
+		e.ReadAge = max(age, 1)
+		if err := b.open.Delete(openKey(e.Mesh, e.Address, e.Seq)); err != nil {
+			return e, false, err
+		}
+	}
+	return e, true, b.key.Put(e.bytes(), e.encode())
+}

@@ -1,0 +1,22 @@
+// Package inbox is what a node keeps of the messages that came for its own
+// sessions and members, on the store: an entry per (address, origin, id), the
+// text, the list of what is not read yet, and the keys that make a second
+// arrival of a message no second message.
+//
+// A [Box] is the inbox as one transaction sees it. Every way to read it takes a
+// [Reader]: the entries of a session are its own and those of its member that
+// nobody else has taken. Nothing here opens transactions, sends, signs or reads
+// clocks. Which state follows which, and in which order things are shown, is
+// decided by package delivery.
+//
+// # Layout, below the bucket "message/in"
+//
+//	key   mesh ‖ address ‖ id ‖ origin                the entry, see codec.go
+//	open  mesh ‖ address ‖ seq                        id ‖ origin, while not read
+//	text  mesh ‖ seq                                  the message statement
+//	seq   mesh ‖ seq                                  address ‖ id ‖ origin, by arrival
+//	line  mesh ‖ address ‖ origin ‖ priority ‖ ord    seq: what has arrived, for the order
+//	box   mesh                                        last seq, entries with text, their bytes
+//
+// mesh has 20 bytes, keys 32, id 16, priority 1, seq and ord 8 big-endian.
+package inbox

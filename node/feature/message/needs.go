@@ -1,0 +1,72 @@
+package message
+
+import (
+	"context"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+)
+
+// Sessions is what messages must know of sessions. It is never called inside a
+// transaction of the store.
+type Sessions interface {
+	// Caller is the session c acts as in the mesh it named ("": its only or
+	// default mesh). The person at the terminal has a hidden session of its own.
+	Caller(c op.Caller, slug string) (Self, error)
+	// Local lists this node's open sessions in a mesh, the terminal's included.
+	Local(mesh ident.MeshID) []Self
+	// Resolve finds what a session typed. It fails with op.NotFound or, listing
+	// the candidates, op.Ambiguous.
+	Resolve(mesh ident.MeshID, from Self, target string) (Address, error)
+}
+
+// Self is a session of this node in one mesh.
+type Self struct {
+	Mesh    ident.MeshID
+	Slug    string // the mesh's name here
+	Member  ident.PublicKey
+	Session ident.PublicKey
+	Key     ident.PrivateKey // of the session
+	Attest  []byte           // the member's attestation of it, as it travels
+	Name    string
+	ID      string // local id: the feed address
+	// Attached, Status and Mode are the gate's inputs; LastActive decides which
+	// of several sessions is offered a message to their member.
+	Attached   bool
+	Status     string // idle, working, dnd
+	Mode       string // push, inbox, off
+	LastActive time.Time
+}
+
+// Address is whom a target means.
+type Address struct {
+	Key       ident.PublicKey // of the session or the member
+	IsSession bool
+	Member    ident.PublicKey // whose home has it
+	Name      string
+	Online    bool
+}
+
+// Trust is what messages must know of membership and keys. It is never called
+// inside a transaction of the store.
+type Trust interface {
+	// Member tells the name of a current member.
+	Member(mesh ident.MeshID, key ident.PublicKey) (name string, ok bool)
+	// Judge tells whether an attestation vouched for a session of a member at a
+	// time, with the right to send, and under which name. ErrLater and ErrBlocked
+	// have their own meaning; any other error means never.
+	Judge(mesh ident.MeshID, member, session ident.PublicKey, attest []byte, created time.Time) (name string, err error)
+	// Sign signs with this node's member key of the mesh.
+	Sign(mesh ident.MeshID, kind ident.Kind, body []byte) (ident.Statement, error)
+	// Self is that key.
+	Self(mesh ident.MeshID) ident.PublicKey
+}
+
+// Mail carries letters.
+type Mail interface {
+	// Send hands letters to the stream to a member's home, in order. It fails
+	// with ErrUnreachable when the home cannot be reached now. Letters handed
+	// over may be lost all the same, until a receipt shows otherwise.
+	Send(ctx context.Context, mesh ident.MeshID, to ident.PublicKey, letters [][]byte) error
+}

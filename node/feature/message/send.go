@@ -1,0 +1,186 @@
+package message
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
+	"github.com/claudemesh/claudemesh/node/feature/message/letter"
+	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// send performs Send: it answers when the message is on disk.
+func (f *Feature) send(ctx context.Context, c op.Caller, in SendRequest) (SendResponse, error) {
+	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
+	if err != nil {
+		return SendResponse{}, err
+	}
+	d, err := f.checkRequest(self, in)
+	if err != nil {
+		return SendResponse{}, err
+	}
+	if in.ID != "" {
+		if answer, known, err := f.answered(d); known || err != nil {
+			return answer, err
+		}
+	}
+	if err := f.maySend(self.Session); err != nil {
+		return SendResponse{}, err
+	}
+	if err := f.follow(d, c.User); err != nil {
+		return SendResponse{}, err
+	}
+	if err := f.address(d, in.To); err != nil {
+		return SendResponse{}, err
+	}
+	return f.accept(ctx, d)
+}
+
+// answered finds the first answer to the same request.
+func (f *Feature) answered(d *draft) (answer SendResponse, known bool, err error) {
+	err = f.cfg.DB.View(func(tx *store.Tx) error {
+		m, ok, err := outbox.In(tx).Message(d.self.Mesh, d.msg.ID)
+		if err != nil || !ok {
+			return err
+		}
+		known = true
+		answer, err = firstAnswer(d, m)
+		return err
+	})
+	return answer, known, err
+}
+
+// firstAnswer repeats the answer of a message, or fails if it is another one.
+func firstAnswer(d *draft, m outbox.Message) (SendResponse, error) {
+	if m.Request != d.request || m.Member != d.self.Member {
+		return SendResponse{}, op.Errorf(op.Conflict, "another message was sent under the id %s", d.msg.ID).
+			WithHint("leave the id out, or choose a new one")
+	}
+	var answer SendResponse
+	if err := json.Unmarshal(m.Answer, &answer); err != nil {
+		return SendResponse{}, fmt.Errorf("read the first answer of %s: %w", d.msg.ID, err)
+	}
+	return answer, nil
+}
+
+// maySend takes one from the session's sending rate.
+func (f *Feature) maySend(session ident.PublicKey) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now, rate := f.cfg.Mono(), f.limits.SendRate
+	b := f.sending[session]
+	if b == nil {
+		b = new(delivery.Bucket)
+		f.sending[session] = b
+	}
+	wait, ok := b.Take(rate, now)
+	if ok {
+		return nil
+	}
+	return op.Errorf(op.RateLimited, "too many messages: a session may send %g a second, %g at once", rate.PerSecond, rate.Burst).
+		WithHint("try again in %s", max(wait.Round(10*time.Millisecond), 10*time.Millisecond))
+}
+
+// address resolves the targets: a row per address, a result per target typed.
+func (f *Feature) address(d *draft, targets []string) error {
+	d.online = make(map[int]bool)
+	found := make([]Address, len(targets))
+	var failed []error
+	sessions := make(map[ident.PublicKey]Address) // by member
+	for i, t := range targets {
+		a, err := f.resolve(d, t)
+		if err != nil {
+			failed = append(failed, err)
+			d.results = append(d.results, TargetResult{Target: t, Error: sentence(err)})
+			continue
+		}
+		d.results = append(d.results, TargetResult{Target: t, OK: true})
+		found[i] = a
+		if a.IsSession {
+			if _, ok := sessions[a.Member]; !ok {
+				sessions[a.Member] = a
+			}
+		}
+	}
+	if len(failed) == len(targets) {
+		return noTarget(failed, d.results)
+	}
+	rows := make(map[ident.PublicKey]int)
+	for i := range targets {
+		if !d.results[i].OK {
+			continue
+		}
+		a := found[i]
+		if s, ok := sessions[a.Member]; ok && !a.IsSession {
+			a = s // a session absorbs its member
+		}
+		n, ok := rows[a.Key]
+		if !ok {
+			n = d.addRow(a, targets[i])
+			rows[a.Key] = n
+		}
+		r := &d.results[i]
+		r.Name, r.Key, r.Online = d.rows[n].Name, a.Key.String(), a.Online
+		r.State = State(d.rows[n].State.String())
+	}
+	return nil
+}
+
+// resolve finds whom one target means.
+func (f *Feature) resolve(d *draft, target string) (Address, error) {
+	if len(target) > letter.MaxTarget {
+		return Address{}, op.Errorf(op.TooLarge, "the target has %d bytes, the limit is %d", len(target), letter.MaxTarget)
+	}
+	a, ok := f.asker(d, target)
+	if !ok {
+		var err error
+		if a, err = f.cfg.Sessions.Resolve(d.self.Mesh, d.self, target); err != nil {
+			return Address{}, err
+		}
+	}
+	if a.Key == d.self.Session {
+		return Address{}, op.Errorf(op.Invalid, "%q is this session itself", target)
+	}
+	return a, nil
+}
+
+func (d *draft) addRow(a Address, target string) int {
+	state := delivery.Queued
+	if a.Member == d.self.Member {
+		state = delivery.Delivered // in the same commit
+	}
+	d.msg.To = append(d.msg.To, a.Key)
+	d.rows = append(d.rows, outbox.Row{
+		Address: a.Key, Home: a.Member, State: state, Since: d.msg.Created,
+		Index: len(d.rows), Target: target, Name: a.Name,
+	})
+	return len(d.rows) - 1
+}
+
+// noTarget is the failure of a call of which no target worked.
+func noTarget(failed []error, results []TargetResult) error {
+	if len(failed) == 1 {
+		return failed[0]
+	}
+	lines := make([]string, len(results))
+	for i, r := range results {
+		lines[i] = r.Target + ": " + r.Error
+	}
+	return op.Errorf(op.CodeOf(failed[0]), "none of the %d targets worked: %s", len(failed), strings.Join(lines, "; "))
+}
+
+// sentence is an error with its hint.
+func sentence(err error) string {
+	var e *op.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		return err.Error() + " (" + e.Hint + ")"
+	}
+	return err.Error()
+}
