@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,12 +14,8 @@ import (
 const (
 	// guardEvery is how often a session looks whether its node still runs.
 	guardEvery = 3 * time.Second
-	// openEvery is the pause between attempts to open the session.
-	openEvery = time.Second
-	// patience is how long a call waits for a session that is not open yet.
-	patience = 15 * time.Second
-	// settle is how long after a refusal the token file is looked at: the process
-	// that took the session over writes it right after opening.
+	// settle is how long the token file is given before it is believed: a process
+	// that takes the session over writes it right after opening.
 	settle = 500 * time.Millisecond
 )
 
@@ -32,8 +27,8 @@ type Client interface {
 
 // Config says which session, and how the node is reached.
 type Config struct {
-	// Open describes the agent; Open.AgentSession must be set.
-	Open presence.OpenRequest
+	// Agent describes the agent; its AgentSession must be set.
+	Agent presence.OpenRequest
 	// Person speaks for the user; it opens the session.
 	Person op.Doer
 	// As makes a connection that speaks for the session with a token.
@@ -46,184 +41,106 @@ type Config struct {
 	Log    *slog.Logger
 }
 
-// Session is an agent's session at the node, as an op.Doer and an op.Feed. Calls
-// wait until Run has opened it. It is safe for concurrent use.
+// Session is an agent's session at the node, as an op.Doer and an op.Feed. It is
+// safe for concurrent use.
 type Session struct {
 	cfg Config
 
 	mu     sync.Mutex // guards what follows
 	token  string
-	client Client        // nil until opened
-	opened chan struct{} // closed once client is set
-	why    error         // why it is not open
-	taken  bool          // somebody else has the session: never open it again
+	client Client // nil until opened
 }
 
 // New prepares a session and contacts nobody.
-func New(c Config) *Session { return &Session{cfg: c, opened: make(chan struct{})} }
+func New(c Config) *Session { return &Session{cfg: c} }
 
-// Run opens the session, again and again until it works, and then keeps a node
-// running, until ctx ends.
-func (s *Session) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := s.open(ctx)
-		if err == nil {
-			break
+// Open makes or takes up the session, starting a node if need be, and keeps its
+// token. It is called again when the node does not know the session any more: if
+// the token file then holds another token, a newer process has the session, and it
+// stays there (ErrTaken).
+func (s *Session) Open(ctx context.Context) error {
+	if token := s.current(); token != "" {
+		if err := s.mayReopen(ctx, token); err != nil {
+			return err
 		}
-		s.cfg.Log.Warn("session not opened", "error", err)
-		s.mu.Lock()
-		s.why = err
-		s.mu.Unlock()
-		sleep(ctx, openEvery)
 	}
+	if err := s.cfg.Ensure(ctx); err != nil {
+		return err
+	}
+	out, err := presence.Open.Call(ctx, s.cfg.Person, op.Caller{}, s.cfg.Agent)
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Tokens.Put(s.cfg.Agent.AgentSession, out.Token); err != nil {
+		return err
+	}
+	s.cfg.Log.Info("session open", "session", out.Session, "name", out.Name, "resumed", out.Resumed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token, s.client = out.Token, s.cfg.As(out.Token)
+	return nil
+}
+
+// mayReopen refuses to open a session that others have, or whose node a person
+// has stopped.
+func (s *Session) mayReopen(ctx context.Context, token string) error {
+	if !s.cfg.Wanted() {
+		return op.Errorf(op.Unavailable, "the node was stopped").WithHint("start it with `claudemesh node up`")
+	}
+	if !sleep(ctx, settle) {
+		return ctx.Err()
+	}
+	if kept, ok := s.cfg.Tokens.Get(s.cfg.Agent.AgentSession); ok && kept != token {
+		return op.Errorf(op.Denied, "%w", ErrTaken).WithHint("go on in the newer one, or restart this agent")
+	}
+	return nil
+}
+
+// Guard keeps a node running until ctx ends: one that was lost is started again,
+// unless a person has stopped it.
+func (s *Session) Guard(ctx context.Context) {
 	for sleep(ctx, guardEvery) {
-		if !s.cfg.Wanted() {
+		if s.current() == "" || !s.cfg.Wanted() {
 			continue
 		}
 		if err := s.cfg.Ensure(ctx); err != nil && ctx.Err() == nil {
 			s.cfg.Log.Warn("no node", "error", err)
 		}
 	}
-	return nil
-}
-
-// open makes or takes up the session and keeps its token.
-func (s *Session) open(ctx context.Context) error {
-	if err := s.cfg.Ensure(ctx); err != nil {
-		return err
-	}
-	out, err := presence.Open.Call(ctx, s.cfg.Person, op.Caller{}, s.cfg.Open)
-	if err != nil {
-		return err
-	}
-	if err := s.cfg.Tokens.Put(s.cfg.Open.AgentSession, out.Token); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.token, s.why = out.Token, nil
-	first := s.client == nil
-	s.client = s.cfg.As(out.Token)
-	if first {
-		close(s.opened)
-	}
-	s.cfg.Log.Info("session open", "session", out.Session, "name", out.Name, "resumed", out.Resumed)
-	return nil
 }
 
 // Do asks the node in the session's name.
 func (s *Session) Do(ctx context.Context, c op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
-	client, err := s.ready(ctx)
+	client, err := s.connection()
 	if err != nil {
-		return nil, err
-	}
-	out, err := client.Do(ctx, c, id, in)
-	if op.CodeOf(err) != op.Denied || !s.renewed(ctx, client) {
-		return out, err
-	}
-	if client, err = s.ready(ctx); err != nil {
 		return nil, err
 	}
 	return client.Do(ctx, c, id, in)
 }
 
-// Follow gives the session's changes until ctx ends, fn fails or another process
-// takes the session over (ErrTaken).
+// Follow gives the session's changes until ctx ends, fn fails, or the node does not
+// know the session any more: then Open is to be called again.
 func (s *Session) Follow(ctx context.Context, c op.Caller, cursor string, fn func(op.Event) error) error {
-	for {
-		client, err := s.wait(ctx)
-		if err != nil {
-			return err
-		}
-		err = client.Follow(ctx, c, cursor, func(e op.Event) error {
-			if err := fn(e); err != nil {
-				return err
-			}
-			if e.Cursor != "" {
-				cursor = e.Cursor
-			}
-			return nil
-		})
-		if ctx.Err() != nil || op.CodeOf(err) != op.Denied {
-			return err
-		}
-		if !s.renewed(ctx, client) {
-			if s.isTaken() {
-				return ErrTaken
-			}
-			// The session is good, the feed was refused: follow again a little later.
-			sleep(ctx, openEvery)
-		}
+	client, err := s.connection()
+	if err != nil {
+		return err
 	}
+	return client.Follow(ctx, c, cursor, fn)
 }
 
-// ready returns the connection, waiting a while for the session to open.
-func (s *Session) ready(ctx context.Context) (Client, error) {
-	limited, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	client, err := s.wait(limited)
-	if err == nil || ctx.Err() != nil || limited.Err() == nil {
-		return client, err
-	}
-	s.mu.Lock()
-	why := s.why
-	s.mu.Unlock()
-	if why == nil {
-		why = fmt.Errorf("the node has not answered for %s", patience)
-	}
-	return nil, op.Errorf(op.Unavailable, "not connected: %w", why).
-		WithHint("`claudemesh node status` and `claudemesh node logs` tell why")
-}
-
-// wait returns the connection as soon as the session is open.
-func (s *Session) wait(ctx context.Context) (Client, error) {
-	select {
-	case <-s.opened:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+func (s *Session) connection() (Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken {
-		return nil, op.Errorf(op.Denied, "%w", ErrTaken).WithHint("go on in the newer one, or restart this agent")
+	if s.client == nil {
+		return nil, op.Errorf(op.Unavailable, "not connected").WithHint("`claudemesh node status` tells why")
 	}
 	return s.client, nil
 }
 
-// renewed is asked after a refusal. It opens the session anew if the node does not
-// know its token any more, and tells whether it did. If the token file holds
-// another token, a newer process has the session, and it stays there.
-func (s *Session) renewed(ctx context.Context, refused Client) bool {
-	if _, err := presence.Whoami.Call(ctx, refused, op.Caller{}, presence.WhoamiRequest{}); op.CodeOf(err) != op.Denied {
-		return false // the token is good, what was asked for is not allowed
-	}
-	if !sleep(ctx, settle) {
-		return false
-	}
-	s.mu.Lock()
-	current, token := s.client, s.token
-	s.mu.Unlock()
-	if current != refused {
-		return true // another call has renewed it
-	}
-	if kept, ok := s.cfg.Tokens.Get(s.cfg.Open.AgentSession); ok && kept != token {
-		s.cfg.Log.Warn("session taken over by a newer process")
-		s.mu.Lock()
-		s.taken = true
-		s.mu.Unlock()
-		return false
-	}
-	if err := s.open(ctx); err != nil {
-		s.cfg.Log.Warn("session not renewed", "error", err)
-		return false
-	}
-	return true
-}
-
-func (s *Session) isTaken() bool {
+func (s *Session) current() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.taken
+	return s.token
 }
 
 // sleep waits and tells whether ctx still runs.

@@ -23,12 +23,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeNode knows one session and gives a new token at each opening.
 type fakeNode struct {
-	mu     sync.Mutex
-	down   bool
-	opens  int
-	token  string
-	starts int
-	events chan op.Event
+	mu       sync.Mutex
+	down     bool
+	unwanted bool
+	opens    int
+	token    string
+	starts   int
 }
 
 func denied() error { return op.Errorf(op.Denied, "unknown token") }
@@ -62,33 +62,15 @@ func (c conn) good() error {
 	return nil
 }
 
-func (c conn) Do(_ context.Context, _ op.Caller, id string, _ json.RawMessage) (json.RawMessage, error) {
+func (c conn) Do(_ context.Context, _ op.Caller, _ string, _ json.RawMessage) (json.RawMessage, error) {
 	if err := c.good(); err != nil {
 		return nil, err
-	}
-	if id == "mesh.new" {
-		return nil, op.Errorf(op.Denied, "not for agents")
 	}
 	return json.RawMessage(`{}`), nil
 }
 
-func (c conn) Follow(ctx context.Context, _ op.Caller, cursor string, fn func(op.Event) error) error {
-	if err := c.good(); err != nil {
-		return err
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case e, ok := <-c.n.events:
-			if !ok {
-				return denied()
-			}
-			if err := fn(e); err != nil {
-				return err
-			}
-		}
-	}
+func (c conn) Follow(context.Context, op.Caller, string, func(op.Event) error) error {
+	return c.good()
 }
 
 func (n *fakeNode) ensure(context.Context) error {
@@ -102,109 +84,71 @@ func newSession(t *testing.T, n *fakeNode) (*agent.Session, agent.Tokens) {
 	t.Helper()
 	tokens := agent.Tokens(t.TempDir())
 	return agent.New(agent.Config{
-		Open:   presence.OpenRequest{AgentSession: "id"},
+		Agent:  presence.OpenRequest{AgentSession: "id"},
 		Person: n,
 		As:     func(token string) agent.Client { return conn{n, token} },
 		Ensure: n.ensure,
-		Wanted: func() bool { return true },
+		Wanted: func() bool { return !n.unwanted },
 		Tokens: tokens,
 		Log:    slog.New(slog.DiscardHandler),
 	}), tokens
 }
 
-// run gives the session its life until the test ends.
-func run(t *testing.T, s *agent.Session) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = s.Run(ctx) })
-	t.Cleanup(func() { cancel(); wg.Wait() })
+func TestASessionIsOpenedAndSpeaksWithItsToken(t *testing.T) {
+	n := &fakeNode{}
+	s, tokens := newSession(t, n)
+	if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); op.CodeOf(err) != op.Unavailable {
+		t.Fatalf("before it was opened: %v", err)
+	}
+	if err := s.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if token, ok := tokens.Get("id"); !ok || token != "a-token" {
+		t.Fatalf("kept %q, %v", token, ok)
+	}
+	if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
-func TestCallsWaitForTheSession(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &fakeNode{down: true}
-		s, tokens := newSession(t, n)
-		run(t, s)
-		go func() {
-			time.Sleep(5 * time.Second)
-			n.mu.Lock()
-			n.down = false
-			n.mu.Unlock()
-		}()
-		if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); err != nil {
-			t.Fatal(err)
-		}
-		if token, ok := tokens.Get("id"); !ok || token != "a-token" {
-			t.Fatalf("kept %q, %v", token, ok)
-		}
-	})
-}
-
-func TestACallGivesUpWithTheReason(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := newSession(t, &fakeNode{down: true})
-		run(t, s)
-		_, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil)
-		if op.CodeOf(err) != op.Unavailable || op.AsError(err).Message != "not connected: down" {
-			t.Fatal(err)
-		}
-	})
+func TestANodeThatIsDownIsNoSession(t *testing.T) {
+	s, _ := newSession(t, &fakeNode{down: true})
+	if err := s.Open(t.Context()); op.CodeOf(err) != op.Unavailable {
+		t.Fatal(err)
+	}
 }
 
 func TestAForgottenSessionIsOpenedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNode{}
 		s, _ := newSession(t, n)
-		run(t, s)
-		synctest.Wait()
-		n.mu.Lock()
+		if err := s.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		n.token = "lost"
-		n.mu.Unlock()
+		if err := s.Follow(t.Context(), op.Caller{}, "", nil); op.CodeOf(err) != op.Denied {
+			t.Fatal(err)
+		}
+		if err := s.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); err != nil {
 			t.Fatal(err)
-		}
-		if n.opens != 2 {
-			t.Fatalf("opened %d times", n.opens)
-		}
-	})
-}
-
-func TestARefusedRequestIsNoForgottenSession(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &fakeNode{}
-		s, _ := newSession(t, n)
-		run(t, s)
-		if _, err := s.Do(t.Context(), op.Caller{}, "mesh.new", nil); op.CodeOf(err) != op.Denied {
-			t.Fatal(err)
-		}
-		if n.opens != 1 {
-			t.Fatalf("opened %d times", n.opens)
 		}
 	})
 }
 
 func TestASessionTakenOverIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &fakeNode{events: make(chan op.Event)}
+		n := &fakeNode{}
 		s, tokens := newSession(t, n)
-		run(t, s)
-		synctest.Wait()
-		ended := make(chan error, 1)
-		go func() {
-			ended <- s.Follow(t.Context(), op.Caller{}, "", func(op.Event) error { return nil })
-		}()
-		n.mu.Lock()
-		n.token = "newer"
-		n.mu.Unlock()
+		if err := s.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if err := tokens.Put("id", "newer"); err != nil {
 			t.Fatal(err)
 		}
-		close(n.events)
-		if err := <-ended; !errors.Is(err, agent.ErrTaken) {
-			t.Fatal(err)
-		}
-		if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); !errors.Is(err, agent.ErrTaken) {
+		if err := s.Open(t.Context()); !errors.Is(err, agent.ErrTaken) || op.CodeOf(err) != op.Denied {
 			t.Fatal(err)
 		}
 		if n.opens != 1 {
@@ -213,38 +157,47 @@ func TestASessionTakenOverIsLeftAlone(t *testing.T) {
 	})
 }
 
+func TestANodeStoppedByAPersonStaysStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNode{unwanted: true}
+		s, _ := newSession(t, n)
+		if err := s.Open(t.Context()); err != nil {
+			t.Fatalf("a new session does not start the node: %v", err)
+		}
+		if err := s.Open(t.Context()); op.CodeOf(err) != op.Unavailable {
+			t.Fatal(err)
+		}
+		guard(t, s)
+		if n.starts != 1 {
+			t.Fatalf("started %d times", n.starts)
+		}
+	})
+}
+
 func TestALostNodeIsBroughtBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNode{}
 		s, _ := newSession(t, n)
-		run(t, s)
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
-		n.mu.Lock()
-		defer n.mu.Unlock()
+		guard(t, s)
+		if n.starts != 0 {
+			t.Fatal("a session that was never open started a node")
+		}
+		if err := s.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		guard(t, s)
 		if n.starts < 3 {
 			t.Fatalf("looked for the node %d times", n.starts)
 		}
 	})
 }
 
-func TestFollowGivesEventsAndStopsWithItsUser(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &fakeNode{events: make(chan op.Event, 1)}
-		s, _ := newSession(t, n)
-		run(t, s)
-		n.events <- op.Event{Cursor: "s:1", Topic: op.TopicHint}
-		enough := errors.New("enough")
-		err := s.Follow(t.Context(), op.Caller{}, "", func(e op.Event) error {
-			if e.Topic != op.TopicHint {
-				t.Errorf("%+v", e)
-			}
-			return enough
-		})
-		if !errors.Is(err, enough) {
-			t.Fatal(err)
-		}
-	})
+// guard lets the session look after its node for ten seconds.
+func guard(t *testing.T, s *agent.Session) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s.Guard(ctx)
 }
 
 func TestTokens(t *testing.T) {

@@ -37,6 +37,8 @@ type Config struct {
 	Dir string
 	// Command is the program and its arguments that run a node in the foreground.
 	Command []string
+	// Manual keeps Ensure from starting a node: then a service manager does.
+	Manual bool
 	// Environ is the environment a node gets.
 	Environ []string
 	// Probe asks the node for its state. It returns an error for which Absent is
@@ -72,7 +74,8 @@ func (c *Control) Started() { c.remember(nil) }
 func (c *Control) State(ctx context.Context) (State, error) { return c.cfg.Probe(ctx) }
 
 // Ensure returns the state of a ready node, starting one where none runs. Within
-// BackOff of a failed start it returns that failure (a *StartError) instead.
+// BackOff of a failed start it returns that failure (a *StartError) instead, with
+// Manual ErrManual.
 func (c *Control) Ensure(ctx context.Context) (State, error) {
 	s, _, err := c.up(ctx, true)
 	return s, err
@@ -105,13 +108,21 @@ func (c *Control) up(ctx context.Context, patient bool) (State, bool, error) {
 		return s, false, err
 	}
 	if patient {
-		if err := c.recentFailure(); err != nil {
+		if err := c.mayStart(); err != nil {
 			return State{}, false, err
 		}
 	}
 	s, err = c.start(ctx)
 	c.remember(err)
 	return s, err == nil, err
+}
+
+// mayStart tells why no command should start a node by itself now.
+func (c *Control) mayStart() error {
+	if c.cfg.Manual {
+		return ErrManual
+	}
+	return c.recentFailure()
 }
 
 // lockOrReady waits for the start lock, or for the node that its holder starts.

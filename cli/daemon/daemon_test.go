@@ -63,8 +63,9 @@ func fakeNode(socket string) int {
 }
 
 type world struct {
-	dir string
-	now time.Time
+	dir    string
+	now    time.Time
+	manual bool
 }
 
 func newWorld(t *testing.T) *world {
@@ -88,6 +89,7 @@ func (w *world) control(mode string) *daemon.Control {
 	return daemon.New(daemon.Config{
 		Dir:      w.dir,
 		Command:  []string{os.Args[0]},
+		Manual:   w.manual,
 		Environ:  append(os.Environ(), "FAKE_NODE="+mode),
 		Probe:    func(ctx context.Context) (daemon.State, error) { return probe(ctx, socket) },
 		Absent:   func(err error) bool { var e *net.OpError; return errors.As(err, &e) },
@@ -193,6 +195,20 @@ func TestALargeLogIsPutAside(t *testing.T) {
 	}
 	if text, err := os.ReadFile(c.LogPath()); err != nil || !strings.Contains(string(text), "node up") {
 		t.Fatalf("%q, %v", text, err)
+	}
+}
+
+func TestWhereAServiceManagerStartsTheNodeNoCommandDoes(t *testing.T) {
+	w := newWorld(t)
+	w.manual = true
+	if _, err := w.control("").Ensure(t.Context()); !errors.Is(err, daemon.ErrManual) {
+		t.Fatal(err)
+	}
+	if _, started, err := w.control("").Up(t.Context()); err != nil || !started {
+		t.Fatalf("a person could not start it: %v, %v", started, err)
+	}
+	if _, err := w.control("").Ensure(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -9,6 +9,9 @@ import (
 // ErrSlow: a node did not come up, or did not end, in time.
 var ErrSlow = errors.New("it took too long")
 
+// ErrManual: no node runs, and it is not for commands to start one.
+var ErrManual = errors.New("no node runs")
+
 // errExited: the process that was started ended before it answered.
 var errExited = errors.New("the node's process ended at once")
 
