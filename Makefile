@@ -1,0 +1,91 @@
+# make check   what every change must pass: format, vet, staticcheck, floors, race tests
+# make test    everything that fits into some minutes: check, several nodes, faults, documents
+# make demo    two nodes and two agents on this machine talk, for you to watch
+# The rest is listed by `make help`.
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 60s
+PREFIX      ?= $(HOME)/.local
+# The race detector needs a C compiler; without one the tests run without it.
+RACE        := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
+OWN         := ./cmd/... ./cli/... ./node/... ./overlay/... ./store/...
+RELEASES    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: help build install check format vet staticcheck floors race demo test test-long test-agents bench fuzz golden docs release image clean
+.DEFAULT_GOAL := build
+
+help:
+	@grep -hoE '^[a-z][a-z-]*:' Makefile | tr -d ':' | tr '\n' ' '; echo
+
+build: ## bin/claudemesh, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/claudemesh ./cmd/claudemesh
+
+install: ## into PREFIX/bin, by default ~/.local/bin
+	mkdir -p '$(PREFIX)/bin'
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o '$(PREFIX)/bin/claudemesh' ./cmd/claudemesh
+
+check: format vet staticcheck floors race
+
+format:
+	@bad=$$(gofmt -l cmd cli node overlay store test); \
+	if [ -n "$$bad" ]; then echo "not formatted (run gofmt -w): $$bad"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+floors:
+	$(GO) test ./test/policy
+
+race:
+	$(GO) test $(RACE) $(OWN)
+
+demo: build
+	@CLAUDEMESH_BIN='$(CURDIR)/bin/claudemesh' $(GO) run ./test/demo
+
+test: check
+	$(GO) test -timeout 20m ./test/...
+
+test-long:
+	CLAUDEMESH_LONG=1 $(GO) test -timeout 3h $(OWN) ./test/...
+
+test-agents:
+	CLAUDEMESH_AGENTS=1 $(GO) test -timeout 30m -run Agents ./test/...
+
+bench:
+	$(GO) test -run '^$$' -bench . -timeout 1h $(OWN) ./test/...
+
+fuzz:
+	@set -e; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | sed 's/^func //'); do \
+	    echo "== $$dir $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+	  done; \
+	done
+
+golden: ## rewrite all golden files, to be reviewed as a difference
+	$(GO) test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n1 dirname | sort -u) -update
+
+docs: ## rewrite docs/reference.md from the operations
+	$(GO) test ./test/docs -run Reference -update
+
+release: ## static binaries for all systems in dist/, with SHA256SUMS
+	rm -rf dist && mkdir dist
+	@set -e; for target in $(RELEASES); do \
+	  os=$${target%/*}; arch=$${target#*/}; ext=; [ $$os = windows ] && ext=.exe; \
+	  echo "$$os/$$arch"; \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' \
+	    -o dist/claudemesh-$$os-$$arch$$ext ./cmd/claudemesh; \
+	done
+	cd dist && sha256sum claudemesh-* > SHA256SUMS
+
+image:
+	docker build --build-arg VERSION='$(VERSION)' -t claudemesh:'$(VERSION)' .
+
+clean:
+	rm -rf bin dist
