@@ -19,7 +19,7 @@ const (
 	MaxWelcome = 64 << 20
 )
 
-const maxKeys = trust.MaxParents + 1
+const maxKeys = 1 << 10
 
 // SealClaim seals a claim to the offer's admitter.
 func SealClaim(o Offer, claim ident.Statement) ([]byte, error) {
