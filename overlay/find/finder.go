@@ -67,6 +67,7 @@ type candidate struct {
 	tried   time.Time // when it was last dialled
 	fails   int
 	dialing bool
+	again   bool      // there was news while dialling
 	since   time.Time // when it was last connected by us; zero: it is not
 }
 
@@ -99,7 +100,7 @@ func (f *Finder) Want(p peer.ID, addrs ...ma.Multiaddr) {
 	var news bool
 	c.addrs, news = merge(c.addrs, dialable(addrs))
 	if news || !c.keep {
-		c.due, c.fails = f.soon(p), 0
+		f.retry(p, c)
 	}
 	c.keep = true
 	f.mu.Unlock()
@@ -132,7 +133,7 @@ func (f *Finder) Hint(info peer.AddrInfo) {
 	var news bool
 	c.addrs, news = merge(c.addrs, near)
 	if news || c.due.IsZero() && time.Since(c.tried) >= hintPause {
-		c.due, c.fails = f.soon(info.ID), 0
+		f.retry(info.ID, c)
 	}
 	f.mu.Unlock()
 	f.poke()
@@ -153,19 +154,18 @@ func (f *Finder) evict() bool {
 func (f *Finder) Wake() {
 	f.mu.Lock()
 	for p, c := range f.peers {
-		c.due, c.fails = f.soon(p), 0
+		f.retry(p, c)
 	}
 	f.mu.Unlock()
 	f.poke()
 }
 
-// soon is when to dial p for which something is new.
-func (f *Finder) soon(p peer.ID) time.Time {
-	now := time.Now()
+// retry needs mu: something is new about p, so it is dialled at once, or after the dial that runs.
+func (f *Finder) retry(p peer.ID, c *candidate) {
+	c.due, c.fails, c.again = time.Now(), 0, c.dialing
 	if f.cfg.Host.ID() > p {
-		return now.Add(yield)
+		c.due = c.due.Add(yield)
 	}
-	return now
 }
 
 func (f *Finder) poke() {
@@ -302,17 +302,20 @@ func (f *Finder) dial(ctx context.Context, info peer.AddrInfo) {
 	if c == nil {
 		return
 	}
-	c.dialing = false
-	now := time.Now()
-	if err == nil {
+	again, now := c.again, time.Now()
+	c.dialing, c.again = false, false
+	switch {
+	case err == nil:
 		c.since, c.due = now, now
-	} else {
+	case again:
+		c.due = now
+	default:
 		c.fails++
 		c.due = now.Add(backoff(c.fails))
 		f.cfg.Log.Debug("dial failed", "peer", info.ID, "fails", c.fails, "err", err)
 	}
 	c.tried = now
-	if !c.keep && (err == nil || c.fails >= hintTries) {
+	if !c.keep && !again && (err == nil || c.fails >= hintTries) {
 		c.due = time.Time{}
 	}
 }
