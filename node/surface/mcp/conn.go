@@ -17,7 +17,10 @@ import (
 const maxCalls = 32
 
 // revisions are the protocol revisions spoken: those that begin with initialize.
-// In a later one Claude Code skips channel notifications.
+// In a later one Claude Code skips channel notifications. So its first question,
+// server/discover, gets the answer of a server that has never heard of it: every
+// client goes on to initialize then, while some take any other answer, even one
+// that lists these revisions only, for a yes to the newest.
 var revisions = mcp.LegacyProtocolVersions()
 
 // conn is the connection to the client: it reads requests and answers them.
@@ -123,6 +126,8 @@ func (c *conn) handle(ctx context.Context, line []byte) {
 		return
 	}
 	switch mcp.MCPMethod(head.Method) {
+	case mcp.MethodServerDiscover:
+		c.answer(mcp.NewJSONRPCError(mcp.NewRequestId(head.ID), mcp.METHOD_NOT_FOUND, "the connection begins with initialize", nil))
 	case mcp.MethodToolsCall:
 		select {
 		case c.slots <- struct{}{}:

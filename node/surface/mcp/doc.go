@@ -10,7 +10,8 @@
 // the same facts as JSON. A failure is a result with isError, the text
 // "tool: what is wrong" and the next step on a second line; its code is in the
 // result's _meta under "claudemesh/error", not in the structured content, which
-// clients check against the output schema even for failures.
+// some clients check against the output schema even for failures. Claude Code gives
+// the model the structured content of a success and the text of a failure.
 //
 // # Channel
 //

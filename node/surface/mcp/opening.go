@@ -39,35 +39,38 @@ func newOpening(ready func(context.Context) error, log *slog.Logger) *opening {
 func (o *opening) run(ctx context.Context) {
 	pause := firstPause
 	for ctx.Err() == nil {
-		if open, _, _ := o.state(); !open {
-			err := o.ready(ctx)
-			o.ended(err)
-			if err != nil && ctx.Err() == nil {
-				o.log.Warn("the session is not open", "error", err)
-			}
-			if err == nil {
-				pause = firstPause
-			}
-		}
-		timer := time.NewTimer(pause)
-		if open, _, _ := o.state(); open {
-			timer.Stop()
+		var again <-chan time.Time // never, while the session is open
+		if o.try(ctx) {
+			pause = firstPause
 		} else {
+			again = time.After(pause)
 			pause = min(2*pause, lastPause)
 		}
 		select {
 		case <-ctx.Done():
-		case <-timer.C:
+		case <-again:
 		case <-o.urge:
 		}
-		timer.Stop()
 	}
 }
 
-func (o *opening) state() (open bool, err error, attempt <-chan struct{}) {
+// try makes an attempt if the session is not open. It tells whether it is now.
+func (o *opening) try(ctx context.Context) bool {
+	if open, _, _ := o.state(); open {
+		return true
+	}
+	err := o.ready(ctx)
+	o.ended(err)
+	if err != nil && ctx.Err() == nil {
+		o.log.Warn("the session is not open", "error", err)
+	}
+	return err == nil
+}
+
+func (o *opening) state() (open bool, attempt <-chan struct{}, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.open, o.err, o.attempt
+	return o.open, o.attempt, o.err
 }
 
 // ended notes how an attempt ended.
@@ -98,7 +101,7 @@ func (o *opening) hurry() {
 // now returns nil if the session is open, or becomes so by the attempt that runs or
 // is made now, else why it does not.
 func (o *opening) now(ctx context.Context) error {
-	open, _, attempt := o.state()
+	open, attempt, _ := o.state()
 	if open {
 		return nil
 	}
@@ -108,7 +111,7 @@ func (o *opening) now(ctx context.Context) error {
 	case <-ctx.Done():
 		return op.Errorf(op.Unavailable, "the session is still being opened")
 	}
-	open, err, _ := o.state()
+	open, _, err := o.state()
 	if open {
 		return nil
 	}
@@ -118,7 +121,7 @@ func (o *opening) now(ctx context.Context) error {
 // await returns nil once the session is open, or ctx's error.
 func (o *opening) await(ctx context.Context) error {
 	for {
-		open, _, attempt := o.state()
+		open, attempt, _ := o.state()
 		if open {
 			return nil
 		}
