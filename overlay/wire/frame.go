@@ -138,9 +138,7 @@ func (o oneByte) ReadByte() (byte, error) {
 }
 
 func readPayload(r io.Reader, n uint64, max int) ([]byte, error) {
-	if max > MaxFrame {
-		max = MaxFrame
-	}
+	max = clamp(max)
 	if n > uint64(max) {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d allowed", ErrTooLarge, n, max)
 	}
@@ -172,6 +170,9 @@ func readLength(r io.ByteReader) (uint64, error) {
 	}
 	return 0, fmt.Errorf("%w: over %d bytes", ErrTooLarge, MaxFrame)
 }
+
+// clamp brings a limit a caller named into what frames can be.
+func clamp(limit int) int { return min(max(limit, 0), MaxFrame) }
 
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
