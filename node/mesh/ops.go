@@ -145,7 +145,8 @@ type Info struct {
 
 // LeaveRequest names the mesh to leave.
 type LeaveRequest struct {
-	Mesh string `json:"mesh" jsonschema:"the mesh, by its name or an unambiguous prefix of its id"`
+	Mesh  string `json:"mesh" jsonschema:"the mesh, by its name or an unambiguous prefix of its id"`
+	Force bool   `json:"force,omitempty" jsonschema:"as its owner: forget it on this machine although others are in it"`
 }
 
 // LeaveResponse says what was left.

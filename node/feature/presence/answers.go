@@ -307,3 +307,23 @@ func (f *Feature) answerRoster(_ context.Context, c op.Caller, _ RosterRequest) 
 	}
 	return out, nil
 }
+
+// Boot counts the starts of this node.
+func (f *Feature) Boot() uint64 { return f.boot }
+
+// Online names the sessions of a mesh that are online, other than the asking one.
+func (f *Feature) Online(mesh ident.MeshID, asking ident.PublicKey) []string {
+	m, ok := f.mesh(mesh)
+	if !ok {
+		return nil
+	}
+	all, _ := f.everybody(m)
+	names := []string{}
+	for _, s := range all {
+		if s.state == Online && !s.hidden && s.Key != asking {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -16,6 +16,7 @@ const (
 	maxBind     = 4 << 10
 	maxAddrs    = 16
 	maxAddr     = 128
+	maxHeads    = 64
 	maxSummary  = 500 // characters
 	maxWord     = 64  // bytes: role, kind, model, host …
 	maxCwd      = 256
@@ -37,7 +38,7 @@ var ErrBeacon = errors.New("malformed beacon")
 // Beacon tags.
 const (
 	tagBoot, tagSeq, tagClock, tagLease, tagSessions = 1, 2, 3, 4, 5
-	tagBind, tagAddrs                                = 7, 9
+	tagHeads, tagBind, tagAddrs                      = 6, 7, 9
 )
 
 // Card tags.
@@ -49,7 +50,8 @@ const (
 
 // beacon is what a node says of its sessions. It is the body of a statement of
 // kind beacon, signed by the member. Fields (tag: meaning): 1 boot number, 2 seq,
-// 3 clock (unix ms), 4 lease (ms), 5 cards, 7 bind statement, 9 addresses.
+// 3 clock (unix ms), 4 lease (ms), 5 cards, 6 admin log heads, 7 bind statement,
+// 9 addresses.
 //
 // A card is a body of its own: 1 attest statement, 2 status, 3 summary, 4 opened
 // (unix ms), 5 role, 6 hidden (1), 7 cwd, 9 host, 11 peer type, 13 channel,
@@ -59,8 +61,7 @@ type beacon struct {
 	clock     time.Time
 	lease     time.Duration
 	cards     []card
-	bind      []byte
-	addrs     []string
+	node      Card
 }
 
 // card describes one session. Key and name are what the attestation says, filled
@@ -93,12 +94,17 @@ func (b beacon) encode() []byte {
 		cards = append(cards, c.encode())
 	}
 	f.List(tagSessions, cards)
-	if len(b.bind) > 0 {
-		f.Bytes(tagBind, b.bind)
+	heads := make([][]byte, 0, len(b.node.Heads))
+	for _, h := range b.node.Heads {
+		heads = append(heads, h[:])
 	}
-	if len(b.addrs) > 0 {
-		list := make([][]byte, 0, len(b.addrs))
-		for _, a := range b.addrs {
+	f.List(tagHeads, heads)
+	if len(b.node.Bind) > 0 {
+		f.Bytes(tagBind, b.node.Bind)
+	}
+	if len(b.node.Addrs) > 0 {
+		list := make([][]byte, 0, len(b.node.Addrs))
+		for _, a := range b.node.Addrs {
 			list = append(list, []byte(a))
 		}
 		f.List(tagAddrs, list)
@@ -132,19 +138,25 @@ func optional(f *ident.Fields, tag uint64, s string) {
 
 // decodeBeacon reads a beacon's body. It checks shape and limits, not signatures.
 func decodeBeacon(body []byte) (beacon, error) {
-	r, err := ident.ReadFields(body, tagBoot, tagSeq, tagClock, tagLease, tagSessions, tagBind, tagAddrs)
+	r, err := ident.ReadFields(body, tagBoot, tagSeq, tagClock, tagLease, tagSessions, tagHeads, tagBind, tagAddrs)
 	if err != nil {
 		return beacon{}, fmt.Errorf("%w: %w", ErrBeacon, err)
 	}
-	r.Need(tagBoot, tagSeq, tagClock, tagLease, tagSessions)
+	r.Need(tagBoot, tagSeq, tagClock, tagLease, tagSessions, tagHeads)
 	b := beacon{
 		boot: r.Uint(tagBoot), seq: r.Uint(tagSeq),
 		clock: time.UnixMilli(int64(r.Uint(tagClock))),
-		bind:  r.Bytes(tagBind, maxBind),
+		node:  Card{Bind: r.Bytes(tagBind, maxBind)},
 	}
 	lease := r.Uint(tagLease)
 	for _, a := range r.List(tagAddrs, maxAddrs, maxAddr) {
-		b.addrs = append(b.addrs, string(a))
+		b.node.Addrs = append(b.node.Addrs, string(a))
+	}
+	for _, h := range r.List(tagHeads, maxHeads, len(ident.ID{})) {
+		if len(h) != len(ident.ID{}) {
+			return beacon{}, fmt.Errorf("%w: a head of %d bytes", ErrBeacon, len(h))
+		}
+		b.node.Heads = append(b.node.Heads, ident.ID(h))
 	}
 	raw := r.List(tagSessions, MaxSessions+1, MaxBeacon)
 	if err := r.Err(); err != nil {

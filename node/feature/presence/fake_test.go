@@ -147,8 +147,10 @@ func (p *person) Roster(ctx context.Context, mesh ident.MeshID, member ident.Pub
 func (p *person) Path(ident.MeshID, ident.PublicKey) (string, time.Duration) {
 	return "local", time.Millisecond
 }
-func (p *person) Card(ident.MeshID) ([]byte, []string)                { return nil, nil }
-func (p *person) Met(ident.MeshID, ident.PublicKey, []byte, []string) {}
+func (p *person) Card(ident.MeshID) Card {
+	return Card{Addrs: []string{"/ip4/127.0.0.1/tcp/1"}, Heads: []ident.ID{{1}}}
+}
+func (p *person) Met(ident.MeshID, ident.PublicKey, Card) {}
 
 // agent opens a session and tells everybody.
 func (p *person) agent(t *testing.T, id string) op.Caller {

@@ -34,7 +34,7 @@ func (f *Feature) beacon(m Mesh) ([]byte, error) {
 		}
 	}
 	f.mu.Unlock()
-	b.bind, b.addrs = f.cfg.Air.Card(m.ID)
+	b.node = f.cfg.Air.Card(m.ID)
 	return f.cfg.Meshes.SignBeacon(m.ID, b.encode())
 }
 
@@ -114,7 +114,7 @@ func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	if !fresh {
 		return nil
 	}
-	f.cfg.Air.Met(mesh, member, b.bind, b.addrs)
+	f.cfg.Air.Met(mesh, member, b.node)
 	if before != nil && sameCards(before.beacon.cards, b.cards) {
 		return nil
 	}

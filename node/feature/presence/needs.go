@@ -31,10 +31,20 @@ type Air interface {
 	// Path tells how a member's node is reached now: local, direct, relayed or
 	// unreachable, and the round-trip time where it is known.
 	Path(mesh ident.MeshID, member ident.PublicKey) (string, time.Duration)
-	// Card is what the node adds to its beacons: its own binding and addresses.
-	Card(mesh ident.MeshID) (bind []byte, addrs []string)
-	// Met tells the network of a member's binding and addresses.
-	Met(mesh ident.MeshID, member ident.PublicKey, bind []byte, addrs []string)
+	// Card is what the node adds to its beacons.
+	Card(mesh ident.MeshID) Card
+	// Met tells the network of another member's card.
+	Met(mesh ident.MeshID, member ident.PublicKey, card Card)
+}
+
+// Card is what a beacon says of the node rather than of its sessions.
+type Card struct {
+	// Bind is the member's binding statement.
+	Bind []byte
+	// Addrs are the addresses it can be dialled at.
+	Addrs []string
+	// Heads are the heads of its admin log, so that a difference is noticed.
+	Heads []ident.ID
 }
 
 // Mesh is one mesh of this node.

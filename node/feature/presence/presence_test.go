@@ -333,7 +333,7 @@ func TestBeaconRoundTrip(t *testing.T) {
 
 func FuzzBeacon(f *testing.F) {
 	f.Add(beacon{boot: 1, seq: 2, clock: time.UnixMilli(3), lease: Lease}.encode())
-	f.Add(beacon{clock: time.UnixMilli(3), cards: []card{{attest: []byte{1}, status: "idle", opened: time.UnixMilli(1), summary: "x"}}, addrs: []string{"/ip4/127.0.0.1"}}.encode())
+	f.Add(beacon{clock: time.UnixMilli(3), cards: []card{{attest: []byte{1}, status: "idle", opened: time.UnixMilli(1), summary: "x"}}, node: Card{Addrs: []string{"/ip4/127.0.0.1"}, Heads: []ident.ID{{2}}}}.encode())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b, err := decodeBeacon(body)
 		if err != nil {

@@ -1,0 +1,347 @@
+package mesh
+
+import (
+	"context"
+	"crypto/hpke"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/seal"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// maxGuests is how many people are remembered who proved that they know the mesh
+// but whose admission has not arrived yet.
+const maxGuests = 64
+
+// known is what is in force for one member: its newest binding and delivery key.
+type known struct {
+	bind     trust.Bind
+	rawBind  []byte
+	delivery trust.Delivery
+	rawKey   []byte
+	addrs    []string
+}
+
+// met takes over what a member's node says of itself: a binding, a delivery key and
+// addresses, each only if it verifies and is newer than what is known. It is kept on
+// disk for members.
+func (m *Mesh) met(member ident.PublicKey, c contact) {
+	next := m.learn(member, c)
+	if next == nil {
+		return
+	}
+	err := m.all.cfg.DB.Update(context.Background(), func(tx *store.Tx) error {
+		return store.PutJSON(at(tx, m.id, bucketPeer), member[:], *next)
+	})
+	if err != nil {
+		m.log().Warn("contact not kept", "mesh", m.id, "member", member, "error", err)
+	}
+}
+
+// learn updates what is known in memory. It returns what to keep, or nil when
+// nothing changed or the person is no member yet.
+func (m *Mesh) learn(member ident.PublicKey, c contact) *contact {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, isMember := m.admin.State().Member(member)
+	k, seen := m.known[member]
+	if !isMember && !seen && m.guests() >= maxGuests {
+		return nil
+	}
+	changed := m.learnBind(&k, member, c.Bind)
+	changed = m.learnKey(&k, member, c.Delivery) || changed
+	if len(c.Addrs) > 0 && !slices.Equal(c.Addrs, k.addrs) {
+		k.addrs, changed = c.Addrs, true
+	}
+	if !changed {
+		return nil
+	}
+	m.known[member] = k
+	if !isMember {
+		return nil
+	}
+	return &contact{Bind: k.rawBind, Delivery: k.rawKey, Addrs: k.addrs}
+}
+
+// guests counts who is known and no member. The caller holds m.mu.
+func (m *Mesh) guests() int {
+	n, state := 0, m.admin.State()
+	for key := range m.known {
+		if _, ok := state.Member(key); !ok {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *Mesh) learnBind(k *known, member ident.PublicKey, raw []byte) bool {
+	if len(raw) == 0 {
+		return false
+	}
+	stmt, err := ident.ParseStatement(raw, trust.MaxBody)
+	if err != nil {
+		return false
+	}
+	b, err := trust.CheckBind(m.id, stmt)
+	if err != nil || b.Member != member {
+		return false
+	}
+	same := b.Gen == k.bind.Gen && string(b.Peer) == string(k.bind.Peer) && b.Until.After(k.bind.Until)
+	if len(k.rawBind) > 0 && !b.Newer(k.bind) && !same {
+		return false
+	}
+	k.bind, k.rawBind = b, raw
+	return true
+}
+
+func (m *Mesh) learnKey(k *known, member ident.PublicKey, raw []byte) bool {
+	if len(raw) == 0 {
+		return false
+	}
+	stmt, err := ident.ParseStatement(raw, trust.MaxBody)
+	if err != nil {
+		return false
+	}
+	d, err := trust.CheckDelivery(m.id, stmt)
+	if err != nil || d.Member != member || len(k.rawKey) > 0 && !d.Newer(k.delivery) {
+		return false
+	}
+	k.delivery, k.rawKey = d, raw
+	return true
+}
+
+// Home is the node a member is bound to, where it is known.
+func (m *Mesh) Home(member ident.PublicKey) (peer.ID, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	k, ok := m.known[member]
+	if !ok || len(k.rawBind) == 0 {
+		return "", false
+	}
+	return peer.ID(k.bind.Peer), true
+}
+
+// Homes lists the nodes of all other members with the addresses remembered of them.
+func (m *Mesh) Homes() map[peer.ID][]string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	out := make(map[peer.ID][]string)
+	state := m.admin.State()
+	for key, k := range m.known {
+		if _, ok := state.Member(key); ok && key != m.self && len(k.rawBind) > 0 {
+			out[peer.ID(k.bind.Peer)] = k.addrs
+		}
+	}
+	return out
+}
+
+// Met takes over a member's binding and addresses from its beacon.
+func (m *Mesh) Met(member ident.PublicKey, bind []byte, addrs []string) {
+	m.met(member, contact{Bind: bind, Addrs: addrs})
+}
+
+// Learn verifies a member's delivery statement and keeps it if it is newer than the
+// one known. An older one is no error.
+func (m *Mesh) Learn(member ident.PublicKey, statement []byte) error {
+	stmt, err := ident.ParseStatement(statement, trust.MaxBody)
+	if err != nil {
+		return err
+	}
+	d, err := trust.CheckDelivery(m.id, stmt)
+	if err != nil {
+		return err
+	}
+	if d.Member != member {
+		return fmt.Errorf("%w: a delivery key of %s", ErrProof, d.Member)
+	}
+	m.met(member, contact{Delivery: statement})
+	return nil
+}
+
+// Public returns a member's newest known delivery key, empty if none is known, and
+// its long-term seal key.
+func (m *Mesh) Public(member ident.PublicKey) (delivery, sealKey []byte, err error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	person, ok := m.admin.State().Member(member)
+	if !ok {
+		return nil, nil, ErrNotMember
+	}
+	return m.known[member].delivery.Key, person.Keys.Seal, nil
+}
+
+// Bind is the own newest binding statement.
+func (m *Mesh) Bind() []byte {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.bind.Marshal()
+}
+
+// Delivery is the own newest delivery statement.
+func (m *Mesh) Delivery() []byte {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.delivery
+}
+
+// Private finds an own delivery key, or the seal key, by its id.
+func (m *Mesh) Private(id [32]byte) (hpke.PrivateKey, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	k, ok := m.private[id]
+	return k, ok
+}
+
+// Renewal of what this node says of itself.
+const (
+	bindFor     = 30 * 24 * time.Hour
+	renewEvery  = 24 * time.Hour
+	keepKeyFor  = 8 * 24 * time.Hour // after its successor was published
+	eraseAtMost = 6 * time.Hour      // of running time between two erasures: clocks jump
+)
+
+// renew makes the own binding and delivery key new where a day has passed, and
+// erases at most one delivery key that nobody seals to any more.
+func (m *Mesh) renew(ctx context.Context, mayErase bool) (erased bool, err error) {
+	now := m.all.cfg.Now()
+	var fresh *freshKey
+	if m.keyDue(now) {
+		if fresh, err = m.newDelivery(now); err != nil {
+			return false, err
+		}
+	}
+	bind := m.newBind(now)
+	var gone [][32]byte
+	err = m.all.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		gone = gone[:0]
+		if err := at(tx, m.id).Put(keyBind, bind.Marshal()); err != nil {
+			return err
+		}
+		keys := at(tx, m.id, bucketDelivery)
+		if fresh != nil {
+			if err := succeed(keys, *fresh, now); err != nil {
+				return err
+			}
+		}
+		if mayErase {
+			gone, err = eraseOne(keys, now)
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("renew mesh %s: %w", m.id, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bind = bind
+	if fresh != nil {
+		m.private[fresh.id] = fresh.private
+		m.delivery, m.deliverySeq, m.deliveryAt = fresh.record.Statement, fresh.record.Seq, now
+	}
+	for _, id := range gone {
+		delete(m.private, id)
+	}
+	return len(gone) > 0, nil
+}
+
+// keyDue tells whether the newest delivery key is a day old, or from a clock that
+// was wrong.
+func (m *Mesh) keyDue(now time.Time) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	age := now.Sub(m.deliveryAt)
+	return len(m.delivery) == 0 || age >= renewEvery || age < -renewEvery
+}
+
+// freshKey is a delivery key that is not on disk yet.
+type freshKey struct {
+	id      [32]byte
+	private hpke.PrivateKey
+	record  deliveryKey
+}
+
+func (m *Mesh) newDelivery(now time.Time) (*freshKey, error) {
+	private, err := seal.NewDeliveryKey()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := private.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("encode delivery key: %w", err)
+	}
+	m.mu.RLock()
+	seq := m.deliverySeq + 1
+	m.mu.RUnlock()
+	public := ident.SealPublic(private)
+	stmt := trust.SignDelivery(m.id, m.member, trust.Delivery{Gen: m.gen, Seq: seq, Key: public, Created: now})
+	return &freshKey{
+		id: seal.KeyID(public), private: private,
+		record: deliveryKey{Private: raw, Statement: stmt.Marshal(), Seq: seq, Created: now},
+	}, nil
+}
+
+// newBind states that this node is the member's home.
+func (m *Mesh) newBind(now time.Time) ident.Statement {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return trust.SignBind(m.id, m.member, trust.Bind{
+		Peer: []byte(m.all.cfg.Peer), Gen: m.gen, Until: now.Add(bindFor), Heads: m.admin.Heads(),
+	})
+}
+
+// succeed keeps a new key and marks the one before it as succeeded.
+func succeed(keys *store.Bucket, fresh freshKey, now time.Time) error {
+	all, err := deliveryKeys(keys)
+	if err != nil {
+		return err
+	}
+	for id, k := range all {
+		if k.Successor.IsZero() {
+			k.Successor = now
+			if err := store.PutJSON(keys, id[:], k); err != nil {
+				return err
+			}
+		}
+	}
+	return store.PutJSON(keys, fresh.id[:], fresh.record)
+}
+
+// eraseOne deletes the oldest key whose time is over, never the newest.
+func eraseOne(keys *store.Bucket, now time.Time) ([][32]byte, error) {
+	all, err := deliveryKeys(keys)
+	if err != nil {
+		return nil, err
+	}
+	var oldest *[32]byte
+	for id, k := range all {
+		over := !k.Successor.IsZero() && now.Sub(k.Successor) >= keepKeyFor
+		if over && (oldest == nil || k.Seq < all[*oldest].Seq) {
+			oldest = &id
+		}
+	}
+	if oldest == nil {
+		return nil, nil
+	}
+	return [][32]byte{*oldest}, keys.Delete(oldest[:])
+}
+
+func deliveryKeys(keys *store.Bucket) (map[[32]byte]deliveryKey, error) {
+	out := make(map[[32]byte]deliveryKey)
+	for k := range pairs(keys) {
+		rec, _, err := store.GetJSON[deliveryKey](keys, []byte(k))
+		if err != nil {
+			return nil, err
+		}
+		if len(k) != 32 {
+			return nil, fmt.Errorf("%w: a delivery key's id has %d bytes", ErrKept, len(k))
+		}
+		out[[32]byte([]byte(k))] = rec
+	}
+	return out, nil
+}

@@ -1,0 +1,61 @@
+package mesh
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store/file"
+)
+
+// keyDir is the folder of member seeds inside the user's claudemesh folder.
+const keyDir = "keys"
+
+// keyPath is the file of a mesh's member seed: 64 hex digits and a newline, 0600.
+func keyPath(dir string, id ident.MeshID) string {
+	return filepath.Join(dir, keyDir, id.String()+".key")
+}
+
+// writeSeed keeps a member's seed. It returns once the file is on disk.
+func writeSeed(dir string, id ident.MeshID, seed ident.Seed) error {
+	return putSeed(keyPath(dir, id), seed)
+}
+
+func putSeed(path string, seed ident.Seed) error {
+	if err := file.Dir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("make key folder: %w", err)
+	}
+	if err := file.Write(path, []byte(hex.EncodeToString(seed[:])+"\n")); err != nil {
+		return fmt.Errorf("keep member key: %w", err)
+	}
+	return nil
+}
+
+// readSeed reads a member's seed.
+func readSeed(dir string, id ident.MeshID) (ident.Seed, error) {
+	path := keyPath(dir, id)
+	text, err := file.Read(path)
+	if err != nil {
+		return ident.Seed{}, fmt.Errorf("%w: %s: %w", ErrKeyFile, path, err)
+	}
+	return decodeSeed(path, text)
+}
+
+func decodeSeed(path string, text []byte) (ident.Seed, error) {
+	raw, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(raw) != len(ident.Seed{}) {
+		return ident.Seed{}, fmt.Errorf("%w: %s does not hold 64 hex digits; restore it from a backup", ErrKeyFile, path)
+	}
+	return ident.Seed(raw), nil
+}
+
+// removeSeed forgets a member's seed.
+func removeSeed(dir string, id ident.MeshID) error {
+	if err := file.Remove(keyPath(dir, id)); err != nil {
+		return errors.Join(ErrKeyFile, err)
+	}
+	return nil
+}

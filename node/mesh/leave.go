@@ -1,0 +1,68 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// tellFor is how long leaving waits for other nodes to hear of it.
+const tellFor = 3 * time.Second
+
+// answerLeave writes the leave into the admin log, tells whoever is connected, and
+// then forgets the mesh: its data first, its key last, so that a crash in between
+// leaves a mesh that can be left again.
+func (a *Meshes) answerLeave(ctx context.Context, _ op.Caller, in LeaveRequest) (LeaveResponse, error) {
+	a.entering.Lock()
+	defer a.entering.Unlock()
+	m, err := a.find(in.Mesh)
+	if err != nil {
+		return LeaveResponse{}, err
+	}
+	out := LeaveResponse{Slug: m.Slug()}
+	if err := m.sayLeave(ctx, in.Force); err != nil {
+		return LeaveResponse{}, err
+	}
+	told, cancel := context.WithTimeout(ctx, tellFor)
+	out.Told = a.cfg.Net.Tell(told, m.id)
+	cancel()
+	a.remove(m.id)
+	return out, a.forget(ctx, m)
+}
+
+// sayLeave writes the own leave into the admin log. An owner cannot leave: without
+// one a mesh has nobody who makes or ends admins. It may only forget the mesh.
+func (m *Mesh) sayLeave(ctx context.Context, force bool) error {
+	state := m.admin.State()
+	switch state.Role(m.self) {
+	case trust.RoleNone:
+		return nil
+	case trust.RoleOwner:
+		if others := len(state.Members) - 1; others > 0 && !force {
+			return op.Errorf(op.Conflict, "you own %s, and %d other member(s) are in it", m.Slug(), others).
+				WithHint("`claudemesh leave %s --force` forgets it on this machine for good; nobody can take over as owner", m.Slug())
+		}
+		return nil
+	}
+	entry, err := m.admin.SignLeave(m.member, nil, m.all.cfg.Now())
+	if err != nil {
+		return fmt.Errorf("sign leave: %w", err)
+	}
+	_, err = m.take(ctx, []trust.Entry{entry}, nil)
+	return err
+}
+
+// forget removes all that is kept of a mesh.
+func (a *Meshes) forget(ctx context.Context, m *Mesh) error {
+	err := a.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		return tx.Bucket(bucketMesh).DeleteBucket(m.id.String())
+	})
+	if err != nil {
+		return fmt.Errorf("forget mesh: %w", err)
+	}
+	return removeSeed(a.cfg.Dir, m.id)
+}

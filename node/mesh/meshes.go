@@ -1,0 +1,254 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/host"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/join"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+	"github.com/claudemesh/claudemesh/overlay/trust/invite"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// Config is what the meshes are built from. All fields are needed.
+type Config struct {
+	// Dir is the user's claudemesh folder; key files live below it.
+	Dir string
+	DB  *store.DB
+	// Peer is this node's libp2p id.
+	Peer peer.ID
+	// Name is the member name wished for when a request names none.
+	Name string
+	Net  Net
+	Now  func() time.Time
+	// Mono is the monotonic clock.
+	Mono func() time.Duration
+	Log  *slog.Logger
+}
+
+// Net is the network as the meshes use it.
+type Net interface {
+	// Proved and Lost pass on that a member's node can be reached, or not any more.
+	// They must not block.
+	Proved(host.Peer)
+	Lost(host.Peer)
+	// Changed says that the meshes of this node, or the members of one, are not what
+	// they were. It returns once the network follows: connections of those who left
+	// are closed, those of newcomers open. gone lists who is no member any more.
+	Changed(mesh ident.MeshID, gone []ident.PublicKey)
+	// Tell has every connected member take over the admin log now and returns how
+	// many did.
+	Tell(ctx context.Context, mesh ident.MeshID) int
+	// Addrs are the addresses an invite carries.
+	Addrs() []string
+	// Join claims an invite from its admitter.
+	Join(ctx context.Context, link invite.Link, who join.Applicant) (join.Admission, error)
+}
+
+// Meshes holds the meshes of this node. It is host.Meshes and the admitter of the
+// invites made here. A nil Meshes can list its operations. It is safe for
+// concurrent use.
+type Meshes struct {
+	cfg Config
+
+	mu     sync.RWMutex // guards meshes
+	meshes map[ident.MeshID]*Mesh
+
+	// entering orders making, joining and leaving meshes: two at once could take one
+	// name. It is held across commits and network calls, never together with mu.
+	entering sync.Mutex
+}
+
+// Open loads the meshes of earlier runs. It starts and writes nothing.
+func Open(cfg Config) (*Meshes, error) {
+	a := &Meshes{cfg: cfg, meshes: make(map[ident.MeshID]*Mesh)}
+	err := cfg.DB.View(func(tx *store.Tx) error {
+		ids, err := keptMeshes(tx)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			m, err := load(a, tx, id)
+			if err != nil {
+				return fmt.Errorf("mesh %s: %w", id, err)
+			}
+			a.meshes[id] = m
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Start renews bindings and delivery keys that are due. It comes after the store's
+// writer runs and before the host does.
+func (a *Meshes) Start(ctx context.Context) error {
+	for _, m := range a.All() {
+		if _, err := m.renew(ctx, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run renews bindings and delivery keys daily until ctx ends.
+func (a *Meshes) Run(ctx context.Context) error {
+	const look = 10 * time.Minute
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	last := a.cfg.Mono()
+	renewed := a.cfg.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		mayErase := a.cfg.Mono()-last >= eraseAtMost
+		if age := a.cfg.Now().Sub(renewed); age < renewEvery && age > -renewEvery && !mayErase {
+			continue
+		}
+		renewed = a.cfg.Now()
+		for _, m := range a.All() {
+			erased, err := m.renew(ctx, mayErase)
+			if err != nil {
+				return err
+			}
+			if erased {
+				last, mayErase = a.cfg.Mono(), false
+			}
+		}
+	}
+}
+
+// All lists the meshes by slug.
+func (a *Meshes) All() []*Mesh {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	out := make([]*Mesh, 0, len(a.meshes))
+	for _, m := range a.meshes {
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(x, y *Mesh) int { return strings.Compare(x.Slug(), y.Slug()) })
+	return out
+}
+
+// List implements host.Meshes.
+func (a *Meshes) List() []host.Mesh {
+	all := a.All()
+	out := make([]host.Mesh, 0, len(all))
+	for _, m := range all {
+		out = append(out, m)
+	}
+	return out
+}
+
+// Get finds a mesh by its id.
+func (a *Meshes) Get(id ident.MeshID) (*Mesh, bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	m, ok := a.meshes[id]
+	return m, ok
+}
+
+// find finds a mesh by slug, id or a prefix of its id of 8 or more characters; an
+// empty name means the only one.
+func (a *Meshes) find(name string) (*Mesh, error) {
+	all := a.All()
+	if len(all) == 0 {
+		return nil, op.Errorf(op.NotFound, "you are in no mesh").
+			WithHint("run `claudemesh new <name>` to make one, or `claudemesh join <link>`")
+	}
+	if name == "" && len(all) == 1 {
+		return all[0], nil
+	}
+	slugs := make([]string, 0, len(all))
+	var prefixed []*Mesh
+	for _, m := range all {
+		if m.Slug() == name || m.id.String() == name {
+			return m, nil
+		}
+		if len(name) >= 8 && strings.HasPrefix(m.id.String(), name) {
+			prefixed = append(prefixed, m)
+		}
+		slugs = append(slugs, m.Slug())
+	}
+	switch {
+	case len(prefixed) == 1:
+		return prefixed[0], nil
+	case name == "":
+		return nil, op.Errorf(op.Ambiguous, "you are in %d meshes", len(all)).
+			WithHint("name one: %s", strings.Join(slugs, ", "))
+	default:
+		return nil, op.Errorf(op.NotFound, "you are in no mesh named %q", name).
+			WithHint("your meshes: %s", strings.Join(slugs, ", "))
+	}
+}
+
+// add makes a mesh part of this node.
+func (a *Meshes) add(m *Mesh) {
+	a.mu.Lock()
+	a.meshes[m.id] = m
+	a.mu.Unlock()
+	a.cfg.Net.Changed(m.id, nil)
+}
+
+// remove takes a mesh out of this node.
+func (a *Meshes) remove(id ident.MeshID) {
+	a.mu.Lock()
+	delete(a.meshes, id)
+	a.mu.Unlock()
+	a.cfg.Net.Changed(id, nil)
+}
+
+// changed follows new admin log entries: who went is cut off.
+func (a *Meshes) changed(m *Mesh, added []trust.Entry) {
+	state := m.admin.State()
+	var gone []ident.PublicKey
+	m.mu.RLock()
+	for key := range m.known {
+		if _, ok := state.Member(key); !ok {
+			gone = append(gone, key)
+		}
+	}
+	m.mu.RUnlock()
+	m.log().Info("admin log grew", "mesh", m.id, "entries", len(added), "members", len(state.Members))
+	if _, here := a.Get(m.id); here {
+		a.cfg.Net.Changed(m.id, gone)
+	}
+}
+
+// freeSlug gives a mesh a name that no other mesh of this node has.
+func (a *Meshes) freeSlug(name string) string {
+	slug := strings.Trim(slugLetters(name), "-")
+	if len(slug) < 2 {
+		slug = "mesh"
+	}
+	return uniqueSlug(slug, func(s string) bool {
+		return slices.ContainsFunc(a.All(), func(m *Mesh) bool { return m.Slug() == s })
+	})
+}
+
+// slugLetters keeps what a slug may have of a name that somebody else chose.
+func slugLetters(name string) string {
+	out := make([]byte, 0, len(name))
+	for _, c := range []byte(strings.ToLower(name)) {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' {
+			out = append(out, c)
+		}
+	}
+	const most = 28 // leaves room for a number
+	return string(out[:min(len(out), most)])
+}

@@ -1,0 +1,109 @@
+package mesh
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/claudemesh/claudemesh/overlay/host"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+	"github.com/claudemesh/claudemesh/overlay/wire"
+)
+
+// What a member shows in the handshake, in ident's field encoding: the proof
+// statement, its binding and, so that the first letter needs no question before it,
+// its newest delivery key.
+const (
+	tagProof    = 2
+	tagBind     = 4
+	tagDelivery = 5
+)
+
+// ID implements host.Mesh.
+func (m *Mesh) ID() ident.MeshID { return m.id }
+
+// TagKey implements host.Mesh.
+func (m *Mesh) TagKey() [32]byte { return m.tagKey }
+
+// Prove implements host.Mesh.
+func (m *Mesh) Prove(t host.Transcript) ([]byte, ident.ID, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	proof := trust.SignProof(m.id, m.member, transcript(t), m.admin.Heads(), m.bind.ID())
+	var f ident.Fields
+	f.Bytes(tagProof, proof.Marshal())
+	f.Bytes(tagBind, m.bind.Marshal())
+	f.Bytes(tagDelivery, m.delivery)
+	return f.Body(), proof.ID(), nil
+}
+
+// Check implements host.Mesh.
+func (m *Mesh) Check(t host.Transcript, raw []byte) (host.Peer, error) {
+	p, err := m.check(t, raw)
+	if err != nil {
+		return host.Peer{}, fmt.Errorf("%w: %w", ErrProof, err)
+	}
+	return p, nil
+}
+
+func (m *Mesh) check(t host.Transcript, raw []byte) (host.Peer, error) {
+	r, err := ident.ReadFields(raw, tagProof, tagBind, tagDelivery)
+	if err != nil {
+		return host.Peer{}, err
+	}
+	r.Need(tagProof, tagBind, tagDelivery)
+	rawProof, rawBind := r.Bytes(tagProof, wire.MaxProof), r.Bytes(tagBind, wire.MaxProof)
+	delivery := r.Bytes(tagDelivery, wire.MaxProof)
+	if err := r.Err(); err != nil {
+		return host.Peer{}, err
+	}
+	proof, err := ident.ParseStatement(rawProof, wire.MaxProof)
+	if err != nil {
+		return host.Peer{}, err
+	}
+	bind, err := ident.ParseStatement(rawBind, wire.MaxProof)
+	if err != nil {
+		return host.Peer{}, err
+	}
+	p, b, err := trust.CheckProof(m.id, proof, bind, transcript(t), m.all.cfg.Now())
+	if err != nil {
+		return host.Peer{}, err
+	}
+	m.met(b.Member, contact{Bind: rawBind, Delivery: delivery})
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	_, member := m.admin.State().Member(p.Member)
+	return host.Peer{
+		Mesh: m.id, Key: p.Member, Member: member && m.boundHere(b), Bind: rawBind, ProofID: proof.ID(),
+		NeedSync: !slices.Equal(p.Heads, m.admin.Heads()),
+	}, nil
+}
+
+// boundHere tells whether a binding is its member's newest: a copy of a home that
+// was superseded speaks for nobody. The caller holds m.mu.
+func (m *Mesh) boundHere(b trust.Bind) bool {
+	k, ok := m.known[b.Member]
+	return !ok || len(k.rawBind) == 0 || !k.bind.Newer(b)
+}
+
+// Member implements host.Mesh.
+func (m *Mesh) Member(p host.Peer) (host.Peer, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	_, p.Member = m.admin.State().Member(p.Key)
+	if k, ok := m.known[p.Key]; ok && p.Member {
+		p.Member = string(k.bind.Peer) == string(p.Peer)
+	}
+	return p, p.Member
+}
+
+// Proved implements host.Mesh.
+func (m *Mesh) Proved(p host.Peer) { m.all.cfg.Net.Proved(p) }
+
+// Lost implements host.Mesh.
+func (m *Mesh) Lost(p host.Peer) { m.all.cfg.Net.Lost(p) }
+
+// transcript is a handshake as statements cover it.
+func transcript(t host.Transcript) trust.Transcript {
+	return trust.Transcript{Dir: t.Dir, I: t.I, R: t.R, PeerI: []byte(t.PeerI), PeerR: []byte(t.PeerR)}
+}

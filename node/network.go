@@ -1,0 +1,364 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/claudemesh/claudemesh/node/feature/message"
+	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ask"
+	"github.com/claudemesh/claudemesh/overlay/find"
+	"github.com/claudemesh/claudemesh/overlay/gossip"
+	"github.com/claudemesh/claudemesh/overlay/host"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/join"
+	"github.com/claudemesh/claudemesh/overlay/post"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+	"github.com/claudemesh/claudemesh/overlay/trust/invite"
+)
+
+// network is how the parts of a node use the overlay: it implements mesh.Net,
+// presence.Air and message.Mail, and passes on what the overlay hears.
+type network struct {
+	log      *slog.Logger
+	host     *host.Host
+	finder   *find.Finder
+	post     *post.Post
+	asker    *ask.Asker
+	radios   *radios
+	meshes   *mesh.Meshes
+	presence *presence.Feature
+	messages *message.Feature
+
+	wake chan struct{}
+
+	mu     sync.Mutex // guards what follows
+	life   context.Context
+	events []func(context.Context)
+	wanted map[peer.ID]bool // whom the finder keeps connected
+	wg     sync.WaitGroup
+}
+
+// meetFor is how long meeting one peer may take.
+const meetFor = 30 * time.Second
+
+// later has fn run by the network's own goroutine, in order: callbacks of the host
+// may not wait for the host.
+func (n *network) later(fn func(context.Context)) {
+	n.mu.Lock()
+	n.events = append(n.events, fn)
+	n.mu.Unlock()
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// spawn runs fn beside, while the network lives; Run waits for it.
+func (n *network) spawn(fn func(context.Context)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if life := n.life; life != nil {
+		n.wg.Go(func() { fn(life) })
+	}
+}
+
+// Run passes events on until ctx ends.
+func (n *network) Run(ctx context.Context) error {
+	n.mu.Lock()
+	n.life = ctx
+	n.mu.Unlock()
+	for ctx.Err() == nil {
+		n.mu.Lock()
+		events := n.events
+		n.events = nil
+		n.mu.Unlock()
+		for _, fn := range events {
+			fn(ctx)
+		}
+		if len(events) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-n.wake:
+		}
+	}
+	n.mu.Lock()
+	n.life = nil
+	n.mu.Unlock()
+	n.wg.Wait()
+	return ctx.Err()
+}
+
+// Proved implements mesh.Net: mail first, then the roster.
+func (n *network) Proved(p host.Peer) {
+	n.later(func(context.Context) {
+		n.log.Info("member connected", "mesh", p.Mesh, "member", p.Key, "peer", p.Peer)
+		n.messages.Contact(p.Mesh, p.Key)
+		n.spawn(func(ctx context.Context) { n.meet(ctx, p) })
+	})
+}
+
+// meet learns who is there from a node that has just connected.
+func (n *network) meet(ctx context.Context, p host.Peer) {
+	ctx, cancel := context.WithTimeout(ctx, meetFor)
+	defer cancel()
+	if err := n.presence.Meet(ctx, p.Mesh, p.Key); err != nil {
+		n.log.Debug("roster not given", "mesh", p.Mesh, "member", p.Key, "error", err)
+	}
+}
+
+// Lost implements mesh.Net.
+func (n *network) Lost(p host.Peer) {
+	n.later(func(context.Context) {
+		n.log.Info("member disconnected", "mesh", p.Mesh, "member", p.Key, "peer", p.Peer)
+		n.seek(p.Mesh)
+	})
+}
+
+// Changed implements mesh.Net.
+func (n *network) Changed(id ident.MeshID, gone []ident.PublicKey) {
+	if err := n.radios.follow(); err != nil {
+		n.log.Error("gossip not started", "mesh", id, "error", err)
+	}
+	for _, key := range gone {
+		n.host.Drop(id, key)
+	}
+	n.post.Renew(id)
+	n.host.Reprove()
+	n.seek(id)
+	n.later(func(ctx context.Context) {
+		if err := n.presence.Refresh(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("sessions not refreshed", "mesh", id, "error", err)
+		}
+		n.shoutHeads(ctx, id)
+	})
+}
+
+// shoutHeads tells the members connected now what the admin log's heads are.
+func (n *network) shoutHeads(ctx context.Context, id ident.MeshID) {
+	m, ok := n.meshes.Get(id)
+	if !ok {
+		return
+	}
+	var body []byte
+	for _, h := range m.Heads() {
+		body = append(body, h[:]...)
+	}
+	if err := n.radios.say(ctx, id, sayHeads, body); err != nil && ctx.Err() == nil {
+		n.log.Debug("heads not shouted", "mesh", id, "error", err)
+	}
+}
+
+// Tell implements mesh.Net.
+func (n *network) Tell(ctx context.Context, id ident.MeshID) int {
+	peers := n.host.Peers(id)
+	told := make(chan bool, len(peers))
+	for _, p := range peers {
+		go func() { told <- n.host.Sync(ctx, id, p.Peer) == nil }()
+	}
+	count := 0
+	for range peers {
+		if <-told {
+			count++
+		}
+	}
+	return count
+}
+
+// Addrs implements mesh.Net.
+func (n *network) Addrs() []string {
+	var out []string
+	for _, a := range n.host.Addrs() {
+		out = append(out, a.String())
+	}
+	return out
+}
+
+// Join implements mesh.Net.
+func (n *network) Join(ctx context.Context, link invite.Link, who join.Applicant) (join.Admission, error) {
+	return join.Join(ctx, join.OverHost(n.host), link, who)
+}
+
+// hear judges a gossip payload.
+func (n *network) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byte, body []byte) gossip.Verdict {
+	switch kind {
+	case sayBeacon:
+		return n.hearBeacon(ctx, m, body)
+	case sayHeads:
+		return n.hearHeads(m, from, body)
+	default:
+		return gossip.Ignore // of a newer version
+	}
+}
+
+func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gossip.Verdict {
+	const size = len(ident.PublicKey{})
+	if len(body) < size {
+		return gossip.Reject
+	}
+	member, err := ident.ParsePublicKey(body[:size])
+	if err != nil {
+		return gossip.Reject
+	}
+	if _, ok := m.State().Member(member); !ok {
+		return gossip.Ignore // our admin log may lag behind
+	}
+	raw := append([]byte(nil), body[size:]...)
+	if err := n.presence.Hear(ctx, m.ID(), member, raw, 0); err != nil {
+		n.log.Debug("beacon refused", "mesh", m.ID(), "member", member, "error", err)
+		return gossip.Reject
+	}
+	return gossip.Accept
+}
+
+func (n *network) hearHeads(m *mesh.Mesh, from peer.ID, body []byte) gossip.Verdict {
+	heads, ok := splitIDs(body)
+	if !ok {
+		return gossip.Reject
+	}
+	if m.Lacks(heads) {
+		n.differ(m.ID(), from)
+	}
+	return gossip.Accept
+}
+
+// splitIDs reads ids one behind the other.
+func splitIDs(body []byte) ([]ident.ID, bool) {
+	const size, most = len(ident.ID{}), trust.MaxParents
+	if len(body)%size != 0 || len(body)/size > most {
+		return nil, false
+	}
+	out := make([]ident.ID, 0, len(body)/size)
+	for ; len(body) > 0; body = body[size:] {
+		out = append(out, ident.ID(body[:size]))
+	}
+	return out, true
+}
+
+// differ exchanges admin logs with a neighbour whose log is not ours.
+func (n *network) differ(id ident.MeshID, from peer.ID) {
+	n.spawn(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, meetFor)
+		defer cancel()
+		if err := n.host.Sync(ctx, id, from); err != nil {
+			n.log.Debug("admin log not exchanged", "mesh", id, "peer", from, "error", err)
+		}
+	})
+}
+
+// Shout implements presence.Air.
+func (n *network) Shout(ctx context.Context, id ident.MeshID, beacon []byte) {
+	m, ok := n.meshes.Get(id)
+	if !ok {
+		return
+	}
+	self := m.Self()
+	if err := n.radios.say(ctx, id, sayBeacon, append(self[:], beacon...)); err != nil && ctx.Err() == nil {
+		n.log.Debug("beacon not shouted", "mesh", id, "error", err)
+	}
+}
+
+// Roster implements presence.Air.
+func (n *network) Roster(ctx context.Context, id ident.MeshID, member ident.PublicKey) (presence.RosterResponse, error) {
+	return presence.Roster.Call(ctx, remote{n.asker, id, member}, op.Caller{}, presence.RosterRequest{})
+}
+
+// Path implements presence.Air.
+func (n *network) Path(id ident.MeshID, member ident.PublicKey) (string, time.Duration) {
+	home, ok := n.home(id, member)
+	if !ok {
+		return "unreachable", 0
+	}
+	path, ok := n.host.Path(home)
+	if !ok {
+		return "unreachable", 0
+	}
+	return path.Kind.String(), path.RTT
+}
+
+// Card implements presence.Air.
+func (n *network) Card(id ident.MeshID) presence.Card {
+	m, ok := n.meshes.Get(id)
+	if !ok {
+		return presence.Card{}
+	}
+	const most = 16 // what a beacon takes
+	addrs := n.Addrs()
+	return presence.Card{Bind: m.Bind(), Addrs: addrs[:min(len(addrs), most)], Heads: m.Heads()}
+}
+
+// Met implements presence.Air.
+func (n *network) Met(id ident.MeshID, member ident.PublicKey, card presence.Card) {
+	m, ok := n.meshes.Get(id)
+	if !ok {
+		return
+	}
+	n.later(func(context.Context) {
+		m.Met(member, card.Bind, card.Addrs)
+		n.seek(id)
+		if home, ok := n.home(id, member); ok && m.Lacks(card.Heads) {
+			n.differ(id, home)
+		}
+	})
+}
+
+// Send implements message.Mail.
+func (n *network) Send(ctx context.Context, id ident.MeshID, to ident.PublicKey, letters [][]byte) error {
+	return unreachable(n.post.Send(ctx, id, to, letters...))
+}
+
+// home is the node of a member.
+func (n *network) home(id ident.MeshID, member ident.PublicKey) (peer.ID, bool) {
+	m, ok := n.meshes.Get(id)
+	if !ok {
+		return "", false
+	}
+	return m.Home(member)
+}
+
+// unreachable puts a failed post into the message feature's words.
+func unreachable(err error) error {
+	if errors.Is(err, post.ErrUnreachable) || errors.Is(err, post.ErrStopped) {
+		return errors.Join(message.ErrUnreachable, err)
+	}
+	return err
+}
+
+// remote performs operations at another member's home.
+type remote struct {
+	asker  *ask.Asker
+	mesh   ident.MeshID
+	member ident.PublicKey
+}
+
+// Do implements op.Doer.
+func (r remote) Do(ctx context.Context, _ op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
+	out, err := r.asker.Ask(ctx, r.mesh, r.member, id, in)
+	var told *ask.Error
+	if errors.As(err, &told) {
+		return nil, &op.Error{Code: op.Code(told.Code), Message: told.Message, Hint: told.Hint}
+	}
+	return out, err
+}
+
+// answer performs an operation that another member's node asks for.
+func answer(set *op.Set) func(context.Context, ident.MeshID, ident.PublicKey, string, []byte) ([]byte, error) {
+	return func(ctx context.Context, id ident.MeshID, from ident.PublicKey, name string, in []byte) ([]byte, error) {
+		out, err := set.Do(ctx, op.Caller{Member: from.String(), Mesh: id.String()}, name, in)
+		if err == nil {
+			return out, nil
+		}
+		e := op.AsError(err)
+		return nil, &ask.Error{Code: string(e.Code), Message: e.Message, Hint: e.Hint}
+	}
+}

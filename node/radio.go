@@ -1,0 +1,133 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/overlay/gossip"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+)
+
+// A gossip payload is sealed under the mesh's effective key. Inside, its first byte
+// says what it is:
+//
+//	1 beacon  the member's key (32 bytes), then its beacon statement
+//	2 heads   ids of admin log heads, 32 bytes each: a hint, hence not signed
+const (
+	sayBeacon byte = 1
+	sayHeads  byte = 2
+)
+
+// radios runs the gossip router of every mesh of this node.
+type radios struct {
+	host   gossip.Host
+	meshes *mesh.Meshes
+	// hear judges what was opened; from is the neighbour it came through.
+	hear func(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byte, body []byte) gossip.Verdict
+	// differ says that a neighbour's admin log is not ours.
+	differ func(mesh ident.MeshID, from peer.ID)
+
+	mu   sync.Mutex // guards what follows
+	life context.Context
+	on   map[ident.MeshID]*radio
+	wg   sync.WaitGroup
+}
+
+// radio is one running router.
+type radio struct {
+	router *gossip.Router
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+// Run lives until ctx ends and waits for all routers.
+func (r *radios) Run(ctx context.Context) error {
+	r.mu.Lock()
+	r.life, r.on = ctx, make(map[ident.MeshID]*radio)
+	r.mu.Unlock()
+	err := r.follow()
+	<-ctx.Done()
+	r.mu.Lock()
+	r.life = nil
+	r.mu.Unlock()
+	r.wg.Wait()
+	return errors.Join(err, ctx.Err())
+}
+
+// follow starts the routers of new meshes and stops those of meshes that were left.
+func (r *radios) follow() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.life == nil {
+		return nil
+	}
+	current := make(map[ident.MeshID]bool)
+	var failed error
+	for _, m := range r.meshes.All() {
+		current[m.ID()] = true
+		if _, runs := r.on[m.ID()]; !runs {
+			failed = errors.Join(failed, r.start(m))
+		}
+	}
+	for id, one := range r.on {
+		if !current[id] {
+			one.stop()
+			delete(r.on, id)
+		}
+	}
+	return failed
+}
+
+// start runs one mesh's router. The caller holds r.mu.
+func (r *radios) start(m *mesh.Mesh) error {
+	router, err := gossip.New(r.host, m.ID())
+	if err != nil {
+		return fmt.Errorf("gossip of mesh %s: %w", m.ID(), err)
+	}
+	ctx, stop := context.WithCancel(r.life)
+	router.Handle(func(from peer.ID, payload []byte) gossip.Verdict { return r.open(ctx, m, from, payload) })
+	one := &radio{router: router, stop: stop, done: make(chan struct{})}
+	r.on[m.ID()] = one
+	r.wg.Go(func() {
+		defer close(one.done)
+		_ = router.Run(ctx) // ends with ctx alone
+	})
+	return nil
+}
+
+// open decrypts a payload and has it judged.
+func (r *radios) open(ctx context.Context, m *mesh.Mesh, from peer.ID, payload []byte) gossip.Verdict {
+	plain, err := m.OpenGossip(payload)
+	switch {
+	case errors.Is(err, mesh.ErrUnknownEpoch):
+		r.differ(m.ID(), from)
+		return gossip.Ignore
+	case err != nil || len(plain) == 0:
+		return gossip.Reject
+	}
+	return r.hear(ctx, m, from, plain[0], plain[1:])
+}
+
+// say shouts to a mesh. Nobody to hear it is no error.
+func (r *radios) say(ctx context.Context, id ident.MeshID, kind byte, body []byte) error {
+	m, ok := r.meshes.Get(id)
+	if !ok {
+		return mesh.ErrNotHere
+	}
+	r.mu.Lock()
+	one := r.on[id]
+	r.mu.Unlock()
+	if one == nil {
+		return gossip.ErrStopped
+	}
+	payload, err := m.SealGossip(append([]byte{kind}, body...))
+	if err != nil {
+		return err
+	}
+	return one.router.Shout(ctx, payload)
+}
