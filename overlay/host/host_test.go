@@ -182,10 +182,10 @@ func TestStrangerSeesNothing(t *testing.T) {
 			t.Errorf("a stranger is shown %s", p)
 		}
 	}
-	agent, err := c.LibP2P().Peerstore().Get(a.ID(), "AgentVersion")
-	if err != nil || agent != "claudemesh" {
-		t.Errorf("agent %v, %v", agent, err)
-	}
+	overlaytest.Wait(t, "the agent", func() bool {
+		agent, err := c.LibP2P().Peerstore().Get(a.ID(), "AgentVersion")
+		return err == nil && agent == "claudemesh"
+	})
 	for _, n := range []*overlaytest.Node{a, b} {
 		for _, p := range n.Peers(n.Mesh.ID()) {
 			if p.Peer == c.ID() {
