@@ -161,6 +161,9 @@ func (p *Post) SendReceipt(ctx context.Context, mesh ident.MeshID, to ident.Publ
 }
 
 func (p *Post) send(ctx context.Context, a address, k kind, bodies [][]byte) error {
+	if len(bodies) == 0 {
+		return nil
+	}
 	for _, b := range bodies {
 		if len(b) > MaxLetter {
 			return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxLetter)

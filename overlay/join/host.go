@@ -1,0 +1,29 @@
+package join
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/claudemesh/claudemesh/overlay/host"
+)
+
+// Register makes h answer strangers' claims with a. It comes before h runs.
+func Register(h *host.Host, a Admitter, log *slog.Logger) {
+	h.HandleStranger(Proto, func(ctx context.Context, s *host.Stream) { Serve(ctx, a, s.Peer.Peer, s, log) })
+}
+
+// OverHost reaches admitters by h.
+func OverHost(h *host.Host) Dialer { return hostDialer{h} }
+
+type hostDialer struct{ host *host.Host }
+
+func (d hostDialer) Self() peer.ID { return d.host.ID() }
+
+func (d hostDialer) Dial(ctx context.Context, to peer.AddrInfo) (Stream, error) {
+	if err := d.host.Connect(ctx, to); err != nil {
+		return nil, err
+	}
+	return d.host.OpenStranger(ctx, to.ID, Proto)
+}
