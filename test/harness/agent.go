@@ -13,7 +13,7 @@ import (
 
 // AgentConfig describes an agent that starts the MCP server.
 type AgentConfig struct {
-	// Session is the agent's own session id.
+	// Session is the agent's own session id, told as Claude Code tells its own.
 	Session string
 	// Name is the display name; empty means the user's.
 	Name string
@@ -64,7 +64,7 @@ func (h *Home) Agent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 	h.count++
 	name := fmt.Sprintf("%s-agent-%d", h.Name, h.count)
 	h.mu.Unlock()
-	env := slices.Concat(h.env, []string{"CLAUDECODE=1", "CLAUDEMESH_SESSION_ID=" + cfg.Session}, cfg.Env)
+	env := slices.Concat(h.env, []string{"CLAUDECODE=1", "CLAUDE_CODE_SESSION_ID=" + cfg.Session}, cfg.Env)
 	if cfg.Name != "" {
 		env = append(env, "CLAUDEMESH_DISPLAY_NAME="+cfg.Name)
 	}

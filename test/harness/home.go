@@ -20,6 +20,8 @@ type Home struct {
 	Name string
 	// Dir is the claudemesh folder.
 	Dir string
+	// Port is where its node listens.
+	Port int
 
 	world *World
 	work  string // the folder in which commands and agents run
@@ -31,26 +33,40 @@ type Home struct {
 	count int // agents started, for their names
 }
 
-// Home makes a home for a user of that name, with an empty claudemesh folder.
-func (w *World) Home(name string) (*Home, error) {
-	dir := filepath.Join(w.root, name, ".claudemesh")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make a home: %w", err)
-	}
-	return w.HomeAt(name, dir)
+// HomeConfig describes a home that is not all new.
+type HomeConfig struct {
+	// Name is the user's name, unique in its world.
+	Name string
+	// Dir is an existing claudemesh folder; empty means a new one.
+	Dir string
+	// Port is where the node listens on loopback, for TCP and QUIC; zero means a
+	// free one. It stays the same at each start, so that others find it again.
+	Port int
 }
 
-// HomeAt makes a home around an existing claudemesh folder.
-func (w *World) HomeAt(name, dir string) (*Home, error) {
+// Home makes a home for a user of that name, with an empty claudemesh folder.
+func (w *World) Home(name string) (*Home, error) { return w.HomeWith(HomeConfig{Name: name}) }
+
+// HomeWith makes a home.
+func (w *World) HomeWith(cfg HomeConfig) (*Home, error) {
+	name, dir, port := cfg.Name, cfg.Dir, cfg.Port
 	work := filepath.Join(w.root, name, "work")
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return nil, fmt.Errorf("make a home: %w", err)
 	}
-	port, err := w.port()
-	if err != nil {
-		return nil, err
+	if dir == "" {
+		dir = filepath.Join(w.root, name, ".claudemesh")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make a home: %w", err)
+		}
 	}
-	h := &Home{Name: name, Dir: dir, world: w, work: work}
+	if port == 0 {
+		var err error
+		if port, err = w.port(); err != nil {
+			return nil, err
+		}
+	}
+	h := &Home{Name: name, Dir: dir, Port: port, world: w, work: work}
 	h.env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + filepath.Dir(work),
