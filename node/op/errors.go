@@ -37,13 +37,8 @@ type Error struct {
 	cause error
 }
 
-// Error returns the message and, where there is one, the cause.
-func (e *Error) Error() string {
-	if e.cause == nil {
-		return e.Message
-	}
-	return e.Message + ": " + e.cause.Error()
-}
+// Error returns the message, which holds the text of a cause already.
+func (e *Error) Error() string { return e.Message }
 
 // Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.cause }
@@ -51,7 +46,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // Errorf makes an Error. A %w verb keeps the cause for errors.Is.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), cause: unwrapped(err)}
+	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
 }
 
 // WithHint returns a copy of e that says what to do next.
@@ -60,19 +55,6 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 	c.Hint = fmt.Sprintf(format, args...)
 	return &c
 }
-
-// unwrapped keeps a cause without printing it twice: the message holds its text.
-func unwrapped(err error) error {
-	if inner := errors.Unwrap(err); inner != nil {
-		return silent{inner}
-	}
-	return nil
-}
-
-// silent is a cause whose text is already part of the message.
-type silent struct{ error }
-
-func (s silent) Unwrap() error { return s.error }
 
 // CodeOf maps any error to its code: the one mapper in the program.
 func CodeOf(err error) Code {
@@ -99,5 +81,5 @@ func AsError(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return &Error{Code: CodeOf(err), Message: err.Error(), cause: silent{err}}
+	return &Error{Code: CodeOf(err), Message: err.Error(), cause: err}
 }
