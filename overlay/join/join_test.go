@@ -229,6 +229,20 @@ func TestARepeatedClaimGetsTheSameAdmission(t *testing.T) {
 	}
 }
 
+func TestADeclinedInviteIsNotUsed(t *testing.T) {
+	o := newOwner(t)
+	link := o.invite(1)
+	no := errors.New("already in this mesh")
+	var seen invite.Offer
+	_, err := Join(t.Context(), to(t, o), link, Applicant{Seed: newSeed(t), Accept: func(offer invite.Offer) error {
+		seen = offer
+		return no
+	}})
+	if err != no || seen.Mesh() != o.log.Mesh() || o.claims != 0 {
+		t.Fatal(err, o.claims)
+	}
+}
+
 func TestJoiningAnOldMesh(t *testing.T) {
 	o := newOwner(t)
 	gone, err := Join(t.Context(), to(t, o), o.invite(1), Applicant{Seed: newSeed(t), Name: "eve"})

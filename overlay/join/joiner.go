@@ -52,9 +52,9 @@ type Admission struct {
 
 // Join claims the invite of a link at its admitter and returns once the applicant is a member. It fails
 // with ErrExpired, ErrSpent, ErrEnded, ErrUnknown, ErrDenied, ErrUnavailable, ErrUnreachable, ErrInvite,
-// ErrWelcome, invite.ErrLink, or ctx's error; their texts say what to do next. Whenever the answer did
-// not arrive or was not understood the applicant may be admitted all the same: joining again with the
-// same seed tells.
+// ErrWelcome, invite.ErrLink, Accept's or ctx's error; their texts say what to do next. Whenever the
+// answer did not arrive or was not understood the applicant may be admitted all the same: joining again
+// with the same seed tells.
 func Join(ctx context.Context, d Dialer, link invite.Link, who Applicant) (Admission, error) {
 	to, err := addrInfo(link)
 	if err != nil {

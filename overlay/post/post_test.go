@@ -217,21 +217,23 @@ func TestAFailedDeliveryEndsTheStream(t *testing.T) {
 }
 
 func TestASendThatWaitsEndsWithTheStream(t *testing.T) {
-	w := newPair(t)
-	w.buffer = 64 << 20
-	blocked, release := w.blockDelivery()
-	w.start()
-	for range maxBatch {
-		w.send("x")
-	}
-	<-blocked
-	failed := make(chan error)
-	go func() { failed <- w.try(t.Context(), "one more") }()
-	w.cut()
-	if err := <-failed; !errors.Is(err, ErrUnreachable) {
-		t.Error(err)
-	}
-	release()
+	synctest.Test(t, func(t *testing.T) {
+		w := newPair(t)
+		w.buffer = 64 << 20
+		_, release := w.blockDelivery()
+		w.start()
+		for range maxBatch {
+			w.send("x")
+		}
+		failed := make(chan error)
+		go func() { failed <- w.try(t.Context(), "one more") }()
+		synctest.Wait() // until it waits for room
+		w.cut()
+		if err := <-failed; !errors.Is(err, ErrUnreachable) {
+			t.Error(err)
+		}
+		release()
+	})
 }
 
 func TestRunEndsItsStreams(t *testing.T) {
