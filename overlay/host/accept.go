@@ -30,7 +30,7 @@ type handler struct {
 // it: it must return soon after ctx ends, which it does with the host, the connection or the peer's
 // proof (the stream is reset then). A stream comes with a deadline of 30 s; who needs longer sets
 // another. It is closed when fn returns. At most max streams per peer and mesh are served at once;
-// further ones are reset. A second Handle for the same protocol replaces the first.
+// who opens a further one gets ErrBusy. A second Handle for the same protocol replaces the first.
 func (h *Host) Handle(proto string, max int, fn func(ctx context.Context, s *Stream)) {
 	h.handle(handlerKey{proto: proto}, max, fn)
 }
@@ -64,7 +64,12 @@ func (h *Host) accept(s network.Stream) {
 	}
 	defer h.wg.Done()
 	c := h.connOf(s.Conn())
-	if c == nil || !h.streamRate.allow(string(c.remoteOf())) || !h.startWaiting(c) {
+	if c == nil {
+		s.Reset()
+		return
+	}
+	slow := !h.streamRate.allow(string(c.remoteOf()))
+	if !h.startWaiting(c, slow) {
 		s.Reset()
 		return
 	}
@@ -77,26 +82,37 @@ func (h *Host) accept(s network.Stream) {
 	c.waiting--
 	i := 0
 	if err == nil {
-		hd, i, err = h.choose(l, head.Protos)
+		hd, i, err = h.choose(l, head.Protos, slow)
 	}
 	h.mu.Unlock()
 	switch {
 	case err == nil:
 		h.serve(l, hd, s, i, head.Protos[i])
 	case errors.Is(err, ErrUnsupported):
-		s.Write([]byte{wire.NoProto})
-		s.Close()
+		answerAndClose(s, wire.NoProto)
+	case errors.Is(err, ErrBusy):
+		answerAndClose(s, wire.Busy)
 	default:
 		s.Reset()
 	}
 }
 
+func answerAndClose(s network.Stream, answer byte) {
+	if _, err := s.Write([]byte{answer}); err != nil {
+		s.Reset()
+		return
+	}
+	s.Close()
+}
+
 func isLog(protos []string) bool { return len(protos) == 1 && protos[0] == ProtoLog }
 
-func (h *Host) startWaiting(c *conn) bool {
+// startWaiting takes a place among the streams not yet handed over; there is none for those who come
+// too fast and have proved nothing.
+func (h *Host) startWaiting(c *conn, slow bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c.waiting >= h.cfg.Limits.Waiting {
+	if c.waiting >= h.cfg.Limits.Waiting || slow && len(c.links) == 0 {
 		return false
 	}
 	c.waiting++
@@ -130,8 +146,12 @@ func (h *Host) headOf(c *conn, s network.Stream) (*link, wire.Header, error) {
 
 // untilOpen waits while l is not open yet: our side may still be exchanging logs.
 func (h *Host) untilOpen(l *link) error {
-	err := h.await(func() bool { return l.state >= open })
-	if err == nil && l.state == dead {
+	isDead := false
+	err := h.await(func() bool {
+		isDead = l.state == dead
+		return l.state >= open
+	})
+	if err == nil && isDead {
 		err = ErrNotProved
 	}
 	return err
@@ -162,16 +182,21 @@ func (h *Host) await(cond func() bool) error {
 
 // choose needs mu: it takes the first inner protocol that is served, and a place with its handler. A
 // nil handler stands for the log exchange.
-func (h *Host) choose(l *link, protos []string) (*handler, int, error) {
-	if l.state == dead {
+func (h *Host) choose(l *link, protos []string, slow bool) (*handler, int, error) {
+	switch {
+	case l.state == dead:
 		return nil, 0, ErrNotProved
-	}
-	if isLog(protos) {
-		if l.logs >= maxLogStreams || l.state == syncing && (l.peer.Initiator || l.done) {
-			return nil, 0, errLimit
+	case isLog(protos):
+		if l.state == syncing && (l.peer.Initiator || l.done) {
+			return nil, 0, ErrNotProved
+		}
+		if l.logs >= maxLogStreams {
+			return nil, 0, ErrBusy
 		}
 		l.logs++
 		return nil, 0, nil
+	case slow:
+		return nil, 0, ErrBusy
 	}
 	for i, proto := range protos {
 		hd := h.handlers[handlerKey{l.id, proto}]
@@ -183,7 +208,7 @@ func (h *Host) choose(l *link, protos []string) (*handler, int, error) {
 		}
 		k := pair{l.id, l.peer.Peer}
 		if hd.now[k] >= hd.max {
-			return nil, 0, errLimit
+			return nil, 0, ErrBusy
 		}
 		hd.now[k]++
 		return hd, i, nil

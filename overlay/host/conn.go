@@ -52,6 +52,7 @@ type link struct {
 	done     bool          // synced is closed
 	logs     int           // log streams being served
 	refusals int           // streams the peer refused since it last took one
+	refused  time.Time     // the first of them
 	ctx      context.Context
 	cancel   context.CancelFunc // ends handlers of the link's streams
 }

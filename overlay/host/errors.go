@@ -16,9 +16,11 @@ var (
 	ErrOffline = errors.New("host: peer is not connected")
 	// ErrNotProved: the peer is connected, but has not proved membership in that mesh.
 	ErrNotProved = errors.New("host: peer has not proved membership in this mesh")
-	// ErrRefused: the peer reset the stream: it does not hold us for a proved member, or its limits
-	// are reached. The handshake is run again by itself; trying later may work.
+	// ErrRefused: the peer reset the stream: it does not hold us for a proved member. If that goes on
+	// the handshake is run again by itself; trying later may work.
 	ErrRefused = errors.New("host: peer refused the stream")
+	// ErrBusy: the peer serves no more streams of ours now: try later.
+	ErrBusy = errors.New("host: peer serves too many of our streams")
 	// ErrUnsupported: the peer is a proved member but serves none of the inner protocols asked for.
 	ErrUnsupported = errors.New("host: peer does not speak this protocol; it may run another version")
 )

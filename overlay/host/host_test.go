@@ -381,7 +381,7 @@ func TestMaxStreams(t *testing.T) {
 		}
 		held = append(held, s)
 	}
-	if _, err := a.Open(within(t), a.Mesh.ID(), b.ID(), "wait/1"); !errors.Is(err, host.ErrRefused) {
+	if _, err := a.Open(within(t), a.Mesh.ID(), b.ID(), "wait/1"); !errors.Is(err, host.ErrBusy) {
 		t.Errorf("the third of two streams: %v", err)
 	}
 	held[0].Close()

@@ -35,7 +35,7 @@ type Limits struct {
 	StrangerPerMinute float64
 
 	// Waiting is how many mesh streams of one connection may stand before their header is read and
-	// their peer proved, 32; StreamBurst (256) and StreamRate (64) are how many one peer may open at
+	// their peer proved, 64; StreamBurst (256) and StreamRate (64) are how many one peer may open at
 	// once and per second.
 	Waiting     int
 	StreamBurst int
@@ -61,9 +61,10 @@ const (
 )
 
 const (
-	linksPerMesh  = 4                // handshakes of one mesh on one connection that count; the oldest gives way
-	maxLogStreams = 2                // log exchanges at once on one link
-	maxRefusals   = 2                // refused streams in a row before a link is doubted
+	linksPerMesh  = 4 // handshakes of one mesh on one connection that count; the oldest gives way
+	maxLogStreams = 2 // log exchanges at once on one link
+	maxRefusals   = 3 // refused streams in a row, over refusalsFor, before a link is doubted
+	refusalsFor   = time.Second
 	regreetEvery  = 15 * time.Second // between handshakes for that reason on one connection
 )
 
@@ -74,7 +75,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Strangers, 32)
 	def(&l.StrangerBurst, 20)
 	def(&l.StrangerPerMinute, 10)
-	def(&l.Waiting, 32)
+	def(&l.Waiting, 64)
 	def(&l.StreamBurst, 256)
 	def(&l.StreamRate, 64)
 	def(&l.ConnsLow, 256)

@@ -66,7 +66,7 @@ func (s *Stream) Raw() network.MuxedStream { return s.raw }
 
 // Open opens a stream of mesh to p for one inner protocol, waiting until p has accepted it (at most
 // 10 s). The stream has no deadline: its user sets one. Errors: ErrOffline, ErrNotProved, ErrRefused,
-// ErrUnsupported, ErrStopped, or ctx's.
+// ErrBusy, ErrUnsupported, ErrStopped, or ctx's.
 func (h *Host) Open(ctx context.Context, mesh ident.MeshID, p peer.ID, proto string) (*Stream, error) {
 	return h.OpenOneOf(ctx, mesh, p, []string{proto})
 }
@@ -99,9 +99,13 @@ func (h *Host) OpenOneOf(ctx context.Context, mesh ident.MeshID, p peer.ID, prot
 // given up, and a new handshake settles the matter.
 func (h *Host) refused(l *link) {
 	h.mu.Lock()
+	if l.refusals == 0 {
+		l.refused = time.Now()
+	}
 	l.refusals++
 	var streams []*Stream
-	again := l.refusals >= maxRefusals && time.Since(l.conn.regreeted) > regreetEvery
+	again := l.refusals >= maxRefusals && time.Since(l.refused) > refusalsFor &&
+		time.Since(l.conn.regreeted) > regreetEvery
 	if again {
 		l.conn.regreeted = time.Now()
 		streams = h.kill(l)
@@ -135,7 +139,10 @@ func (h *Host) openOn(ctx context.Context, l *link, protos []string) (*Stream, e
 	if _, err := io.ReadFull(rw, answer[:]); err != nil {
 		return nil, refusal(ctx, err)
 	}
-	if int(answer[0]) >= len(protos) {
+	switch {
+	case answer[0] == wire.Busy:
+		return nil, fmt.Errorf("%w: %v", ErrBusy, protos)
+	case int(answer[0]) >= len(protos):
 		return nil, fmt.Errorf("%w: %v", ErrUnsupported, protos)
 	}
 	if !inTime() {

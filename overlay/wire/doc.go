@@ -45,7 +45,8 @@
 // Every stream of every mesh. The opener writes one frame (at most 2 KiB) and waits:
 //
 //	Header  tag(6) 32 bytes, protos(10) list of names, best first
-//	answer  one byte: the index of the inner protocol taken, or 255 when none is served
+//	answer  one byte: the index of the inner protocol taken; 255 when none is served, 254 when the
+//	        opener has too many streams
 //
 // after which the stream belongs to that inner protocol. The tag is
 //

@@ -13,9 +13,12 @@ const (
 	MaxProto       = 64      // bytes of one inner protocol's name
 )
 
-// NoProto is the answer to a header none of whose inner protocols is served here. Only a proved
-// member of the mesh ever gets it; everybody else gets a reset.
-const NoProto = 0xff
+// Answers to a header that are no index. Only a proved member of the mesh ever gets them; everybody
+// else gets a reset.
+const (
+	NoProto = 0xff // none of the inner protocols is served here
+	Busy    = 0xfe // too many streams, at once or in a short time: try later
+)
 
 // Header is the first frame of a mesh stream.
 type Header struct {
