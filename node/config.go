@@ -40,18 +40,16 @@ type Config struct {
 // ErrConfig is the cause of every refused configuration.
 var ErrConfig = errors.New("bad configuration")
 
-// checked fills in defaults and parses the addresses.
-func (c Config) checked() (Config, []ma.Multiaddr, error) {
+// checked fills in defaults and checks the addresses.
+func (c Config) checked() (Config, error) {
 	if !filepath.IsAbs(c.Dir) {
-		return c, nil, fmt.Errorf("%w: the folder %q must be an absolute path", ErrConfig, c.Dir)
+		return c, fmt.Errorf("%w: the folder %q must be an absolute path", ErrConfig, c.Dir)
 	}
-	var listen []ma.Multiaddr
-	for _, text := range c.Listen {
-		a, err := ma.NewMultiaddr(text)
-		if err != nil {
-			return c, nil, fmt.Errorf("%w: listen address %q: %w", ErrConfig, text, err)
-		}
-		listen = append(listen, a)
+	if len(c.Listen) == 0 {
+		c.Listen = defaultListen
+	}
+	if _, err := parseAddrs(c.Listen); err != nil {
+		return c, err
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -69,7 +67,20 @@ func (c Config) checked() (Config, []ma.Multiaddr, error) {
 	if c.DisplayName == "" {
 		c.DisplayName = defaultName()
 	}
-	return c, listen, nil
+	return c, nil
+}
+
+// parseAddrs reads multiaddresses.
+func parseAddrs(list []string) ([]ma.Multiaddr, error) {
+	out := make([]ma.Multiaddr, 0, len(list))
+	for _, text := range list {
+		a, err := ma.NewMultiaddr(text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: listen address %q: %w", ErrConfig, text, err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
 }
 
 // defaultName is user-host, in characters that are easy to type.

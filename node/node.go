@@ -51,7 +51,7 @@ type Node struct {
 // New opens the store and builds all parts; it starts none. A node that is never
 // run must be closed.
 func New(cfg Config) (_ *Node, err error) {
-	cfg, listen, err := cfg.checked()
+	cfg, err = cfg.checked()
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +72,14 @@ func New(cfg Config) (_ *Node, err error) {
 			err = errors.Join(err, n.Close())
 		}
 	}()
+	addrs, err := steady(n.db, cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	listen, err := parseAddrs(addrs)
+	if err != nil {
+		return nil, err
+	}
 	meshes := &proxy{n: n}
 	n.host, err = host.New(host.Config{Key: key, Listen: listen, PortMap: cfg.PortMap, Meshes: meshes, Log: cfg.Log})
 	if err != nil {
@@ -187,6 +195,9 @@ func (n *Node) find(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-n.host.Ready():
+	}
+	if err := keepPorts(ctx, n.db, n.cfg.Listen, n.host.LibP2P().Network().ListenAddresses()); err != nil {
+		return err
 	}
 	n.net.seekAll()
 	return n.net.finder.Run(ctx)

@@ -21,6 +21,7 @@ const maxGuests = 64
 
 // known is what is in force for one member: its newest binding and delivery key.
 type known struct {
+	peer     string // libp2p id told by an invite, for as long as there is no binding
 	bind     trust.Bind
 	rawBind  []byte
 	delivery trust.Delivery
@@ -56,6 +57,9 @@ func (m *Mesh) learn(member ident.PublicKey, c contact) *contact {
 	}
 	changed := m.learnBind(&k, member, c.Bind)
 	changed = m.learnKey(&k, member, c.Delivery) || changed
+	if c.Peer != "" && k.peer == "" {
+		k.peer, changed = c.Peer, true
+	}
 	if len(c.Addrs) > 0 && !slices.Equal(c.Addrs, k.addrs) {
 		k.addrs, changed = c.Addrs, true
 	}
@@ -66,7 +70,7 @@ func (m *Mesh) learn(member ident.PublicKey, c contact) *contact {
 	if !isMember {
 		return nil
 	}
-	return &contact{Bind: k.rawBind, Delivery: k.rawKey, Addrs: k.addrs}
+	return &contact{Peer: k.peer, Bind: k.rawBind, Delivery: k.rawKey, Addrs: k.addrs}
 }
 
 // guests counts who is known and no member. The caller holds m.mu.
@@ -132,13 +136,34 @@ func (m *Mesh) Homes() map[peer.ID][]string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	out := make(map[peer.ID][]string)
-	state := m.admin.State()
-	for key, k := range m.known {
-		if _, ok := state.Member(key); ok && key != m.self && len(k.rawBind) > 0 {
-			out[peer.ID(k.bind.Peer)] = k.addrs
+	for key, member := range m.admin.State().Members {
+		k := m.known[key]
+		if id := k.dial(member); id != "" && key != m.self {
+			out[id] = k.addrs
 		}
 	}
 	return out
+}
+
+// dial is the node to look for: the home a binding states, else what was said when
+// the member was admitted or invited. Who is met there must prove itself anyway.
+func (k known) dial(member trust.Member) peer.ID {
+	if len(k.rawBind) > 0 {
+		return peer.ID(k.bind.Peer)
+	}
+	if len(member.Peer) > 0 {
+		return peer.ID(member.Peer)
+	}
+	id, err := peer.Decode(k.peer)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// metInviter remembers where the node that admitted this one can be found.
+func (m *Mesh) metInviter(inviter ident.PublicKey, id string, addrs []string) {
+	m.met(inviter, contact{Peer: id, Addrs: addrs})
 }
 
 // Met takes over a member's binding and addresses from its beacon.

@@ -75,9 +75,7 @@ func (a *Meshes) join(ctx context.Context, link invite.Link, name string) (JoinR
 	if err != nil {
 		return JoinResponse{}, err
 	}
-	if inviter, ok := got.Log.State().Member(got.Offer.Invite.Admitter); ok {
-		m.Met(inviter.Keys.Member, nil, link.Addrs)
-	}
+	m.metInviter(got.Offer.Invite.Admitter, link.PeerID, link.Addrs)
 	return JoinResponse{Info: m.Info(), InvitedBy: got.Offer.Card.Inviter}, file.Remove(pending)
 }
 

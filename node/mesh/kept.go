@@ -50,6 +50,7 @@ type deliveryKey struct {
 
 // contact is what is known of another member's node.
 type contact struct {
+	Peer     string   `json:"peer,omitempty"` // libp2p id an invite named
 	Bind     []byte   `json:"bind,omitempty"`
 	Delivery []byte   `json:"delivery,omitempty"`
 	Addrs    []string `json:"addrs,omitempty"`

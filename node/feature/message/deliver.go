@@ -156,14 +156,11 @@ func (a *incoming) addressed() bool {
 
 // judge gives every letter its verdict, outside of any transaction.
 func (f *Feature) judge(mesh ident.MeshID, from ident.PublicKey, arrivals []*incoming) {
-	_, member := f.cfg.Trust.Member(mesh, from)
 	for _, a := range arrivals {
 		switch {
 		case a.news != nil:
 		case a.known: // unless it is forgotten meanwhile
 			a.verdict = delivery.Unjudged
-		case !member:
-			a.verdict, a.reason = delivery.Unjudged, "the sender is not known as a member here yet"
 		case !f.mayReceive(outbox.Home{Mesh: mesh, Member: from}):
 			a.verdict, a.reason = delivery.Unjudged, "too many messages at once"
 		default:

@@ -53,9 +53,9 @@ type Address struct {
 type Trust interface {
 	// Member tells the name of a current member.
 	Member(mesh ident.MeshID, key ident.PublicKey) (name string, ok bool)
-	// Judge tells whether an attestation vouched for a session of a member at a
-	// time, with the right to send, and under which name. ErrLater and ErrBlocked
-	// have their own meaning; any other error means never.
+	// Judge tells whether somebody is a member now and an attestation vouched for
+	// a session of theirs at a time, with the right to send, and under which name.
+	// ErrLater and ErrBlocked have their own meaning; any other error means never.
 	Judge(mesh ident.MeshID, member, session ident.PublicKey, attest []byte, created time.Time) (name string, err error)
 	// Sign signs with this node's member key of the mesh.
 	Sign(mesh ident.MeshID, kind ident.Kind, body []byte) (ident.Statement, error)

@@ -74,6 +74,7 @@ type node struct {
 	up     atomic.Bool
 	dead   atomic.Bool  // killed: nothing leaves it any more
 	fuse   atomic.Int64 // calls across its border until it is killed; 0: never
+	sent   atomic.Int64 // batches handed to the network
 }
 
 func newWorld(t checker, dir string, names ...string) *world {
@@ -304,6 +305,7 @@ func (n *node) Send(_ context.Context, _ ident.MeshID, to ident.PublicKey, lette
 	if !n.step() || !other.up.Load() {
 		return ErrUnreachable
 	}
+	n.sent.Add(1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.cut {
@@ -449,6 +451,8 @@ func parseID(s string) letter.ID {
 	id, _ := letter.ParseID(s)
 	return id
 }
+
+func opCaller(s *Self) op.Caller { return op.Caller{Session: s.ID} }
 
 // codeOf wants an error with a code.
 func codeOf(t *testing.T, err error, want op.Code) {
