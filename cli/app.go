@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/surface/local"
+)
+
+// Env is what the process gives the program.
+type Env struct {
+	// Args are the words behind the program's name.
+	Args     []string
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+	Environ  func() []string
+	// Version is the program's own, without a "v" before it.
+	Version string
+}
+
+// app is one run of the program.
+type app struct {
+	env  Env
+	term *term.Term
+	// The global flags.
+	mesh  string
+	json  bool
+	quiet bool
+	yes   bool
+
+	folder    string        // the user's folder, once it was looked for
+	client    *local.Client // the connection, once there is one
+	knowsSkew bool          // the version warning was given
+}
+
+// Main runs the command that env.Args name and returns the exit status.
+func Main(ctx context.Context, env Env) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{env: env, term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv})}
+	// Known before parsing, since a parsing error is reported in the same way.
+	a.term.Document(slices.Contains(ownWords(env.Args), "--json"))
+	root := a.root()
+	root.SetArgs(env.Args)
+	root.SetIn(env.In)
+	// What cobra prints by itself is nothing: help and errors are ours.
+	root.SetOut(io.Discard)
+	root.SetErr(io.Discard)
+	err := root.ExecuteContext(ctx)
+	if a.client != nil {
+		a.client.Close()
+	}
+	if err != nil {
+		return a.fail(ctx, err)
+	}
+	return exitOK
+}
+
+// ownWords are the arguments before a "--".
+func ownWords(args []string) []string {
+	if i := slices.Index(args, "--"); i >= 0 {
+		return args[:i]
+	}
+	return args
+}
+
+// root builds the tree of commands. Nothing else is done before the one that was
+// asked for runs.
+func (a *app) root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "claudemesh",
+		Short: "Connects coding-agent sessions and people into a mesh, with no server",
+		Args:  cobra.ArbitraryArgs,
+		RunE:  a.bare,
+
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		PersistentPreRun: func(*cobra.Command, []string) {
+			a.term.Document(a.json)
+			a.term.Quiet(a.quiet)
+		},
+	}
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&a.mesh, "mesh", "", "the mesh, by its `name` or a prefix of its id")
+	flags.BoolVar(&a.json, "json", false, "print one JSON document")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress")
+	flags.BoolVarP(&a.yes, "yes", "y", false, "answer yes to every question")
+	flags.BoolP("help", "h", false, "explain the command")
+	cmd.Flags().BoolP("version", "V", false, "print the version")
+	cmd.Flags().String("as", "", "with a link: the name to join under")
+	cmd.Flags().Lookup("as").Hidden = true
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetHelpFunc(a.help)
+	cmd.SetHelpCommand(a.helpCommand())
+	cmd.AddCommand(slices.Concat(a.meshCommands(), a.peopleCommands(), a.messageCommands(), a.programCommands())...)
+	return cmd
+}
+
+// bare is the command without a known word: a link joins, anything else is a
+// mistake, nothing at all shows the help.
+func (a *app) bare(cmd *cobra.Command, args []string) error {
+	if on, _ := cmd.Flags().GetBool("version"); on {
+		return a.version()
+	}
+	if len(args) == 0 {
+		a.help(cmd, nil)
+		return nil
+	}
+	as, _ := cmd.Flags().GetString("as")
+	if len(args) == 1 && isLink(args[0]) {
+		return a.join(cmd.Context(), args[0], as)
+	}
+	return unknownWord(cmd, args[0])
+}
+
+// group is the Run of a command that only holds others.
+func (a *app) group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		a.help(cmd, nil)
+		return nil
+	}
+	return unknownWord(cmd, args[0])
+}
+
+func (a *app) version() error {
+	if a.term.IsDocument() {
+		return a.term.JSON(struct {
+			Version string `json:"version"`
+		}{a.env.Version})
+	}
+	a.term.Line("claudemesh v%s", a.env.Version)
+	return nil
+}
+
+// unknownWord refuses a word that is no command of cmd and names the nearest.
+func unknownWord(cmd *cobra.Command, word string) error {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+			names = append(names, c.Aliases...)
+		}
+	}
+	hint := "run `" + cmd.CommandPath() + " --help` to see the commands"
+	if near := nearest(word, names); near != "" {
+		hint = "did you mean `" + cmd.CommandPath() + " " + near + "`? Else " + hint
+	}
+	return usage(hint, "there is no command %q", strings.TrimSpace(cmd.CommandPath()+" "+word))
+}

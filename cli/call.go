@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+// callCommand asks for any operation, so that every one of them can be scripted
+// before it has a command of its own.
+func (a *app) callCommand() *cobra.Command {
+	var list, schema bool
+	cmd := &cobra.Command{
+		Use:   "call <operation> [json]",
+		Short: "Ask the node for any operation",
+		Long: "Ask the node for any operation, by its id or its tool name, with a request in JSON\n" +
+			"(- reads it from stdin). --list shows the operations, --schema the request one takes.",
+		Example: "claudemesh call peers.list '{\"all\":true}'\nclaudemesh call --list",
+		Args:    words(0, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case list:
+				return a.printOperations()
+			case len(args) == 0:
+				return usage("run `claudemesh call --list` to see the operations", "`claudemesh call` needs the name of an operation")
+			}
+			k, err := contract(args[0])
+			if err != nil {
+				return err
+			}
+			if schema {
+				return a.printSchema(k)
+			}
+			return a.callOperation(cmd, k, args[1:])
+		},
+	}
+	cmd.Flags().BoolVar(&list, "list", false, "show all operations")
+	cmd.Flags().BoolVar(&schema, "schema", false, "show what the operation takes and gives")
+	return cmd
+}
+
+// contract finds an operation by id or tool name.
+func contract(name string) (op.Contract, error) {
+	var names []string
+	for _, k := range node.Catalogue() {
+		if name == k.ID || name == k.Names.Tool {
+			return k, nil
+		}
+		names = append(names, k.ID, k.Names.Tool)
+	}
+	hint := "run `claudemesh call --list` to see the operations"
+	if near := nearest(name, slices.DeleteFunc(names, func(s string) bool { return s == "" })); near != "" {
+		hint = "did you mean " + near + "? Else " + hint
+	}
+	return op.Contract{}, op.Errorf(op.NotFound, "there is no operation %q", name).WithHint("%s", hint)
+}
+
+func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) error {
+	request := json.RawMessage("{}")
+	if len(args) > 0 {
+		text, err := a.body(args)
+		if err != nil {
+			return err
+		}
+		request = json.RawMessage(text)
+	}
+	if !json.Valid(request) {
+		return usage("quote it: claudemesh call "+k.ID+" '{\"key\":\"value\"}'", "the request is no JSON")
+	}
+	client, err := a.connect(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer a.term.Progress("waiting for the node")()
+	out, err := client.Do(cmd.Context(), op.Caller{}, k.ID, request)
+	if err != nil {
+		return err
+	}
+	return show(a, out, func(json.RawMessage) {
+		text, err := k.Text(out)
+		if err != nil {
+			text = string(out)
+		}
+		a.term.Block(1, text)
+	})
+}
+
+// operation is one line of the list.
+type operation struct {
+	ID    string   `json:"id"`
+	Doc   string   `json:"doc"`
+	Tool  string   `json:"tool,omitempty"`
+	CLI   string   `json:"cli,omitempty"`
+	Needs op.Right `json:"needs"`
+	Place string   `json:"place"`
+}
+
+func (a *app) printOperations() error {
+	var all []operation
+	width := 0
+	for _, k := range node.Catalogue() {
+		all = append(all, operation{k.ID, k.Doc, k.Names.Tool, k.Names.CLI, k.Needs, k.Place.String()})
+		width = max(width, len(k.ID))
+	}
+	doc := struct {
+		Operations []operation `json:"operations"`
+	}{all}
+	return show(a, doc, func(struct {
+		Operations []operation `json:"operations"`
+	}) {
+		for _, o := range all {
+			first, _, _ := strings.Cut(o.Doc, "\n")
+			a.term.Line("%s  %s", term.Cyan(o.ID).Pad(width), first)
+		}
+	})
+}
+
+func (a *app) printSchema(k op.Contract) error {
+	in, err := k.Input()
+	if err != nil {
+		return err
+	}
+	out, err := k.Output()
+	if err != nil {
+		return err
+	}
+	// A schema is a document by nature, with or without --json.
+	a.term.Document(true)
+	return a.term.JSON(struct {
+		ID     string             `json:"id"`
+		Input  *jsonschema.Schema `json:"input"`
+		Output *jsonschema.Schema `json:"output"`
+	}{k.ID, in, out})
+}

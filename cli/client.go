@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/claudemesh/claudemesh/cli/agent"
+	"github.com/claudemesh/claudemesh/cli/daemon"
+	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/surface/local"
+)
+
+// envAutoStart, set to 0, keeps commands from starting a node by themselves: it is
+// for machines where a service manager runs the node.
+const envAutoStart = "CLAUDEMESH_AUTOSTART"
+
+// probeLimit is how long a node may take to answer a probe.
+const probeLimit = 2 * time.Second
+
+// call asks the node for an operation, starting a node if there is none.
+func call[In, Out any](ctx context.Context, a *app, spec op.Spec[In, Out], in In) (Out, error) {
+	client, err := a.connect(ctx)
+	if err != nil {
+		var none Out
+		return none, err
+	}
+	defer a.term.Progress("waiting for the node")()
+	return spec.Call(ctx, client, op.Caller{}, in)
+}
+
+// show prints an answer: the document with --json, else what human prints.
+func show[Out any](a *app, out Out, human func(Out)) error {
+	if a.term.IsDocument() {
+		return a.term.JSON(out)
+	}
+	human(out)
+	return nil
+}
+
+// connect returns a client of a running node. Inside an agent session it speaks
+// for that session, else for the person.
+func (a *app) connect(ctx context.Context) (*local.Client, error) {
+	if a.client != nil {
+		return a.client, nil
+	}
+	dir, err := a.dir()
+	if err != nil {
+		return nil, err
+	}
+	ctl := a.control(dir, slog.New(slog.DiscardHandler))
+	s, err := ctl.Ensure(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.warnSkew(s.Version)
+	a.client = local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
+	if token, ok := agent.Tokens(dir).Get(agent.ID(a.env.Getenv)); ok {
+		a.client = a.client.As(token)
+	}
+	return a.client, nil
+}
+
+// dir is the user's folder. A stale name of it is told once.
+func (a *app) dir() (string, error) {
+	if a.folder != "" {
+		return a.folder, nil
+	}
+	f, err := settings.Find(a.env.Getenv)
+	if err != nil {
+		return "", op.Errorf(op.Invalid, "%w", err).
+			WithHint("correct %s, or unset it to use ~/.claudemesh", settings.EnvDir)
+	}
+	if f.Stale != "" && a.term.ErrTTY() && !a.quiet {
+		a.term.Warn("%s names %s, which does not exist: using %s", settings.EnvDir, f.Stale, f.Path)
+	}
+	a.folder = f.Path
+	return f.Path, nil
+}
+
+// control finds, starts and stops the node of the folder dir.
+func (a *app) control(dir string, log *slog.Logger) *daemon.Control {
+	exe, err := os.Executable()
+	if err != nil {
+		exe = "claudemesh" // looked up in PATH
+	}
+	probe := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
+	return daemon.New(daemon.Config{
+		Dir:     dir,
+		Command: []string{exe, "node", "run"},
+		Manual:  a.env.Getenv(envAutoStart) == "0",
+		Environ: nodeEnviron(a.env.Environ(), dir),
+		Probe: func(ctx context.Context) (daemon.State, error) {
+			ctx, cancel := context.WithTimeout(ctx, probeLimit)
+			defer cancel()
+			h, err := probe.Hello(ctx)
+			return daemon.State{Version: h.Version, PID: h.PID, Ready: h.Ready}, err
+		},
+		Absent:   absent,
+		Progress: a.term.Progress,
+		Now:      time.Now,
+		Log:      log,
+	})
+}
+
+// absent tells whether an error says that nobody listens at the node's socket.
+func absent(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial" && !dial.Timeout() && !errors.Is(err, syscall.EAGAIN)
+}
+
+// inherited are the variables that a node started here gets. It outlives who
+// started it, and an agent's environment holds secrets that are none of its
+// business.
+var inherited = []string{
+	"HOME", "USER", "LOGNAME", "USERNAME", "PATH", "LANG", "TZ", "XDG_RUNTIME_DIR", "TMPDIR", "TMP", "TEMP", "GODEBUG", "GOCOVERDIR",
+	"USERPROFILE", "SYSTEMROOT", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "COMSPEC", "WINDIR",
+}
+
+// perSession are variables of ours that concern one session alone.
+var perSession = []string{"CLAUDEMESH_SESSION_ID", "CLAUDEMESH_DISPLAY_NAME", "CLAUDEMESH_ROLE", settings.EnvDir}
+
+// nodeEnviron is the environment of a node started in the background.
+func nodeEnviron(environ []string, dir string) []string {
+	out := []string{settings.EnvDir + "=" + dir}
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		upper := strings.ToUpper(name)
+		ours := strings.HasPrefix(upper, "CLAUDEMESH_") && !slices.Contains(perSession, upper)
+		if ours || slices.Contains(inherited, upper) || strings.HasPrefix(upper, "LC_") {
+			out = append(out, pair)
+		}
+	}
+	return out
+}
+
+// warnSkew tells once that the node is of another version than this program.
+func (a *app) warnSkew(running string) {
+	if running == a.env.Version || a.knowsSkew {
+		return
+	}
+	a.knowsSkew = true
+	a.term.Note("%s", fmt.Sprintf("The running node is v%s, this program v%s. "+
+		"`claudemesh node down` ends it; the next command starts the new one.", running, a.env.Version))
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+)
+
+// help explains a command: what it does, how it is typed, its commands and flags.
+func (a *app) help(cmd *cobra.Command, _ []string) {
+	about := cmd.Long
+	if about == "" {
+		about = cmd.Short + "."
+	}
+	if !cmd.HasParent() {
+		a.term.Line("%s v%s", term.Bold("claudemesh"), a.env.Version)
+	}
+	a.term.Block(1, about)
+	a.term.Blank()
+	a.term.Line("%s", term.Bold("Usage"))
+	if cmd.Runnable() && cmd.HasParent() {
+		a.term.Line("  %s", term.Cyan(cmd.UseLine()))
+	} else {
+		a.term.Line("  %s", term.Cyan(cmd.CommandPath()+" <command>"))
+	}
+	if !cmd.HasParent() {
+		a.term.Line("  %s", term.Cyan("claudemesh "+joinPrefix+"…"))
+	}
+	if len(cmd.Aliases) > 0 {
+		a.term.Line("  %s", term.Dim("also: "+strings.Join(cmd.Aliases, ", ")))
+	}
+	a.helpCommands(cmd)
+	a.helpFlags("Flags", cmd.NonInheritedFlags())
+	if cmd.HasParent() {
+		a.helpFlags("Flags of every command", cmd.InheritedFlags())
+	}
+	if cmd.Example != "" {
+		a.term.Blank()
+		a.term.Line("%s", term.Bold("Examples"))
+		a.term.Block(2, cmd.Example)
+	}
+}
+
+func (a *app) helpCommands(cmd *cobra.Command) {
+	width := 0
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			width = max(width, len(c.Use))
+		}
+	}
+	if width == 0 {
+		return
+	}
+	a.term.Blank()
+	a.term.Line("%s", term.Bold("Commands"))
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			a.term.Line("  %s  %s", term.Cyan(c.Use).Pad(width), c.Short)
+		}
+	}
+}
+
+func (a *app) helpFlags(title string, flags *pflag.FlagSet) {
+	var names []string
+	var texts []string
+	width := 0
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name := "    --" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", --" + f.Name
+		}
+		value, text := pflag.UnquoteUsage(f)
+		if value != "" {
+			name += " <" + value + ">"
+		}
+		names, texts = append(names, name), append(texts, text)
+		width = max(width, len(name))
+	})
+	if len(names) == 0 {
+		return
+	}
+	a.term.Blank()
+	a.term.Line("%s", term.Bold(title))
+	for i := range names {
+		a.term.Line("  %s  %s", term.Cyan(names[i]).Pad(width), texts[i])
+	}
+}
+
+// helpCommand is `claudemesh help [command]`.
+func (a *app) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "help [command]",
+		Short:  "Explain a command",
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			found, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return unknownWord(found, rest[0])
+			}
+			a.help(found, nil)
+			return nil
+		},
+	}
+}
+
+// flagError refuses a flag that was typed wrong and names the nearest.
+func flagError(cmd *cobra.Command, err error) error {
+	see := "run `" + cmd.CommandPath() + " --help` to see its flags"
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usage(see, "%s", err)
+	}
+	if short := unknown.GetSpecifiedShortnames(); short != "" {
+		return usage(see, "there is no flag -%s", unknown.GetSpecifiedName())
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
+		see = "did you mean --" + near + "? Else " + see
+	}
+	return usage(see, "there is no flag --%s", unknown.GetSpecifiedName())
+}
+
+// words checks how many arguments a command got: least and most (-1: any number).
+func words(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		hint := "type `" + cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name()) + "`"
+		if cmd.Example != "" {
+			first, _, _ := strings.Cut(cmd.Example, "\n")
+			hint += ", as in `" + first + "`"
+		}
+		switch {
+		case len(args) < least:
+			return usage(hint, "`%s` needs more than that", cmd.CommandPath())
+		case most >= 0 && len(args) > most:
+			return usage(hint, "`%s` does not know what to do with %q", cmd.CommandPath(), args[most])
+		}
+		return nil
+	}
+}

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"regexp"
+	"strings"
+)
+
+// webInvite is an invite as a web address: /i/CODE or /join/TOKEN, with or without
+// a two-letter language before it.
+var webInvite = regexp.MustCompile(`^https?://[^/]+/([a-z]{2}/)?(i|join)/.`)
+
+// isLink tells whether a word is an invite link, so that the bare command joins.
+func isLink(word string) bool {
+	return strings.HasPrefix(word, "claudemesh://") || strings.HasPrefix(word, "ic://") ||
+		webInvite.MatchString(word)
+}
+
+// bareToken is what a link of ours looks like without its beginning.
+var bareToken = regexp.MustCompile(`^[A-Za-z0-9_-]{21,}$`)
+
+// joinPrefix begins our links.
+const joinPrefix = "claudemesh://join/"
+
+// asLink completes a bare token and leaves everything else as it is, to be judged
+// by the operation. Tokens that begin with eyJ are another kind of invite.
+func asLink(word string) string {
+	word = strings.TrimSpace(word)
+	if bareToken.MatchString(word) && !strings.HasPrefix(word, "eyJ") {
+		return joinPrefix + word
+	}
+	return word
+}

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/agent"
+	"github.com/claudemesh/claudemesh/cli/daemon"
+	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/node"
+	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/surface/local"
+	"github.com/claudemesh/claudemesh/node/surface/mcp"
+)
+
+const (
+	// lastWords is how long the server may take to end after a signal: agents kill
+	// it soon after.
+	lastWords = 60 * time.Millisecond
+	// nodePatience is how long a tool call waits for a node that restarts.
+	nodePatience = 10 * time.Second
+)
+
+func (a *app) mcpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "mcp",
+		Short: "Serve one agent session over stdio (agents start this)",
+		Long: "Serve one agent session over stdio, speaking the Model Context Protocol. Agents start\n" +
+			"this: `claude mcp add claudemesh -- claudemesh mcp`.",
+		Args: words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.term.Document(false)
+			return a.serveMCP(cmd.Context())
+		},
+	}
+}
+
+// serveMCP answers the agent at once and finds the node meanwhile. It ends with
+// stdin or a signal, and never takes long about it: the node gives a session whose
+// feed has gone time to come back, so that there is nothing to say goodbye for.
+func (a *app) serveMCP(ctx context.Context) error {
+	dir, err := a.dir()
+	if err != nil {
+		return err
+	}
+	set, err := a.settings(dir, settings.Flags{})
+	if err != nil {
+		return err
+	}
+	log, file, err := agent.OpenLog(dir, os.Getpid(), daemon.Alive, a.debug())
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	session := a.agentSession(dir, set, log)
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var work sync.WaitGroup
+	work.Go(func() { session.Guard(ctx) })
+	work.Go(func() {
+		defer cancel()
+		err := mcp.Serve(ctx, mcp.Config{
+			Doer: session, Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
+			Self: func() (string, string) { return a.agentName(set), a.agentRole(set) },
+			In:   a.env.In, Out: a.env.Out, Version: a.env.Version, Log: log,
+		})
+		log.Info("mcp server ended", "error", err)
+	})
+	<-ctx.Done()
+	within(lastWords, work.Wait)
+	return nil
+}
+
+// agentSession describes the agent that started this process.
+func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) *agent.Session {
+	id := agent.ID(a.env.Getenv)
+	if id == "" {
+		id = strconv.Itoa(os.Getppid()) + "-" + strconv.FormatInt(time.Now().UnixMilli(), 10)
+	}
+	cwd, err := os.Getwd()
+	if err != nil {
+		log.Warn("working folder unknown", "error", err)
+	}
+	tokens := agent.Tokens(dir)
+	if err := tokens.Prune(time.Now()); err != nil {
+		log.Warn("old tokens not removed", "error", err)
+	}
+	ctl := a.control(dir, log)
+	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir), Patience: nodePatience, Log: log})
+	return agent.New(agent.Config{
+		Agent: presence.OpenRequest{
+			AgentSession: id,
+			Name:         a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value,
+			PID: os.Getppid(), Cwd: cwd,
+			PeerType: "ai", Channel: "claude-code", Model: a.env.Getenv("CLAUDE_MODEL"),
+		},
+		Person: client,
+		As:     func(token string) agent.Client { return client.As(token) },
+		Ensure: func(ctx context.Context) error {
+			s, err := ctl.Ensure(ctx)
+			if err == nil && s.Version != a.env.Version {
+				log.Debug("the node is of another version", "node", s.Version, "mcp", a.env.Version)
+			}
+			return err
+		},
+		Wanted: ctl.Wanted,
+		Tokens: tokens,
+		Log:    log,
+	})
+}
+
+// agentName is the name the session asks for, or empty for the member's.
+func (a *app) agentName(set settings.Settings) string {
+	return first(a.env.Getenv("CLAUDEMESH_DISPLAY_NAME"), set.DisplayName.Value)
+}
+
+func (a *app) agentRole(set settings.Settings) string {
+	return first(a.env.Getenv("CLAUDEMESH_ROLE"), set.Role.Value)
+}
+
+// first returns the first word that is not empty.
+func first(words ...string) string {
+	for _, w := range words {
+		if w != "" {
+			return w
+		}
+	}
+	return ""
+}
+
+// within gives work a limited time. What is not done by then ends with the
+// process: a read of stdin can be waited for, but not be called back.
+func within(limit time.Duration, work func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work()
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"github.com/multiformats/go-multiaddr"
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/mesh"
+)
+
+// meshCommands are those about which meshes one is in.
+func (a *app) meshCommands() []*cobra.Command {
+	return []*cobra.Command{a.newCommand(), a.inviteCommand(), a.joinCommand(), a.listCommand(), a.leaveCommand()}
+}
+
+func (a *app) newCommand() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: "new <name>", Aliases: []string{"create"},
+		Short:   "Make a mesh on this machine",
+		Example: "claudemesh new first-light",
+		Args:    words(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := call(cmd.Context(), a, mesh.New, mesh.NewRequest{Name: args[0], Member: as})
+			if err != nil {
+				return err
+			}
+			a.used(out.Slug)
+			return show(a, newDoc{ID: out.ID, NewResponse: out}, func(newDoc) {
+				a.term.Line("%s Made mesh %s. You are %s, its owner.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member))
+				a.term.Line("%s Invite somebody: %s", term.To, term.Cyan("claudemesh invite"))
+			})
+		},
+	}
+	cmd.Flags().StringVar(&as, "as", "", "your `name` in it (default: displayName of config.json, else user-host)")
+	return cmd
+}
+
+// newDoc adds the short name that scripts use for the id.
+type newDoc struct {
+	ID string `json:"id"`
+	mesh.NewResponse
+}
+
+func (a *app) inviteCommand() *cobra.Command {
+	var in mesh.InviteRequest
+	cmd := &cobra.Command{
+		Use: "invite [email]", Aliases: []string{"share"},
+		Short: "Make a link with which somebody can join",
+		Long: "Make a link with which somebody can join. The link works while this machine can be\n" +
+			"reached at one of the addresses in it, and whoever has it can join.",
+		Example: "claudemesh invite --expires 12h --uses 3",
+		Args:    words(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
+				return err
+			}
+			out, err := call(cmd.Context(), a, mesh.Invite, in)
+			if err != nil {
+				return err
+			}
+			a.used(a.mesh)
+			doc := inviteDoc{
+				InviteResponse: out, URL: out.Link, Code: strings.TrimPrefix(out.Link, joinPrefix),
+				Copied: a.term.OutTTY() && a.copyText(cmd.Context(), out.Link),
+			}
+			return show(a, doc, func(d inviteDoc) { a.printInvite(d, args) })
+		},
+	}
+	cmd.Flags().StringVar(&in.Expires, "expires", "7d", "how `long` it is good for, at most 30d")
+	cmd.Flags().IntVar(&in.Uses, "uses", 1, "how `many` people may use it")
+	cmd.Flags().StringVar(&in.Role, "role", "member", "what they `become`: member or admin")
+	return cmd
+}
+
+// inviteDoc adds the names that scripts know an invite by.
+type inviteDoc struct {
+	URL  string `json:"url"`
+	Code string `json:"code"`
+	mesh.InviteResponse
+	Emailed bool `json:"emailed"`
+	Copied  bool `json:"copied"`
+}
+
+func (a *app) printInvite(d inviteDoc, to []string) {
+	a.term.Bare(d.Link)
+	a.term.Blank()
+	if len(to) > 0 {
+		a.term.Warn("Nothing was sent to %s: this build sends no e-mail. Pass the link on yourself.", to[0])
+	}
+	people := "one person"
+	if d.Uses > 1 {
+		people = "several people"
+	}
+	a.term.Line("%s For %s, as %s of %s, until %s.", term.Green(term.OK), people, d.Role, term.Bold(d.Mesh), day(d.Expires))
+	if d.Copied {
+		a.term.Line("  It is in your clipboard, too.")
+	}
+	a.term.Line("%s They run %s while this machine can be reached.", term.To, term.Cyan("claudemesh join <link>"))
+	a.term.Line("  Anyone who has the link can join.")
+	if onlyHere(d.Addresses) {
+		a.term.Warn("It holds addresses of this machine alone, so it works here only. See `claudemesh node status`.")
+	}
+}
+
+// onlyHere tells whether no address leads here from elsewhere.
+func onlyHere(addrs []string) bool {
+	for _, text := range addrs {
+		m, err := multiaddr.NewMultiaddr(text)
+		if err != nil {
+			return false
+		}
+		for _, code := range []int{multiaddr.P_IP4, multiaddr.P_IP6} {
+			host, err := m.ValueForProtocol(code)
+			if err != nil {
+				continue
+			}
+			if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (a *app) joinCommand() *cobra.Command {
+	var as string
+	cmd := &cobra.Command{
+		Use: "join <link>", Aliases: []string{"add"},
+		Short:   "Join a mesh by an invite link",
+		Long:    "Join a mesh by an invite link. The inviter's machine must be reachable. The link alone,\nas the only word behind claudemesh, does the same.",
+		Example: "claudemesh join " + joinPrefix + "…",
+		Args:    words(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.join(cmd.Context(), args[0], as)
+		},
+	}
+	cmd.Flags().StringVar(&as, "as", "", "the `name` you wish for (default: displayName of config.json, else user-host)")
+	return cmd
+}
+
+func (a *app) join(ctx context.Context, link, as string) error {
+	defer a.term.Progress("asking the inviter's node")()
+	out, err := call(ctx, a, mesh.Join, mesh.JoinRequest{Link: asLink(link), Member: as})
+	if err != nil {
+		return err
+	}
+	a.used(out.Slug)
+	return show(a, out, func(mesh.JoinResponse) {
+		if out.Already {
+			a.term.Line("%s You are in mesh %s already, as %s.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member))
+			return
+		}
+		a.term.Line("%s Joined mesh %s as %s, invited by %s.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member), out.InvitedBy)
+		a.term.Line("  member key %s · mesh id %s", short(out.MemberKey), out.ID)
+		a.term.Line("%s See who is there: %s", term.To, term.Cyan("claudemesh peers"))
+	})
+}
+
+func (a *app) listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Aliases: []string{"ls"},
+		Short: "List the meshes you are in",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := call(cmd.Context(), a, mesh.List, mesh.ListRequest{})
+			if err != nil {
+				return err
+			}
+			return show(a, listDocOf(out), func(listDoc) { a.printMeshes(out.Meshes) })
+		},
+	}
+}
+
+// listDoc adds the names that scripts know a mesh's facts by.
+type listDoc struct {
+	Meshes []listed `json:"meshes"`
+}
+
+type listed struct {
+	mesh.Info
+	MemberCount int  `json:"memberCount"`
+	IsOwner     bool `json:"isOwner"`
+	Local       bool `json:"local"`
+	Server      bool `json:"server"`
+}
+
+func listDocOf(r mesh.ListResponse) listDoc {
+	d := listDoc{Meshes: []listed{}}
+	for _, m := range r.Meshes {
+		d.Meshes = append(d.Meshes, listed{Info: m, MemberCount: m.Members, IsOwner: m.Role == "owner", Local: true})
+	}
+	return d
+}
+
+func (a *app) printMeshes(meshes []mesh.Info) {
+	if len(meshes) == 0 {
+		a.term.Line("You are in no mesh.")
+		a.term.Line("%s Make one: %s", term.To, term.Cyan("claudemesh new <name>"))
+		a.term.Line("%s Join one: %s", term.To, term.Cyan("claudemesh join <link>"))
+		return
+	}
+	slug, member := 0, 0
+	for _, m := range meshes {
+		slug, member = max(slug, len(m.Slug)), max(member, len(m.Member)+len(m.Role)+3)
+	}
+	for _, m := range meshes {
+		who := term.Dim(m.Member + " (" + m.Role + ")")
+		a.term.Line("%s %s  %s  members: %-3d %s", term.Green(term.Dot), term.Bold(m.Slug).Pad(slug), who.Pad(member), m.Members, term.Dim(m.ID))
+	}
+}
+
+func (a *app) leaveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "leave <mesh>",
+		Short:   "Leave a mesh and remove its keys from this machine",
+		Example: "claudemesh leave first-light",
+		Args:    words(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := call(cmd.Context(), a, mesh.Leave, mesh.LeaveRequest{Mesh: args[0]})
+			if err != nil {
+				return err
+			}
+			return show(a, out, func(mesh.LeaveResponse) {
+				a.term.Line("%s Left mesh %s; its keys are gone from this machine.", term.Green(term.OK), term.Bold(out.Slug))
+				a.term.Line("  Nodes told: %d. The others learn it from them.", out.Told)
+			})
+		},
+	}
+}

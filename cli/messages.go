@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/feature/message"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+// maxStdin is the most that `send <to> -` reads: more than a message may have, so
+// that the operation can say its limit.
+const maxStdin = 512 << 10
+
+// inboxPoll is the pause between looks into the inbox while `inbox --wait` waits.
+const inboxPoll = 50 * time.Millisecond
+
+// messageCommands are those about messages.
+func (a *app) messageCommands() []*cobra.Command {
+	return []*cobra.Command{a.sendCommand(), a.inboxCommand(), a.statusCommand()}
+}
+
+func (a *app) sendCommand() *cobra.Command {
+	var in message.SendRequest
+	var priority string
+	cmd := &cobra.Command{
+		Use:   "send <to> <message…>",
+		Short: "Send a message to a session or a person",
+		Long: "Send a message to a session or a person, by name, public key or a prefix of one.\n" +
+			"The words are joined by blanks; - as the message reads it from stdin. It returns\n" +
+			"once the message is safe on disk here; it is delivered when the other can be reached.",
+		Example: "claudemesh send ana the tests pass now\ngit diff | claudemesh send ana -",
+		Args:    words(2, -1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if in.Message, err = a.body(args[1:]); err != nil {
+				return err
+			}
+			in.To, in.Priority = message.Targets{args[0]}, message.Priority(priority)
+			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
+				return err
+			}
+			out, err := call(cmd.Context(), a, message.Send, in)
+			if err != nil {
+				return err
+			}
+			a.used(a.mesh)
+			return show(a, out, a.printSent)
+		},
+	}
+	cmd.Flags().StringVar(&priority, "priority", "next", "`how` urgent: now, next (when they are idle) or low (when they ask)")
+	cmd.Flags().StringVar(&in.ReplyTo, "reply-to", "", "the `id` of the message you answer")
+	cmd.Flags().StringVar(&in.ID, "id", "", "your own `id` (UUID) for it: sending again under it sends once")
+	cmd.Flags().StringVar(&in.ExpiresIn, "expires", "", "give up after this `long`, as in 30m, 12h, 7d (default 7d)")
+	return cmd
+}
+
+// body is the text to send: the words, or stdin for a single "-".
+func (a *app) body(args []string) (string, error) {
+	if len(args) != 1 || args[0] != "-" {
+		return strings.Join(args, " "), nil
+	}
+	text, err := a.term.ReadAll(maxStdin)
+	if err != nil {
+		return "", op.Errorf(op.TooLarge, "%w", err).WithHint("send less at a time")
+	}
+	return strings.TrimRight(string(text), "\n"), nil
+}
+
+func (a *app) printSent(r message.SendResponse) {
+	for _, t := range r.Targets {
+		switch {
+		case !t.OK:
+			a.term.Line("%s %s: %s", term.Red(term.Bad), t.Target, t.Error)
+		case t.Online:
+			a.term.Line("%s Sent to %s (%s), who is online.", term.Green(term.OK), term.Bold(t.Name), r.ID)
+		default:
+			a.term.Line("%s Sent to %s (%s): %s until they appear.", term.Green(term.OK), term.Bold(t.Name), r.ID, string(t.State))
+		}
+	}
+}
+
+func (a *app) inboxCommand() *cobra.Command {
+	var in message.CheckRequest
+	var wait float64
+	cmd := &cobra.Command{
+		Use:   "inbox",
+		Short: "Read the messages that wait for you",
+		Long:  "Read the messages that wait for you, and mark them read: a second look shows only new ones.",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wait < 0 || wait > 24*60*60 {
+				return usage("give --wait a number of seconds, at most 86400", "--wait cannot be %v", wait)
+			}
+			in.Mesh = a.mesh
+			out, err := a.check(cmd.Context(), in, time.Duration(wait*float64(time.Second)))
+			if err != nil {
+				return err
+			}
+			return show(a, inboxDocOf(out), func(inboxDoc) { a.printInbox(out) })
+		},
+	}
+	cmd.Flags().Float64Var(&wait, "wait", 1, "wait this many `seconds` for a message, at most")
+	cmd.Flags().BoolVar(&in.Again, "again", false, "also show what was pushed earlier but never confirmed")
+	cmd.Flags().IntVar(&in.Limit, "limit", 100, "at most this many")
+	return cmd
+}
+
+// check reads the inbox, again and again while it is empty and time is left. It
+// does not follow the feed: inside an agent session that would take the feed away
+// from the agent's own MCP server.
+func (a *app) check(ctx context.Context, in message.CheckRequest, wait time.Duration) (message.CheckResponse, error) {
+	until := time.Now().Add(wait)
+	for {
+		out, err := call(ctx, a, message.Check, in)
+		if err != nil || len(out.Messages) > 0 || !time.Now().Before(until) {
+			return out, err
+		}
+		timer := time.NewTimer(min(inboxPoll, time.Until(until)))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return out, ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// inboxDoc names things as scripts know them.
+type inboxDoc struct {
+	Messages    []inboxMessage `json:"messages"`
+	More        int            `json:"more,omitempty"`
+	Unconfirmed []string       `json:"unconfirmed,omitempty"`
+}
+
+type inboxMessage struct {
+	ID            string `json:"messageId"`
+	MeshID        string `json:"meshId"`
+	Mesh          string `json:"mesh"`
+	SenderKey     string `json:"senderPubkey"`
+	SenderName    string `json:"senderName"`
+	SenderSession string `json:"senderSessionPubkey"`
+	Priority      string `json:"priority"`
+	CreatedAt     string `json:"createdAt"`
+	ReceivedAt    string `json:"receivedAt"`
+	Plaintext     string `json:"plaintext"`
+	Kind          string `json:"kind"`
+	Subtype       string `json:"subtype,omitempty"`
+	ReplyTo       string `json:"replyTo,omitempty"`
+	Again         bool   `json:"again,omitempty"`
+}
+
+func inboxDocOf(r message.CheckResponse) inboxDoc {
+	d := inboxDoc{Messages: []inboxMessage{}, More: r.More, Unconfirmed: r.Unconfirmed}
+	for _, m := range r.Messages {
+		d.Messages = append(d.Messages, inboxMessage{
+			ID: m.ID, MeshID: m.MeshID, Mesh: m.Mesh,
+			SenderKey: m.FromMember, SenderName: m.FromName, SenderSession: m.FromSession,
+			Priority: m.Priority, CreatedAt: m.SentAt, ReceivedAt: m.DeliveredAt,
+			Plaintext: m.Body, Kind: m.Kind, Subtype: m.Subtype, ReplyTo: m.ReplyTo, Again: m.AgainOffered,
+		})
+	}
+	return d
+}
+
+func (a *app) printInbox(r message.CheckResponse) {
+	if len(r.Messages) == 0 {
+		a.term.Line("No new messages.")
+	}
+	now := time.Now()
+	for i, m := range r.Messages {
+		if i > 0 {
+			a.term.Blank()
+		}
+		notes := joined(" · ", m.Mesh, m.Kind, clock(m.SentAt, now), m.ID)
+		if m.ReplyTo != "" {
+			notes += " · in reply to " + m.ReplyTo
+		}
+		if m.AgainOffered {
+			notes += " · shown again"
+		}
+		a.term.Line("%s %s", term.Bold(m.FromName), term.Dim(notes))
+		a.term.Block(2, m.Body)
+	}
+	if r.More > 0 {
+		a.term.Note("%d more wait: run it again.", r.More)
+	}
+	if n := len(r.Unconfirmed); n > 0 {
+		a.term.Note("%d pushed earlier, not confirmed: --again shows them.", n)
+	}
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "msg-status <id>",
+		Short:   "Tell what became of a message you sent",
+		Example: "claudemesh msg-status 01890a5d-ac96",
+		Args:    words(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := message.StatusRequest{InMesh: op.InMesh{Mesh: a.mesh}, ID: args[0]}
+			out, err := call(cmd.Context(), a, message.Status, in)
+			if err != nil {
+				return err
+			}
+			return show(a, out, a.printStatus)
+		},
+	}
+}
+
+// fates are the colours of what became of a message.
+var fates = map[message.State]func(string) term.Styled{
+	message.Delivered: term.Green, message.Seen: term.Green,
+	message.Expired: term.Red, message.Refused: term.Red,
+}
+
+func (a *app) printStatus(r message.StatusResponse) {
+	a.term.Line("%s %s", term.Bold(r.ID), term.Dim(joined(" · ", r.Mesh, "sent "+clock(r.CreatedAt, time.Now()))))
+	for _, p := range r.Recipients {
+		hue, ok := fates[p.State]
+		if !ok {
+			hue = term.Yellow
+		}
+		since := term.Dim(joined(" · ", "since "+clock(p.At, time.Now()), p.Reason))
+		a.term.Line("  %s  %s  %s", term.Bold(p.Name), hue(string(p.State)), since)
+	}
+}

@@ -1,0 +1,296 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/surface/local"
+)
+
+// programCommands are those that are programs of their own.
+func (a *app) programCommands() []*cobra.Command {
+	return []*cobra.Command{a.mcpCommand(), a.nodeCommand(), a.callCommand()}
+}
+
+func (a *app) nodeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "node",
+		Short: "The background process that keeps your keys, mail and connections",
+		Long: "The background process that keeps your keys, mail and connections. It is started by\n" +
+			"the first command that needs it; there is one per user and machine.",
+		Args: cobra.ArbitraryArgs,
+		RunE: a.group,
+	}
+	cmd.AddCommand(a.nodeUp(), a.nodeDown(), a.nodeStatus(), a.nodeLogs(), a.nodeRun())
+	return cmd
+}
+
+func (a *app) nodeRun() *cobra.Command {
+	var flags settings.Flags
+	var mdns, portmap bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the node in the foreground, as a service manager would",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("mdns") {
+				flags.MDNS = &mdns
+			}
+			if cmd.Flags().Changed("portmap") {
+				flags.PortMap = &portmap
+			}
+			return a.runNode(cmd.Context(), flags)
+		},
+	}
+	cmd.Flags().StringSliceVar(&flags.Listen, "listen", nil, "`addresses` to listen on: IP:PORT or multiaddrs (default all interfaces, a free port)")
+	cmd.Flags().BoolVar(&mdns, "mdns", true, "find others on the local network")
+	cmd.Flags().BoolVar(&portmap, "portmap", true, "ask the router for a port")
+	return cmd
+}
+
+// runNode lives as long as the node.
+func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
+	dir, err := a.dir()
+	if err != nil {
+		return err
+	}
+	set, err := a.settings(dir, flags)
+	if err != nil {
+		return err
+	}
+	log := a.term.Logger(a.debug())
+	n, err := node.New(node.Config{
+		Dir: dir, Listen: set.Listen.Value, MDNS: set.MDNS.Value, PortMap: set.PortMap.Value,
+		DisplayName: set.DisplayName.Value, Mode: set.MessageMode.Value,
+		Version: a.env.Version, Log: log,
+	})
+	if err != nil {
+		return explain(err)
+	}
+	a.control(dir, log).Started()
+	if err := keepSettings(dir, running{PID: os.Getpid(), Settings: set}); err != nil {
+		log.Warn("settings not noted for node status", "error", err)
+	}
+	if err := n.Run(ctx); err != nil && ctx.Err() == nil {
+		return explain(err)
+	}
+	return nil
+}
+
+// explain gives the failures of a start their code and next step.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, local.ErrRunning):
+		return op.Errorf(op.Conflict, "%w", err).WithHint("`claudemesh node status` shows it, `claudemesh node down` ends it")
+	case errors.Is(err, local.ErrNotPrivate), errors.Is(err, local.ErrNotSocket), errors.Is(err, node.ErrConfig):
+		return op.Errorf(op.Invalid, "%w", err)
+	}
+	return err
+}
+
+// settings loads the settings; a wrong one is the user's to correct.
+func (a *app) settings(dir string, flags settings.Flags) (settings.Settings, error) {
+	set, err := settings.Load(dir, a.env.Getenv, flags)
+	if err != nil {
+		return set, op.Errorf(op.Invalid, "%w", err).
+			WithHint("addresses are IP:PORT or multiaddrs, switches 0 or 1; config.json is in %s", dir)
+	}
+	return set, nil
+}
+
+func (a *app) debug() bool {
+	d := a.env.Getenv("CLAUDEMESH_DEBUG")
+	return d == "1" || strings.EqualFold(d, "true")
+}
+
+func (a *app) nodeUp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "up",
+		Short: "Start the node in the background",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := a.dir()
+			if err != nil {
+				return err
+			}
+			s, started, err := a.control(dir, slog.New(slog.DiscardHandler)).Up(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if !started {
+				a.warnSkew(s.Version)
+			}
+			return show(a, nodeDoc{Running: true, Started: &started, PID: s.PID, Version: s.Version}, func(nodeDoc) {
+				said := "The node runs already"
+				if started {
+					said = "The node runs"
+				}
+				a.term.Line("%s %s, process %d.", term.Green(term.OK), said, s.PID)
+			})
+		},
+	}
+}
+
+func (a *app) nodeDown() *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "Stop the node",
+		Long: "Stop the node. What was acknowledged is on disk; sessions connect again when it is\n" +
+			"back. The next command that needs a node starts it.",
+		Args: words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := a.dir()
+			if err != nil {
+				return err
+			}
+			ran, err := a.control(dir, slog.New(slog.DiscardHandler)).Down(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return show(a, nodeDoc{Stopped: &ran}, func(nodeDoc) {
+				said := "No node was running."
+				if ran {
+					said = "The node has stopped."
+				}
+				a.term.Line("%s %s", term.Green(term.OK), said)
+			})
+		},
+	}
+}
+
+// nodeDoc tells of the node's process.
+type nodeDoc struct {
+	Running  bool               `json:"running"`
+	Ready    bool               `json:"ready,omitempty"`
+	Started  *bool              `json:"started,omitempty"`
+	Stopped  *bool              `json:"stopped,omitempty"`
+	PID      int                `json:"pid,omitempty"`
+	Version  string             `json:"version,omitempty"`
+	Boot     uint64             `json:"boot,omitempty"`
+	UptimeMS int64              `json:"uptime_ms,omitempty"`
+	Dir      string             `json:"dir,omitempty"`
+	Log      string             `json:"log,omitempty"`
+	Settings *settings.Settings `json:"settings,omitempty"`
+}
+
+func (a *app) nodeStatus() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Tell whether the node runs, and with which settings",
+		Long:  "Tell whether the node runs, and with which settings: those of the running node, or\nthose a start would use now, each with its source. It starts nothing.",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			doc, err := a.lookAtNode(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return show(a, doc, a.printNode)
+		},
+	}
+}
+
+func (a *app) lookAtNode(ctx context.Context) (nodeDoc, error) {
+	dir, err := a.dir()
+	if err != nil {
+		return nodeDoc{}, err
+	}
+	set, err := a.settings(dir, settings.Flags{})
+	if err != nil {
+		return nodeDoc{}, err
+	}
+	doc := nodeDoc{Dir: dir, Settings: &set, Log: a.control(dir, nil).LogPath()}
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
+	defer client.Close()
+	h, err := client.Hello(ctx)
+	if err != nil {
+		if absent(err) {
+			err = nil
+		}
+		return doc, err
+	}
+	doc.Running, doc.Ready, doc.PID, doc.Version, doc.Boot, doc.UptimeMS = true, h.Ready, h.PID, h.Version, h.Boot, h.UptimeMS
+	if r, ok := keptSettings(dir); ok && r.PID == h.PID {
+		doc.Settings = &r.Settings
+	}
+	return doc, nil
+}
+
+func (a *app) printNode(d nodeDoc) {
+	if d.Running {
+		up := (time.Duration(d.UptimeMS) * time.Millisecond).Round(time.Second)
+		a.term.Line("%s The node runs: v%s, process %d, up %s.", term.Green(term.Dot), d.Version, d.PID, up)
+		a.warnSkew(d.Version)
+	} else {
+		a.term.Line("%s No node runs. The next command that needs one starts it.", term.Dim(term.Dot))
+	}
+	a.term.Line("  folder %s", d.Dir)
+	a.term.Line("  log    %s", d.Log)
+	listen := "all interfaces, a free port"
+	if len(d.Settings.Listen.Value) > 0 {
+		listen = strings.Join(d.Settings.Listen.Value, ", ")
+	}
+	a.printSetting("listen", listen, d.Settings.Listen.Source)
+	a.printSetting("mdns", onOff(d.Settings.MDNS.Value), d.Settings.MDNS.Source)
+	a.printSetting("portMap", onOff(d.Settings.PortMap.Value), d.Settings.PortMap.Source)
+	for _, s := range []struct {
+		name string
+		set  settings.Value[string]
+	}{{"displayName", d.Settings.DisplayName}, {"role", d.Settings.Role}, {"messageMode", d.Settings.MessageMode}} {
+		if s.set.Value != "" {
+			a.printSetting(s.name, s.set.Value, s.set.Source)
+		}
+	}
+}
+
+func (a *app) printSetting(name, value, source string) {
+	a.term.Line("  %s %s %s", term.Bold(name).Pad(12), value, term.Dim("("+source+")"))
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+func (a *app) nodeLogs() *cobra.Command {
+	return &cobra.Command{
+		Use:   "logs",
+		Short: "Print the log of the node started in the background",
+		Args:  words(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			dir, err := a.dir()
+			if err != nil {
+				return err
+			}
+			path := a.control(dir, nil).LogPath()
+			if a.term.IsDocument() {
+				return a.term.JSON(nodeDoc{Dir: filepath.Dir(path), Log: path})
+			}
+			f, err := os.Open(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return op.Errorf(op.NotFound, "there is no log yet").
+					WithHint("it is made by the first node started in the background")
+			}
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			return a.term.Copy(f)
+		},
+	}
+}

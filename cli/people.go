@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+// peopleCommands are those about who is there and who one is.
+func (a *app) peopleCommands() []*cobra.Command {
+	return []*cobra.Command{a.peersCommand(), a.whoamiCommand(), a.infoCommand(), a.summaryCommand()}
+}
+
+func (a *app) peersCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "peers",
+		Short: "List the sessions and people you can message",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := call(cmd.Context(), a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: a.mesh}, All: all})
+			if err != nil {
+				return err
+			}
+			a.used(a.mesh)
+			return show(a, out, a.printPeers)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "also those that are away or offline")
+	return cmd
+}
+
+// hues are the colours of what a session does.
+var hues = map[string]func(string) term.Styled{
+	"idle": term.Green, "working": term.Yellow, "dnd": term.Red, "away": term.Dim, "offline": term.Dim,
+}
+
+func (a *app) printPeers(r presence.PeersResponse) {
+	if len(r.Meshes) == 0 {
+		a.printMeshes(nil)
+		return
+	}
+	for i, m := range r.Meshes {
+		if i > 0 {
+			a.term.Blank()
+		}
+		a.term.Line("%s %s", term.Bold(m.Mesh), term.Dim(count(len(m.Peers), "peer", "peers")))
+		width := 0
+		for _, p := range m.Peers {
+			width = max(width, len(p.Name))
+		}
+		for _, p := range m.Peers {
+			a.printPeer(p, width)
+		}
+	}
+	if !slices.ContainsFunc(r.Meshes, func(m presence.MeshPeers) bool { return len(m.Peers) > 0 }) {
+		a.term.Note("%s Nobody has a session open; --all shows everybody, and mail waits for them.", term.To)
+	}
+}
+
+func (a *app) printPeer(p presence.Peer, width int) {
+	doing := p.Status
+	if p.State != "online" {
+		doing = p.State
+	}
+	hue, ok := hues[doing]
+	if !ok {
+		hue = term.Dim
+	}
+	own := map[string]string{"this": "this session", "yours": "your other session"}[p.Own]
+	of := ""
+	if p.Member != p.Name {
+		of = "of " + p.Member
+	}
+	facts := joined(" · ", own, of, p.Role, p.Channel, p.Model, strings.TrimSpace(p.Path+" "+p.RTT), short(p.Session))
+	a.term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(p.Name).Pad(width), hue(doing).Pad(7), facts)
+	if p.Cwd != "" {
+		a.term.Line("      %s", term.Dim(p.Cwd))
+	}
+	if p.Summary != "" {
+		a.term.Line("      %s", p.Summary)
+	}
+}
+
+// joined joins what is not empty.
+func joined(sep string, parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, sep)
+}
+
+func (a *app) whoamiCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "whoami",
+		Short: "Say who you are in each mesh",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := call(cmd.Context(), a, presence.Whoami, presence.WhoamiRequest{})
+			if err != nil {
+				return err
+			}
+			doc := whoamiDoc{Session: out.Session, Agent: out.Agent, Node: out.Node, Identities: out.Meshes}
+			return show(a, doc, func(whoamiDoc) { a.printWhoami(out) })
+		},
+	}
+}
+
+// whoamiDoc keeps the key "meshes" free, which scripts know as the counts of an
+// account's meshes.
+type whoamiDoc struct {
+	SignedIn   bool                `json:"signed_in"`
+	Session    string              `json:"session,omitempty"`
+	Agent      string              `json:"agent_session,omitempty"`
+	Node       string              `json:"node"`
+	Identities []presence.Identity `json:"identities"`
+}
+
+func (a *app) printWhoami(r presence.WhoamiResponse) {
+	if len(r.Meshes) == 0 {
+		a.printMeshes(nil)
+	}
+	for _, m := range r.Meshes {
+		a.term.Line("%s %s in %s (%s)", term.Green(term.Dot), term.Bold(m.Name), term.Bold(m.Mesh), m.Role)
+		a.term.Line("  member %s · session %s", short(m.MemberKey), short(m.SessionKey))
+	}
+	if r.Agent != "" {
+		a.term.Line("%s", term.Dim("acting as the agent session "+r.Agent))
+	}
+	a.term.Line("%s", term.Dim("node "+r.Node))
+}
+
+func (a *app) infoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "info",
+		Short: "Describe a mesh: its members, who is online, who you are",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			slug, err := a.oneMesh(cmd.Context())
+			if err != nil {
+				return err
+			}
+			out, err := call(cmd.Context(), a, presence.Info, presence.InfoRequest{InMesh: op.InMesh{Mesh: slug}})
+			if err != nil {
+				return err
+			}
+			a.used(a.mesh)
+			return show(a, out, a.printInfo)
+		},
+	}
+}
+
+func (a *app) printInfo(r presence.InfoResponse) {
+	a.term.Line("%s %s", term.Bold(r.Slug), term.Dim(r.ID))
+	a.term.Line("  you: %s (%s), member key %s", r.Name, r.Role, short(r.Member))
+	a.term.Line("  sessions online: %d", r.Peers)
+	a.term.Line("  %s", count(len(r.Members), "member", "members"))
+	for _, m := range r.Members {
+		a.term.Line("    %s  %s  %s", m.Name, term.Dim(m.Role), term.Dim(short(m.Key)))
+	}
+}
+
+func (a *app) summaryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "summary <text…>",
+		Short:   "Tell the others what you work on",
+		Example: "claudemesh summary reviewing the parser",
+		Args:    words(1, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := presence.SummaryRequest{InMesh: op.InMesh{Mesh: a.mesh}, Summary: strings.Join(args, " ")}
+			out, err := call(cmd.Context(), a, presence.Summary, in)
+			if err != nil {
+				return err
+			}
+			return show(a, out, func(presence.SummaryResponse) {
+				a.term.Line("%s Summary set in %s.", term.Green(term.OK), strings.Join(out.Meshes, ", "))
+			})
+		},
+	}
+}

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// short is the part of a key or id that lists show.
+func short(id string) string { return id[:min(len(id), 16)] }
+
+// day writes an RFC 3339 time as people read it, in their time zone; anything else
+// stays as it is.
+func day(text string) string {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return text
+	}
+	return at.Local().Format("Mon 2 Jan 15:04")
+}
+
+// clock writes an RFC 3339 time of today without its date.
+func clock(text string, now time.Time) string {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return text
+	}
+	at, now = at.Local(), now.Local()
+	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
+		return at.Format("15:04:05")
+	}
+	return at.Format("Mon 2 Jan 15:04")
+}
+
+// clipboards are the programs that take text into the clipboard, by preference.
+var clipboards = [][]string{
+	{"pbcopy"},
+	{"xclip", "-selection", "clipboard"},
+	{"wl-copy"},
+	{"clip"},
+}
+
+// clipboardLimit is how long such a program may take.
+const clipboardLimit = time.Second
+
+// copyText puts text into the clipboard and tells whether that worked.
+func (a *app) copyText(ctx context.Context, text string) bool {
+	ctx, cancel := context.WithTimeout(ctx, clipboardLimit)
+	defer cancel()
+	for _, words := range clipboards {
+		path, err := exec.LookPath(words[0])
+		if err != nil {
+			continue
+		}
+		cmd := exec.CommandContext(ctx, path, words[1:]...)
+		cmd.Stdin = strings.NewReader(text)
+		if cmd.Run() == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// count writes a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
