@@ -185,6 +185,7 @@ func (n *Node) start(ctx context.Context) error {
 		{name: "presence", run: n.presence.Run, vital: true},
 		{name: "meshes", run: n.meshes.Run, vital: true},
 		{name: "find", run: n.find, vital: true},
+		{name: "addresses", run: n.announce, vital: true},
 		{name: "local API", run: n.serve, vital: true},
 	})
 }
@@ -201,6 +202,19 @@ func (n *Node) find(ctx context.Context) error {
 	}
 	n.net.seekAll()
 	return n.net.finder.Run(ctx)
+}
+
+// announce tells the other members at once when this node's addresses change.
+func (n *Node) announce(ctx context.Context) error {
+	for {
+		changed := n.host.NetworkChanged()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+			n.presence.Announce()
+		}
+	}
 }
 
 // serve answers clients once the host listens: what they are told is then true.

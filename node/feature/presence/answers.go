@@ -132,7 +132,7 @@ func (f *Feature) answerSummary(ctx context.Context, c op.Caller, in SummaryRequ
 	if err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error { return f.save(tx, s, nil) }); err != nil {
 		return SummaryResponse{}, err
 	}
-	f.touch()
+	f.Announce()
 	return out, nil
 }
 

@@ -159,7 +159,7 @@ func (f *Feature) Refresh(ctx context.Context) error {
 	if err := f.cfg.DB.View(func(tx *store.Tx) error { return f.loadKeys(tx, meshes) }); err != nil {
 		return fmt.Errorf("load session keys: %w", err)
 	}
-	f.touch()
+	f.Announce()
 	return nil
 }
 
@@ -291,7 +291,7 @@ func (f *Feature) changed(id string) {
 	for _, s := range f.keysOf(id) {
 		f.cfg.Gate(s.mesh, s.key)
 	}
-	f.touch()
+	f.Announce()
 }
 
 type meshKey struct {
@@ -313,8 +313,8 @@ func (f *Feature) keysOf(id string) []meshKey {
 	return out
 }
 
-// touch has the next beacon sent at once.
-func (f *Feature) touch() {
+// Announce has the next beacon sent at once: something that others see has changed.
+func (f *Feature) Announce() {
 	select {
 	case f.poke <- struct{}{}:
 	default:
