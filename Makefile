@@ -9,6 +9,7 @@ LDFLAGS     := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 60s
 PREFIX      ?= $(HOME)/.local
+AGENTS      := .cache/agents
 # The race detector needs a C compiler; without one the tests run without it.
 RACE        := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
 OWN         := ./cmd/... ./cli/... ./node/... ./overlay/... ./store/...
@@ -54,8 +55,13 @@ test: check
 test-long:
 	CLAUDEMESH_LONG=1 $(GO) test -timeout 3h $(OWN) ./test/...
 
-test-agents:
-	CLAUDEMESH_AGENTS=1 $(GO) test -timeout 30m -run Agents ./test/...
+test-agents: $(AGENTS)/installed ## with real agents; needs npm and tmux
+	CLAUDEMESH_AGENTS='$(CURDIR)/$(AGENTS)' $(GO) test -tags agents -count 1 -v -timeout 15m ./test/agents/...
+
+$(AGENTS)/installed: test/agents/npm.txt
+	mkdir -p $(AGENTS)
+	npm install --prefix $(AGENTS) --no-save --no-audit --no-fund --ignore-scripts --loglevel=error $$(cat $<)
+	cp $< $@
 
 bench:
 	$(GO) test -run '^$$' -bench . -timeout 1h $(OWN) ./test/...
