@@ -21,7 +21,7 @@ func (c *cast) agent(who string) *harness.Agent {
 // send calls send_message.
 func (c *cast) send(ctx context.Context, from, to, text, replyTo string) (message.SendResponse, error) {
 	args := map[string]any{"to": to, "message": text}
-	shown := fmt.Sprintf("{to: %q, message: …", to)
+	shown := fmt.Sprintf("{to: %q, message: %q", to, text)
 	if replyTo != "" {
 		args["reply_to"] = replyTo
 		shown += fmt.Sprintf(", reply_to: %q", replyTo[:8]+"…")

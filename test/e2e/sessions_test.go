@@ -106,12 +106,12 @@ func TestTwoSessionsOfOneMember(t *testing.T) {
 	})
 
 	t.Run("commands of an agent speak for its session", func(t *testing.T) {
-		var who presence.WhoamiResponse
+		var who struct{ Identities []presence.Identity }
 		env := []string{"CLAUDE_CODE_SESSION_ID=second"}
 		if err := anaHome.JSONEnv(ctx, env, &who, "whoami"); err != nil {
 			t.Fatal(err)
 		}
-		if len(who.Meshes) != 1 || who.Meshes[0].Name != "ana-2" {
+		if len(who.Identities) != 1 || who.Identities[0].Name != "ana-2" {
 			t.Errorf("got %+v", who)
 		}
 	})

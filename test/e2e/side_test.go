@@ -199,14 +199,24 @@ func oddity(out message.SendResponse, err error) string {
 	if i := strings.IndexAny(text, "\n"); i > 0 {
 		text = text[:i]
 	}
+	if i := strings.Index(text, ": read unix"); i > 0 {
+		text = text[:i]
+	}
+	if i := strings.Index(text, ": dial unix"); i > 0 {
+		text = text[:i]
+	}
 	return text[:min(len(text), 160)]
 }
 
-// pull calls check_messages now and then.
+// pull calls check_messages now and then. An answer on its way is waited for also
+// when ctx ends: what it shows will not be shown again.
 func (s *side) pull(ctx context.Context, random *rand.Rand) {
 	for ctx.Err() == nil {
 		idle(ctx, random, 400)
-		if _, err := s.take(ctx, false); err != nil && ctx.Err() == nil {
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+		_, err := s.take(call, false)
+		cancel()
+		if err != nil {
 			s.mu.Lock()
 			s.odd["check: "+oddity(message.SendResponse{}, err)]++
 			s.mu.Unlock()
