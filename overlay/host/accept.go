@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
+	"github.com/claudemesh/claudemesh/overlay/host/p2p"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/wire"
 )
@@ -68,7 +70,7 @@ func (h *Host) accept(s network.Stream) {
 		s.Reset()
 		return
 	}
-	slow := !h.streamRate.allow(string(c.remoteOf()))
+	slow := !h.streamRate.Allow(string(c.remoteOf()))
 	if !h.startWaiting(c, slow) {
 		s.Reset()
 		return
@@ -288,7 +290,7 @@ func (h *Host) HandleStranger(proto protocol.ID, fn func(ctx context.Context, s 
 			return
 		}
 		defer h.wg.Done()
-		if !h.strangerRate.allow(addressKey(raw.Conn().RemoteMultiaddr())) {
+		if !h.strangerRate.Allow(p2p.AddressKey(raw.Conn().RemoteMultiaddr())) {
 			raw.Reset()
 			return
 		}
@@ -320,32 +322,15 @@ func (h *Host) OpenStranger(ctx context.Context, p peer.ID, proto protocol.ID) (
 	if c == nil {
 		return nil, ErrOffline
 	}
-	raw, rw, err := openRaw(ctx, c, proto)
+	raw, err := p2p.Open(ctx, c.raw, proto)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrOffline, err)
 	}
 	if err := raw.SetDeadline(time.Now().Add(strangerTimeout)); err != nil {
 		raw.Reset()
 		return nil, err
 	}
-	return NewStream(Peer{Peer: p}, string(proto), negotiated{raw, rw}), nil
-}
-
-// negotiated is a stream whose protocol is still being agreed on with its first bytes.
-type negotiated struct {
-	network.MuxedStream
-	rw *lazy
-}
-
-func (n negotiated) Read(b []byte) (int, error)  { return n.rw.Read(b) }
-func (n negotiated) Write(b []byte) (int, error) { return n.rw.Write(b) }
-
-func (n negotiated) CloseWrite() error {
-	return errors.Join(n.rw.rw.Flush(), n.MuxedStream.CloseWrite())
-}
-
-func (n negotiated) Close() error {
-	return errors.Join(n.rw.rw.Flush(), n.MuxedStream.Close())
+	return NewStream(Peer{Peer: p}, string(proto), raw), nil
 }
 
 // connTo returns the best connection to p.

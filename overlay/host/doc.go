@@ -32,9 +32,13 @@
 // # Limits
 //
 // Limits holds those that can be set, with their defaults. Fixed: a handshake takes 10 s and 8 KiB per
-// frame, one by each side at once on a connection; a mesh stream has 10 s for its header of at most
+// frame, two at once on a connection; a mesh stream has 10 s for its header of at most
 // 2 KiB; the log exchange before a peer is let in 10 s; at most 4 handshakes of one mesh on one
-// connection count. resources lists what libp2p's resource manager adds. Connections are kept alive
+// connection count; hello has 8 streams per peer and direction (512 in all), mesh 192 (8,192 in all),
+// and libp2p's resource manager adds its own (package p2p). Connections are kept alive
 // by Yamux (30 s) and QUIC (15 s), and pinged here (Config.PingEvery), so that a dead one is noticed
 // after 40 s.
+//
+// The package is larger than others here, for it is one state machine: connections, their links and
+// their links' streams stand under one lock, so that a removal is complete when it returns.
 package host

@@ -27,8 +27,6 @@ var (
 
 // Within the handshake; logged, never returned to callers outside.
 var (
-	errTag     = errors.New("host: unknown tag in the handshake")
-	errLimit   = errors.New("host: over a limit")
-	errLeft    = errors.New("host: this node has left the mesh")
-	errNoHello = errors.New("host: peer does not speak the handshake")
+	errTag  = errors.New("host: unknown tag in the handshake")
+	errLeft = errors.New("host: this node has left the mesh")
 )

@@ -3,15 +3,11 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/protocol"
-	msmux "github.com/multiformats/go-multistream"
-
+	"github.com/claudemesh/claudemesh/overlay/host/p2p"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/wire"
 )
@@ -85,7 +81,7 @@ func (h *Host) greet(c *conn) bool {
 		links, err = h.hello(c)
 		h.busy(c, -1)
 	}
-	ok := err == nil || errors.Is(err, errNoHello)
+	ok := err == nil || errors.Is(err, p2p.ErrProtocol)
 	if err != nil {
 		h.log.Debug("handshake failed", "peer", c.remoteOf(), "err", err)
 	}
@@ -196,7 +192,7 @@ func (h *Host) syncOn(ctx context.Context, l *link) error {
 func (h *Host) hello(c *conn) ([]*link, error) {
 	ctx, cancel := context.WithTimeout(h.ctx, helloTimeout)
 	defer cancel()
-	s, rw, err := openRaw(ctx, c, ProtoHello)
+	s, err := p2p.Open(ctx, c.raw, ProtoHello)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +200,7 @@ func (h *Host) hello(c *conn) ([]*link, error) {
 	if err := s.SetDeadline(time.Now().Add(helloTimeout)); err != nil {
 		return nil, err
 	}
-	fc := wire.NewConn(rw)
+	fc := wire.NewConn(s)
 	x := exchangeState{h: h, c: c, initiator: true}
 	x.i = newNonce()
 	begun := time.Now()
@@ -213,10 +209,6 @@ func (h *Host) hello(c *conn) ([]*link, error) {
 	}
 	b, err := fc.ReadFrame(wire.MaxHelloFrame)
 	if err != nil {
-		var na msmux.ErrNotSupported[protocol.ID]
-		if errors.As(err, &na) {
-			return nil, errNoHello
-		}
 		return nil, err
 	}
 	h.measured(c, time.Since(begun))
@@ -266,26 +258,6 @@ func (c *conn) has(mesh ident.MeshID) bool {
 	}
 	return false
 }
-
-// openRaw opens a libp2p stream on this very connection. The protocol's name goes out with the first
-// bytes written to rw.
-func openRaw(ctx context.Context, c *conn, proto protocol.ID) (network.Stream, *lazy, error) {
-	s, err := c.raw.NewStream(network.WithAllowLimitedConn(ctx, "claudemesh"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrOffline, err)
-	}
-	if err := s.SetProtocol(proto); err != nil {
-		s.Reset()
-		return nil, nil, fmt.Errorf("%w: %w", errLimit, err)
-	}
-	return s, &lazy{msmux.NewMSSelect(s, proto)}, nil
-}
-
-// lazy is the stream under its protocol negotiation.
-type lazy struct{ rw msmux.LazyConn }
-
-func (l *lazy) Read(b []byte) (int, error)  { return l.rw.Read(b) }
-func (l *lazy) Write(b []byte) (int, error) { return l.rw.Write(b) }
 
 // Reprove brings connections in line with this node's meshes after one was joined or left, or
 // somebody was admitted or removed: mesh streams of meshes that are gone and of peers that are no

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/claudemesh/claudemesh/overlay/host/p2p"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/wire"
 )
@@ -146,7 +147,7 @@ func (h *Host) answer(s network.Stream) {
 	}
 	defer h.wg.Done()
 	c := h.connOf(s.Conn())
-	if c == nil || !h.helloRate.allow(addressKey(s.Conn().RemoteMultiaddr())) || !h.startAnswer(c) {
+	if c == nil || !h.helloRate.Allow(p2p.AddressKey(s.Conn().RemoteMultiaddr())) || !h.startAnswer(c) {
 		return
 	}
 	select {

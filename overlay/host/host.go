@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/claudemesh/claudemesh/overlay/host/p2p"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -61,7 +63,7 @@ type Host struct {
 	stop  context.CancelFunc
 	ready chan struct{} // closed when listening
 
-	helloRate, strangerRate, streamRate *buckets
+	helloRate, strangerRate, streamRate *p2p.Buckets
 	hellos, strangers                   chan struct{} // a slot each
 
 	events chan struct{} // wakes the goroutine that tells
@@ -94,16 +96,16 @@ func New(cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("%w: key, meshes and log are required", ErrConfig)
 	}
 	if len(cfg.Listen) == 0 {
-		cfg.Listen = anyInterface()
+		cfg.Listen = p2p.AnyInterface()
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	def(&cfg.PingEvery, 20*time.Second)
 	h := &Host{
-		cfg: cfg, log: cfg.Log, loopback: loopbackOnly(cfg.Listen),
+		cfg: cfg, log: cfg.Log, loopback: p2p.LoopbackOnly(cfg.Listen),
 		ready:        make(chan struct{}),
-		helloRate:    newBuckets(cfg.Limits.HelloRate, cfg.Limits.HelloBurst),
-		strangerRate: newBuckets(cfg.Limits.StrangerPerMinute/60, cfg.Limits.StrangerBurst),
-		streamRate:   newBuckets(cfg.Limits.StreamRate, cfg.Limits.StreamBurst),
+		helloRate:    p2p.NewBuckets(cfg.Limits.HelloRate, cfg.Limits.HelloBurst),
+		strangerRate: p2p.NewBuckets(cfg.Limits.StrangerPerMinute/60, cfg.Limits.StrangerBurst),
+		streamRate:   p2p.NewBuckets(cfg.Limits.StreamRate, cfg.Limits.StreamBurst),
 		hellos:       make(chan struct{}, cfg.Limits.Hellos),
 		strangers:    make(chan struct{}, cfg.Limits.Strangers),
 		events:       make(chan struct{}, 1),
@@ -115,7 +117,12 @@ func New(cfg Config) (*Host, error) {
 		netmoved:     make(chan struct{}),
 	}
 	h.ctx, h.stop = context.WithCancel(context.Background())
-	inner, err := h.build()
+	l := cfg.Limits
+	inner, err := p2p.New(p2p.Config{
+		Key: cfg.Key, Listen: cfg.Listen, PortMap: cfg.PortMap, Allow: cfg.Allow,
+		ConnsLow: l.ConnsLow, ConnsHigh: l.ConnsHigh, ConnsPerAddress: l.ConnsPerAddress,
+		Streams: protoLimits(),
+	})
 	if err != nil {
 		h.stop()
 		return nil, fmt.Errorf("host: build: %w", err)
@@ -258,7 +265,7 @@ func (h *Host) Connect(ctx context.Context, info peer.AddrInfo) error {
 	if info.ID == h.ID() {
 		return fmt.Errorf("%w: that is this node", ErrConfig)
 	}
-	if err := h.dial(ctx, info); err != nil {
+	if err := p2p.Dial(ctx, h.inner, info); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrOffline, info.ID, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout+syncTimeout)
@@ -330,7 +337,7 @@ func (h *Host) Peers(mesh ident.MeshID) []Peer {
 			out = append(out, l.peer)
 		}
 	}
-	slices.SortFunc(out, func(a, b Peer) int { return compare(a.Peer, b.Peer) })
+	slices.SortFunc(out, func(a, b Peer) int { return cmp.Compare(a.Peer, b.Peer) })
 	return out
 }
 

@@ -3,10 +3,9 @@ package host
 import (
 	"time"
 
-	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+
+	"github.com/claudemesh/claudemesh/overlay/host/p2p"
 )
 
 // Protocols a node shows to anybody. There are no others but libp2p's own identify and ping, and what
@@ -56,7 +55,6 @@ const (
 	streamDeadline  = 30 * time.Second // what a handed over stream begins with
 	strangerTimeout = time.Minute      // a stranger's stream, unless its handler sets another
 	slowGreeting    = time.Second      // how long Connect leaves the handshake to whoever dialled
-	dialTimeout     = 10 * time.Second
 	pingTimeout     = 10 * time.Second
 )
 
@@ -90,31 +88,10 @@ func def[T ~int | ~int64 | ~float64](v *T, d T) {
 	}
 }
 
-// resources builds libp2p's resource manager: its defaults, scaled to the machine (an eighth of the
-// memory, between 128 MiB and 1 GiB, and half of the file descriptors), with these additions:
-//
-//	hello: 8 streams per peer and direction, 512 in all
-//	mesh: 192 streams per peer and direction (of 256 for a peer in all), 8,192 in all
-//	connections per remote address: Limits.ConnsPerAddress
-func resources(l Limits) (network.ResourceManager, error) {
-	cfg := rcmgr.DefaultLimits
-	libp2p.SetDefaultServiceLimits(&cfg)
-	limitProto(&cfg, ProtoHello, 8, 512)
-	limitProto(&cfg, ProtoMesh, 192, 8192)
-	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(cfg.AutoScale()),
-		rcmgr.WithLimitPerSubnet(
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: l.ConnsPerAddress}},
-			[]rcmgr.ConnLimitPerSubnet{
-				{PrefixLength: 64, ConnCount: l.ConnsPerAddress},
-				{PrefixLength: 48, ConnCount: 8 * l.ConnsPerAddress},
-			}),
-		rcmgr.WithMetricsDisabled())
-}
-
-func limitProto(cfg *rcmgr.ScalingLimitConfig, id protocol.ID, perPeer, all int) {
-	limit := func(n int) rcmgr.BaseLimit {
-		return rcmgr.BaseLimit{StreamsInbound: n, StreamsOutbound: n, Streams: 2 * n, Memory: 256 << 20}
+// protoLimits are the streams of our protocols, of one peer and of all, per direction.
+func protoLimits() map[protocol.ID]p2p.StreamLimit {
+	return map[protocol.ID]p2p.StreamLimit{
+		ProtoHello: {PerPeer: 8, All: 512},
+		ProtoMesh:  {PerPeer: 192, All: 8192},
 	}
-	cfg.AddProtocolLimit(id, limit(all), rcmgr.BaseLimitIncrease{})
-	cfg.AddProtocolPeerLimit(id, limit(perPeer), rcmgr.BaseLimitIncrease{})
 }

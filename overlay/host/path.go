@@ -1,18 +1,14 @@
 package host
 
 import (
-	"bytes"
-	"context"
-	"crypto/rand"
-	"errors"
-	"io"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/claudemesh/claudemesh/overlay/host/p2p"
 )
 
 // Kind is how a peer is reached, the best first.
@@ -58,9 +54,9 @@ func (h *Host) Path(p peer.ID) (Path, bool) {
 func kindOf(c network.Conn) Kind {
 	a := c.RemoteMultiaddr()
 	switch {
-	case isRelayed(a) || c.Stat().Limited:
+	case p2p.IsRelayed(a) || c.Stat().Limited:
 		return Relayed
-	case isLocal(a):
+	case p2p.IsLocal(a):
 		return Local
 	default:
 		return Direct
@@ -118,32 +114,10 @@ func (h *Host) proved() []*conn {
 	return out
 }
 
-// ping sends libp2p's ping, 32 random bytes that come back, over c itself.
 func (h *Host) ping(c *conn) error {
-	timeout := min(pingTimeout, h.cfg.PingEvery)
-	ctx, cancel := context.WithTimeout(h.ctx, timeout)
-	defer cancel()
-	s, rw, err := openRaw(ctx, c, ping.ID)
-	if err != nil {
-		return err
+	d, err := p2p.Ping(h.ctx, c.raw, min(pingTimeout, h.cfg.PingEvery))
+	if err == nil {
+		h.measured(c, d)
 	}
-	defer s.Reset()
-	defer context.AfterFunc(h.ctx, func() { s.Reset() })()
-	if err := s.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return err
-	}
-	var out, in [ping.PingSize]byte
-	rand.Read(out[:]) // never fails
-	if _, err := rw.Write(out[:]); err != nil {
-		return err
-	}
-	begun := time.Now()
-	if _, err := io.ReadFull(rw, in[:]); err != nil {
-		return err
-	}
-	if !bytes.Equal(in[:], out[:]) {
-		return errors.New("host: ping came back changed")
-	}
-	h.measured(c, time.Since(begun))
-	return nil
+	return err
 }

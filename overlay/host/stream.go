@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/claudemesh/claudemesh/overlay/host/p2p"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/wire"
 )
@@ -119,9 +120,9 @@ func (h *Host) refused(l *link) {
 
 // openOn opens a stream on l.
 func (h *Host) openOn(ctx context.Context, l *link, protos []string) (*Stream, error) {
-	raw, rw, err := openRaw(ctx, l.conn, ProtoMesh)
+	raw, err := p2p.Open(ctx, l.conn.raw, ProtoMesh)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrOffline, err)
 	}
 	ok := false
 	defer func() {
@@ -132,11 +133,11 @@ func (h *Host) openOn(ctx context.Context, l *link, protos []string) (*Stream, e
 	inTime := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
 	defer inTime()
 	head := wire.AppendFrame(nil, wire.Header{Tag: l.tag, Protos: protos}.Marshal())
-	if _, err := rw.Write(head); err != nil {
+	if _, err := raw.Write(head); err != nil {
 		return nil, refusal(ctx, err)
 	}
 	var answer [1]byte
-	if _, err := io.ReadFull(rw, answer[:]); err != nil {
+	if _, err := io.ReadFull(raw, answer[:]); err != nil {
 		return nil, refusal(ctx, err)
 	}
 	switch {
@@ -148,7 +149,7 @@ func (h *Host) openOn(ctx context.Context, l *link, protos []string) (*Stream, e
 	if !inTime() {
 		return nil, refusal(ctx, ctx.Err())
 	}
-	s := NewStream(l.peerNow(h), protos[answer[0]], raw)
+	s := NewStream(l.peerNow(h), protos[answer[0]], raw.Stream)
 	if !h.join(l, s) {
 		return nil, ErrNotProved
 	}

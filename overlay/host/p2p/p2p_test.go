@@ -1,4 +1,4 @@
-package host
+package p2p
 
 import (
 	"fmt"
@@ -48,13 +48,12 @@ func TestAnnounce(t *testing.T) {
 		{false, []ma.Multiaddr{lo}, []ma.Multiaddr{lo}},
 		{true, []ma.Multiaddr{lo, lan}, []ma.Multiaddr{lo}},
 	} {
-		h := &Host{loopback: tc.loopback}
-		if got := h.announce(tc.in); fmt.Sprint(got) != fmt.Sprint(tc.out) {
+		if got := announce(tc.loopback, tc.in); fmt.Sprint(got) != fmt.Sprint(tc.out) {
 			t.Errorf("%v of %v", got, tc.in)
 		}
 	}
-	if !loopbackOnly([]ma.Multiaddr{lo}) || loopbackOnly([]ma.Multiaddr{lo, lan}) || loopbackOnly(anyInterface()) {
-		t.Error("loopbackOnly")
+	if !LoopbackOnly([]ma.Multiaddr{lo}) || LoopbackOnly([]ma.Multiaddr{lo, lan}) || LoopbackOnly(AnyInterface()) {
+		t.Error("LoopbackOnly")
 	}
 }
 
@@ -65,36 +64,28 @@ func TestAddressKey(t *testing.T) {
 		{"/ip6/::ffff:1.2.3.4/tcp/1", "/ip4/1.2.3.4/tcp/1"},
 	}
 	for _, p := range same {
-		if a, b := addressKey(ma.StringCast(p[0])), addressKey(ma.StringCast(p[1])); a != b {
+		if a, b := AddressKey(ma.StringCast(p[0])), AddressKey(ma.StringCast(p[1])); a != b {
 			t.Errorf("%s and %s: %s, %s", p[0], p[1], a, b)
 		}
 	}
-	if addressKey(ma.StringCast("/ip4/1.2.3.4/tcp/1")) == addressKey(ma.StringCast("/ip4/1.2.3.5/tcp/1")) {
+	if AddressKey(ma.StringCast("/ip4/1.2.3.4/tcp/1")) == AddressKey(ma.StringCast("/ip4/1.2.3.5/tcp/1")) {
 		t.Error("two addresses are one")
 	}
 }
 
 func TestBuckets(t *testing.T) {
-	b := newBuckets(0.001, 3)
+	b := NewBuckets(0.001, 3)
 	for i := range 5 {
-		if b.allow("a") != (i < 3) {
+		if b.Allow("a") != (i < 3) {
 			t.Errorf("token %d", i)
 		}
 	}
 	for i := range 3 * maxBuckets {
-		if !b.allow(fmt.Sprint(i)) {
+		if !b.Allow(fmt.Sprint(i)) {
 			t.Fatal("a new key is refused")
 		}
 	}
 	if len(b.m) > maxBuckets {
 		t.Errorf("%d buckets", len(b.m))
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	for failed, want := range map[int]time.Duration{1: time.Second, 3: 4 * time.Second, 9: time.Minute, 99: time.Minute} {
-		if d := backoff(failed); d < want*3/4 || d > want*5/4 {
-			t.Errorf("after %d failures %v", failed, d)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package host
+package p2p
 
 import (
 	"net/netip"
@@ -13,8 +13,8 @@ import (
 // maxBuckets bounds how many keys one set of buckets remembers.
 const maxBuckets = 4096
 
-// buckets holds one token bucket per key (a peer, an address).
-type buckets struct {
+// Buckets holds one token bucket per key (a peer, an address).
+type Buckets struct {
 	perSecond rate.Limit
 	burst     int
 
@@ -22,12 +22,13 @@ type buckets struct {
 	m  map[string]*rate.Limiter
 }
 
-func newBuckets(perSecond float64, burst int) *buckets {
-	return &buckets{perSecond: rate.Limit(perSecond), burst: burst, m: map[string]*rate.Limiter{}}
+// NewBuckets returns buckets of burst tokens that refill at perSecond.
+func NewBuckets(perSecond float64, burst int) *Buckets {
+	return &Buckets{perSecond: rate.Limit(perSecond), burst: burst, m: map[string]*rate.Limiter{}}
 }
 
-// allow takes a token of key's bucket, if there is one.
-func (b *buckets) allow(key string) bool {
+// Allow takes a token of key's bucket, if there is one.
+func (b *Buckets) Allow(key string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.m[key]
@@ -43,7 +44,7 @@ func (b *buckets) allow(key string) bool {
 
 // prune forgets full buckets, which are as good as new; if that frees too little, whichever come
 // first: then more than maxBuckets keys are busy and a few of them get a fresh bucket.
-func (b *buckets) prune() {
+func (b *Buckets) prune() {
 	now := time.Now()
 	for k, l := range b.m {
 		if l.TokensAt(now) >= float64(b.burst) {
@@ -58,9 +59,9 @@ func (b *buckets) prune() {
 	}
 }
 
-// addressKey is what limits per address count by: an IPv4 address, an IPv6 /64, or the whole
+// AddressKey is what limits per address count by: an IPv4 address, an IPv6 /64, or the whole
 // multiaddr of anything else.
-func addressKey(a ma.Multiaddr) string {
+func AddressKey(a ma.Multiaddr) string {
 	ip, err := manet.ToIP(a)
 	if err != nil {
 		return a.String()

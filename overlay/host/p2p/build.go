@@ -1,16 +1,17 @@
-package host
+package p2p
 
 import (
-	"cmp"
 	"context"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/control"
-	p2phost "github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
@@ -27,14 +28,30 @@ const agent = "claudemesh"
 // lanQUICDelay is how long QUIC waits for TCP on a local network, where TCP with Noise is faster.
 const lanQUICDelay = 30 * time.Millisecond
 
-func anyInterface() []ma.Multiaddr {
+const dialTimeout = 10 * time.Second
+
+// Config is what a libp2p host is built from.
+type Config struct {
+	Key     crypto.PrivKey
+	Listen  []ma.Multiaddr       // not listened on yet; decides transports and whether we keep to loopback
+	PortMap bool                 // ask the router for a port
+	Allow   func(p peer.ID) bool // which peers may be connected; nil: all
+
+	ConnsLow, ConnsHigh int // when idle connections are closed
+	ConnsPerAddress     int // from one remote address; loopback is free
+	Streams             map[protocol.ID]StreamLimit
+}
+
+// AnyInterface listens on every interface, TCP and QUIC, a free port each.
+func AnyInterface() []ma.Multiaddr {
 	return []ma.Multiaddr{
 		ma.StringCast("/ip4/0.0.0.0/tcp/0"), ma.StringCast("/ip6/::/tcp/0"),
 		ma.StringCast("/ip4/0.0.0.0/udp/0/quic-v1"), ma.StringCast("/ip6/::/udp/0/quic-v1"),
 	}
 }
 
-func loopbackOnly(addrs []ma.Multiaddr) bool {
+// LoopbackOnly reports whether all of addrs are loopback addresses.
+func LoopbackOnly(addrs []ma.Multiaddr) bool {
 	for _, a := range addrs {
 		if !manet.IsIPLoopback(a) {
 			return false
@@ -43,21 +60,21 @@ func loopbackOnly(addrs []ma.Multiaddr) bool {
 	return true
 }
 
-// build makes the libp2p host: TCP with Noise and Yamux, QUIC v1, no relay, no hole punching, no DHT,
-// nothing listening yet.
-func (h *Host) build() (p2phost.Host, error) {
-	cm, err := connmgr.NewConnManager(h.cfg.Limits.ConnsLow, h.cfg.Limits.ConnsHigh,
-		connmgr.WithGracePeriod(time.Minute))
+// New makes a libp2p host: TCP with Noise and Yamux, QUIC v1, no relay, no hole punching, no DHT,
+// nothing listening yet. If all of Listen is loopback it dials, accepts and tells nothing else.
+func New(c Config) (host.Host, error) {
+	cm, err := connmgr.NewConnManager(c.ConnsLow, c.ConnsHigh, connmgr.WithGracePeriod(time.Minute))
 	if err != nil {
 		return nil, err
 	}
-	rm, err := resources(h.cfg.Limits)
+	rm, err := resources(c)
 	if err != nil {
 		cm.Close()
 		return nil, err
 	}
+	loopback := LoopbackOnly(c.Listen)
 	opts := []libp2p.Option{
-		libp2p.Identity(h.cfg.Key),
+		libp2p.Identity(c.Key),
 		// Without reusing the listening port for dials: with it two nodes of one network that dial each
 		// other at the same moment meet in one TCP connection that both think they opened, and both
 		// dials fail.
@@ -66,8 +83,8 @@ func (h *Host) build() (p2phost.Host, error) {
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.ResourceManager(rm),
 		libp2p.ConnectionManager(cm),
-		libp2p.ConnectionGater(gate{h}),
-		libp2p.AddrsFactory(h.announce),
+		libp2p.ConnectionGater(gate{loopback, c.Allow}),
+		libp2p.AddrsFactory(func(addrs []ma.Multiaddr) []ma.Multiaddr { return announce(loopback, addrs) }),
 		libp2p.DialRanker(rank),
 		libp2p.WithDialTimeout(dialTimeout),
 		libp2p.DisableRelay(),
@@ -75,13 +92,13 @@ func (h *Host) build() (p2phost.Host, error) {
 		libp2p.UserAgent(agent),
 		libp2p.ProtocolVersion(agent),
 	}
-	if speaksQUIC(h.cfg.Listen) {
+	if speaksQUIC(c.Listen) {
 		opts = append(opts, libp2p.Transport(quic.NewTransport))
 	}
 	switch {
-	case h.loopback:
+	case loopback:
 		opts = append(opts, libp2p.DisableIdentifyAddressDiscovery())
-	case h.cfg.PortMap:
+	case c.PortMap:
 		opts = append(opts, libp2p.NATPortMap())
 	}
 	return libp2p.New(opts...)
@@ -103,10 +120,10 @@ func isQUIC(a ma.Multiaddr) bool {
 
 // announce chooses which of our addresses others are told: loopback ones only when there are no
 // others.
-func (h *Host) announce(addrs []ma.Multiaddr) []ma.Multiaddr {
+func announce(loopback bool, addrs []ma.Multiaddr) []ma.Multiaddr {
 	var out []ma.Multiaddr
 	for _, a := range addrs {
-		if manet.IsIPLoopback(a) == h.loopback {
+		if manet.IsIPLoopback(a) == loopback {
 			out = append(out, a)
 		}
 	}
@@ -122,14 +139,14 @@ func rank(addrs []ma.Multiaddr) []network.AddrDelay {
 	var others []ma.Multiaddr
 	var delay time.Duration
 	for _, a := range addrs {
-		if isLocal(a) && !isQUIC(a) {
+		if IsLocal(a) && !isQUIC(a) {
 			out = append(out, network.AddrDelay{Addr: a})
 			delay = lanQUICDelay
 		}
 	}
 	for _, a := range addrs {
 		switch {
-		case !isLocal(a):
+		case !IsLocal(a):
 			others = append(others, a)
 		case isQUIC(a):
 			out = append(out, network.AddrDelay{Addr: a, Delay: delay})
@@ -138,40 +155,44 @@ func rank(addrs []ma.Multiaddr) []network.AddrDelay {
 	return append(out, swarm.DefaultDialRanker(others)...)
 }
 
-// isLocal: a loopback, private or link-local address, not through a relay.
-func isLocal(a ma.Multiaddr) bool {
-	return manet.IsPrivateAddr(a) && !isRelayed(a)
+// IsLocal: a loopback, private or link-local address, not through a relay.
+func IsLocal(a ma.Multiaddr) bool {
+	return manet.IsPrivateAddr(a) && !IsRelayed(a)
 }
 
-func isRelayed(a ma.Multiaddr) bool {
+// IsRelayed: a goes through a relay.
+func IsRelayed(a ma.Multiaddr) bool {
 	_, err := a.ValueForProtocol(ma.P_CIRCUIT)
 	return err == nil
 }
 
-// dial returns at once if there is a connection. libp2p dials every address it knows of the peer, by
-// rank, and takes the first that works; its own back-off is put aside, ours is in package find.
-func (h *Host) dial(ctx context.Context, info peer.AddrInfo) error {
-	h.inner.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
-	if s, ok := h.inner.Network().(*swarm.Swarm); ok {
+// Dial returns at once if there is a connection. libp2p dials every address it knows of the peer, by
+// rank, and takes the first that works; its own back-off is put aside.
+func Dial(ctx context.Context, h host.Host, info peer.AddrInfo) error {
+	h.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
+	if s, ok := h.Network().(*swarm.Swarm); ok {
 		s.Backoff().Clear(info.ID)
 	}
-	_, err := h.inner.Network().DialPeer(ctx, info.ID)
+	_, err := h.Network().DialPeer(ctx, info.ID)
 	return err
 }
 
 // gate decides which connections come about.
-type gate struct{ h *Host }
+type gate struct {
+	loopback bool
+	allow    func(peer.ID) bool
+}
 
-func (g gate) allowed(p peer.ID) bool { return g.h.cfg.Allow == nil || g.h.cfg.Allow(p) }
+func (g gate) allowed(p peer.ID) bool { return g.allow == nil || g.allow(p) }
 
 func (g gate) InterceptPeerDial(p peer.ID) bool { return g.allowed(p) }
 
 func (g gate) InterceptAddrDial(_ peer.ID, a ma.Multiaddr) bool {
-	return !g.h.loopback || manet.IsIPLoopback(a)
+	return !g.loopback || manet.IsIPLoopback(a)
 }
 
 func (g gate) InterceptAccept(a network.ConnMultiaddrs) bool {
-	return !g.h.loopback || manet.IsIPLoopback(a.RemoteMultiaddr())
+	return !g.loopback || manet.IsIPLoopback(a.RemoteMultiaddr())
 }
 
 func (g gate) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
@@ -179,5 +200,3 @@ func (g gate) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMul
 }
 
 func (g gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
-
-func compare(a, b peer.ID) int { return cmp.Compare(string(a), string(b)) }
