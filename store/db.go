@@ -103,8 +103,8 @@ func (db *DB) Close() error {
 		db.queue.refuse(ErrClosed)
 		db.feed.end()
 		if db.horizon.failed() != nil {
-			// bbolt may hold its locks for ever; the file's lock goes with it.
-			db.closed = db.file.Close()
+			// bbolt may hold its own locks for ever.
+			db.closed = release(db.file)
 			return
 		}
 		db.closed = db.bolt.Close()

@@ -79,7 +79,7 @@ func tryBolt(path string, options *bolt.Options) (b *bolt.DB, file *os.File, err
 		return b, file, nil
 	}
 	if file != nil {
-		_ = file.Close() // after a panic bbolt has not; it holds the lock
+		_ = release(file) // after a panic bbolt has not
 	}
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):

@@ -54,7 +54,7 @@ func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 // be called once.
 func (db *DB) Run(ctx context.Context) error {
 	if err := db.queue.start(); err != nil {
-		return err
+		return firstError(db.horizon.failed(), err)
 	}
 	defer db.stop()
 	for {
@@ -70,7 +70,7 @@ func (db *DB) Run(ctx context.Context) error {
 			continue
 		}
 		if !open {
-			return nil
+			return db.horizon.failed()
 		}
 		select {
 		case <-db.queue.woken:
