@@ -179,7 +179,7 @@ func (f *Finder) poke() {
 func (f *Finder) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	lan := f.startLAN()
+	lan := f.startLAN(false)
 	defer func() { lan.Close() }()
 	slots := make(chan struct{}, f.cfg.Parallel)
 	for {
@@ -196,12 +196,12 @@ func (f *Finder) Run(ctx context.Context) error {
 		case <-moved:
 			f.cfg.Log.Debug("network changed")
 			lan.Close()
-			lan = f.startLAN()
+			lan = f.startLAN(lan.failed)
 			f.Wake()
 		}
 		timer.Stop()
 		if lan.failed && time.Since(lan.at) >= lanRetry {
-			lan = f.startLAN()
+			lan = f.startLAN(true)
 		}
 	}
 }
@@ -220,14 +220,18 @@ func (l lanState) Close() {
 	}
 }
 
-func (f *Finder) startLAN() lanState {
+// startLAN begins discovery. That it does not work is worth a line once: a machine may be offline for
+// days.
+func (f *Finder) startLAN(failed bool) lanState {
 	l := lanState{at: time.Now()}
 	if f.cfg.LAN == nil {
 		return l
 	}
 	var err error
 	if l.Closer, err = f.cfg.LAN(f.Hint); err != nil {
-		f.cfg.Log.Warn("peers on the local network are not looked for", "err", err)
+		if !failed {
+			f.cfg.Log.Info("peers on the local network are not looked for", "err", err)
+		}
 		l.Closer, l.failed = nil, true
 	}
 	return l
