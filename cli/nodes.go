@@ -71,6 +71,11 @@ func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
 		return err
 	}
 	log := a.term.Logger(a.debug())
+	ctl := a.control(dir, log)
+	if s, err := ctl.State(ctx); err == nil {
+		return op.Errorf(op.Conflict, "a node runs already, process %d", s.PID).
+			WithHint("`claudemesh node status` shows it, `claudemesh node down` ends it")
+	}
 	n, err := node.New(node.Config{
 		Dir: dir, Listen: set.Listen.Value, MDNS: set.MDNS.Value, PortMap: set.PortMap.Value,
 		DisplayName: set.DisplayName.Value, Mode: set.MessageMode.Value,
@@ -79,7 +84,7 @@ func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
 	if err != nil {
 		return explain(err)
 	}
-	a.control(dir, log).Started()
+	ctl.Started()
 	if err := keepSettings(dir, running{PID: os.Getpid(), Settings: set}); err != nil {
 		log.Warn("settings not noted for node status", "error", err)
 	}
