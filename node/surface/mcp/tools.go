@@ -58,39 +58,37 @@ func newTools(cfg Config, open *opening) (*tools, error) {
 		if k.Names.Tool == "" {
 			continue
 		}
-		def, out, err := define(k)
+		def, in, out, err := define(k)
 		if err != nil {
 			return nil, err
 		}
 		t.names[def.Name] = true
-		t.served = append(t.served, server.ServerTool{Tool: def, Handler: t.handler(k, out)})
+		t.served = append(t.served, server.ServerTool{Tool: def, Handler: t.handler(k, in, out)})
 	}
 	return t, nil
 }
 
 func (t *tools) has(name string) bool { return t.names[name] }
 
-// define describes the tool of k, and the schema of its results.
-func define(k op.Contract) (mcp.Tool, *jsonschema.Schema, error) {
-	in, err := k.Input()
-	if err != nil {
-		return mcp.Tool{}, nil, err
+// define describes the tool of k, and the schemas of its arguments and results.
+func define(k op.Contract) (tool mcp.Tool, in, out *jsonschema.Schema, err error) {
+	if in, err = k.Input(); err != nil {
+		return tool, nil, nil, err
 	}
-	out, err := k.Output()
-	if err != nil {
-		return mcp.Tool{}, nil, err
+	if out, err = k.Output(); err != nil {
+		return tool, nil, nil, err
 	}
 	input, err := encodeSchema(in)
 	if err != nil {
-		return mcp.Tool{}, nil, fmt.Errorf("input of %s: %w", k.ID, err)
+		return tool, nil, nil, fmt.Errorf("input of %s: %w", k.ID, err)
 	}
 	output, err := encodeSchema(out)
 	if err != nil {
-		return mcp.Tool{}, nil, fmt.Errorf("output of %s: %w", k.ID, err)
+		return tool, nil, nil, fmt.Errorf("output of %s: %w", k.ID, err)
 	}
 	what := traits[k.Names.Tool]
 	writes := what.writes || k.Needs != op.Look
-	tool := mcp.Tool{
+	tool = mcp.Tool{
 		Name: k.Names.Tool, Description: k.Doc, RawInputSchema: input, RawOutputSchema: output,
 		Annotations: mcp.ToolAnnotation{
 			ReadOnlyHint:    mcp.ToBoolPtr(!writes),
@@ -109,7 +107,7 @@ func define(k op.Contract) (mcp.Tool, *jsonschema.Schema, error) {
 	if len(meta) > 0 {
 		tool.Meta = mcp.NewMetaFromMap(meta)
 	}
-	return tool, out, nil
+	return tool, in, out, nil
 }
 
 // encodeSchema writes s; some clients want properties even where there are none.
@@ -127,13 +125,13 @@ func encodeSchema(s *jsonschema.Schema) (json.RawMessage, error) {
 }
 
 // handler performs calls of the tool of k.
-func (t *tools) handler(k op.Contract, out *jsonschema.Schema) server.ToolHandlerFunc {
+func (t *tools) handler(k op.Contract, in, out *jsonschema.Schema) server.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		ctx, cancel := context.WithTimeout(ctx, t.cfg.CallTimeout)
 		defer cancel()
 		answer, err := t.perform(ctx, k.ID, req.Params)
 		if err != nil {
-			return failed(k, t.cfg.CallTimeout, err), nil
+			return failed(k, in, t.cfg.CallTimeout, err), nil
 		}
 		return succeeded(k, out, answer)
 	}
@@ -166,12 +164,16 @@ func succeeded(k op.Contract, schema *jsonschema.Schema, answer json.RawMessage)
 	return mcp.NewToolResultStructured(data, neutral(text)), nil
 }
 
-// failed shows an error: what is wrong, and on a second line what to do.
-func failed(k op.Contract, limit time.Duration, err error) *mcp.CallToolResult {
+// failed shows an error: what is wrong, and on a second line what to do, which
+// after wrong arguments is by default to give right ones.
+func failed(k op.Contract, in *jsonschema.Schema, limit time.Duration, err error) *mcp.CallToolResult {
 	e := *op.AsError(err)
 	e.Message = strings.TrimPrefix(e.Message, k.ID+": ")
 	if errors.Is(err, context.DeadlineExceeded) {
 		e = *op.Errorf(op.Unavailable, "timed out after %v", limit).WithHint("it may have been done: look before you repeat it")
+	}
+	if e.Code == op.Invalid && e.Hint == "" {
+		e.Hint = usage(in)
 	}
 	e.Message, e.Hint = neutral(e.Message), neutral(e.Hint)
 	text := k.Names.Tool + ": " + e.Message

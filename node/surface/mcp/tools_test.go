@@ -52,7 +52,7 @@ func TestCalls(t *testing.T) {
 		"one target":     {"send_message", `{"to":"ana","message":"hi"}`, "sent m-1 to ana", ""},
 		"several":        {"send_message", `{"to":["ana","bob"],"message":"hi","priority":"low"}`, "sent m-1 to ana, bob", ""},
 		"missing":        {"send_message", `{}`, "send_message: `to`, `message` required", op.Invalid},
-		"empty":          {"send_message", `{"to":"ana","message":""}`, "send_message: `message` required", op.Invalid},
+		"empty":          {"send_message", `{"to":"ana","message":""}`, "send_message: `message` required\narguments needed: to (string or array of string), message (string); optional: ", op.Invalid},
 		"wrong enum":     {"send_message", `{"to":"ana","message":"hi","priority":"soon"}`, "send_message: ", op.Invalid},
 		"unknown field":  {"send_message", `{"to":"ana","message":"hi","colour":1}`, "send_message: ", op.Invalid},
 		"no object":      {"send_message", `[]`, "send_message: ", op.Invalid},
