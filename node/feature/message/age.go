@@ -13,8 +13,9 @@ const (
 	ageStart = time.Hour
 	// ageStop is how much a stop of the node counts at most.
 	ageStop = 24 * time.Hour
-	// ageSave is how often the age is written down.
-	ageSave = 30 * time.Second
+	// ageSave is how often the age is written down. What is lost when the node is
+	// killed comes back from the wall clock, as part of the stop.
+	ageSave = 10 * time.Minute
 )
 
 // age is the clock that durations count on: how long the node has run on this

@@ -376,7 +376,9 @@ func TestOutboxFull(t *testing.T) {
 }
 
 func TestForeignReceipt(t *testing.T) {
-	staged(t, func(w *world) { w.nodes = append(w.nodes, &node{w: w, name: "carol", member: ident.PrivateKeyFromSeed([32]byte{3, 1})}) },
+	staged(t, func(w *world) {
+		w.nodes = append(w.nodes, &node{w: w, name: "carol", member: ident.PrivateKeyFromSeed([32]byte{3, 1})})
+	},
 		func(t *testing.T, w *world, alice, bob *node) {
 			a := alice.sessions[0]
 			carol := w.nodes[2]

@@ -149,8 +149,13 @@ func TestRetries(t *testing.T) {
 	})
 }
 
+// TestPruning has hours for what are days by default.
 func TestPruning(t *testing.T) {
-	scene(t, func(t *testing.T, w *world, alice, bob *node) {
+	hours := Limits{
+		Keep:     inbox.Retention{Read: 30 * time.Hour, Unread: 90 * time.Hour, Keys: 40 * time.Hour},
+		KeepSent: 40 * time.Hour,
+	}
+	staged(t, func(w *world) { w.limits = hours }, func(t *testing.T, w *world, alice, bob *node) {
 		a, b := alice.sessions[0], bob.sessions[0]
 		bob.set(b, func(s *Self) { s.Status = "dnd" })
 		read := alice.mustSend(a, "bob", "read")
@@ -179,11 +184,11 @@ func TestPruning(t *testing.T) {
 				t.Errorf("%v, want %v", got, want)
 			}
 		}
-		at(29*day, true, true, true, true, true)
-		at(day+2*time.Hour, true, false, true, true, true)
-		at(10*day, false, false, true, true, false)
+		at(29*time.Hour, true, true, true, true, true)
+		at(3*time.Hour, true, false, true, true, true)
+		at(10*time.Hour, false, false, true, true, false)
 		equal(t, "what was never read is still there", countOf(bob, b), 1)
-		at(50*day, false, false, false, false, false)
+		at(50*time.Hour, false, false, false, false, false)
 		bob.view(func(m inboxOutbox) {
 			u := m.in.Usage(w.mesh)
 			equal(t, "rows counted", u.Rows, 0)

@@ -34,7 +34,8 @@
 //	       2  id          16 bytes
 //	       3  hash        32 bytes: SHA-256 of the message statement's body
 //	       4  outcome     1 delivered, 2 refused, 3 later, 4 seen, 5 noted
-//	       5  addresses   keys of 32 bytes the outcome is for
+//	       5  addresses   keys of 32 bytes the outcome is for; none: all at
+//	                       the signer's home
 //	       7  reason      text for people, up to 200 bytes; may be missing
 //
 // Outcome "noted" answers a receipt that came as a letter: hash is the id of

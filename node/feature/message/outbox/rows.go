@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
@@ -14,7 +15,7 @@ type Change struct {
 	Home  Home
 	ID    letter.ID
 	Event delivery.Event
-	// Addresses are the rows it happened to; nil: all of that home.
+	// Addresses are the rows it happened to; none: all of that home.
 	Addresses []ident.PublicKey
 	// Hash is that of the message the news is about; zero: not from outside.
 	Hash   ident.ID
@@ -87,13 +88,5 @@ func (b Box) settle(m Message, key []byte, h Home, open, openHere, closed int) e
 }
 
 func (c Change) concerns(address ident.PublicKey) bool {
-	if c.Addresses == nil {
-		return true
-	}
-	for _, a := range c.Addresses {
-		if a == address {
-			return true
-		}
-	}
-	return false
+	return len(c.Addresses) == 0 || slices.Contains(c.Addresses, address)
 }
