@@ -1,0 +1,148 @@
+//go:build agents
+
+package agents
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/test/harness"
+)
+
+// The programs under test and those that drive it.
+var bin, claudeBin, inspectorBin string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "cmesh-bin-")
+	if err == nil {
+		err = programs(dir)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir) // a temporary folder
+		os.Exit(code)
+	}))
+}
+
+// programs finds what npm has installed and builds claudemesh.
+func programs(dir string) error {
+	root := os.Getenv("CLAUDEMESH_AGENTS")
+	if root == "" {
+		return fmt.Errorf("CLAUDEMESH_AGENTS does not say where the agents are installed: run `make test-agents`")
+	}
+	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
+	if arch == "" {
+		arch = runtime.GOARCH
+	}
+	modules := filepath.Join(root, "node_modules")
+	claudeBin = filepath.Join(modules, "@anthropic-ai", "claude-code-"+runtime.GOOS+"-"+arch, "claude")
+	inspectorBin = filepath.Join(modules, ".bin", "mcp-inspector")
+	for _, path := range []string{claudeBin, inspectorBin} {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("%w: run `make test-agents`", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	var err error
+	bin, err = harness.Build(ctx, dir)
+	return err
+}
+
+const (
+	anaName  = "ana"
+	boName   = "bo"
+	meshName = "atelier"
+)
+
+// within gives a context for one step or a whole test.
+func within(t *testing.T, limit time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// world is two users whose nodes run and share a mesh.
+type world struct {
+	*harness.World
+	ana, bo *harness.Home
+}
+
+// newWorld makes a world that ends with the test. A failed test shows its logs.
+func newWorld(ctx context.Context, t *testing.T) *world {
+	t.Helper()
+	w, err := harness.New(harness.Config{Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the ends of the logs in %s:\n%s", w.Root(), w.Logs())
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	out := &world{World: w, ana: home(ctx, t, w, anaName), bo: home(ctx, t, w, boName)}
+	var invite mesh.InviteResponse
+	must(t, out.ana.JSON(ctx, &struct{}{}, "new", meshName, "--as", anaName))
+	must(t, out.ana.JSON(ctx, &invite, "invite"))
+	must(t, out.bo.JSON(ctx, &struct{}{}, "join", invite.Link, "--as", boName))
+	return out
+}
+
+// home makes a home and starts its node.
+func home(ctx context.Context, t *testing.T, w *harness.World, name string) *harness.Home {
+	t.Helper()
+	h, err := w.Home(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, h.Start(ctx))
+	return h
+}
+
+// agent starts an agent of the harness's own, as the other side of a talk.
+func agent(ctx context.Context, t *testing.T, h *harness.Home, session string) *harness.Agent {
+	t.Helper()
+	a, err := h.Agent(ctx, harness.AgentConfig{Session: session})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.Kill()
+		if err := a.Breach(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shorten cuts what would fill a page.
+func shorten(text string) string {
+	text = strings.TrimSpace(text)
+	if r := []rune(text); len(r) > 2000 {
+		return string(r[:1000]) + "\n…\n" + string(r[len(r)-1000:])
+	}
+	return text
+}
