@@ -39,6 +39,6 @@
 // by Yamux (30 s) and QUIC (15 s), and pinged here (Config.PingEvery), so that a dead one is noticed
 // after 40 s.
 //
-// The package is larger than others here, for it is one state machine: connections, their links and
-// their links' streams stand under one lock, so that a removal is complete when it returns.
+// The package has more than 1,000 lines because it is one state machine: connections, their links and
+// the links' streams stand under one lock, so that a removal is complete when it returns.
 package host

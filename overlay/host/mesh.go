@@ -17,6 +17,7 @@ type Meshes interface {
 }
 
 // Mesh is one mesh of this node, as far as the handshake goes. Its methods are called concurrently.
+// It has eight methods because a handshake has as many questions, and all are about one log.
 // Implementations are pointers: the host compares them to learn that a mesh was left and joined anew.
 type Mesh interface {
 	// ID is the mesh's id.

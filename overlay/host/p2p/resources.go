@@ -12,9 +12,14 @@ type StreamLimit struct{ PerPeer, All int }
 
 // resources builds libp2p's resource manager: its defaults, scaled to the machine (an eighth of the
 // memory, between 128 MiB and 1 GiB, and half of the file descriptors; 256 streams of one peer), with
-// limits for our own protocols and for connections per remote address.
+// limits for our own protocols and for connections per remote address. On the smallest machine there
+// is room for 256 connections each way, 512 in all, and 128 each way that are still being set up.
 func resources(c Config) (network.ResourceManager, error) {
 	cfg := rcmgr.DefaultLimits
+	cfg.SystemBaseLimit.ConnsInbound, cfg.SystemBaseLimit.ConnsOutbound, cfg.SystemBaseLimit.Conns = 256, 256, 512
+	cfg.SystemBaseLimit.StreamsInbound, cfg.SystemBaseLimit.StreamsOutbound, cfg.SystemBaseLimit.Streams = 4096, 4096, 8192
+	cfg.SystemBaseLimit.FD = 512
+	cfg.TransientBaseLimit.ConnsInbound, cfg.TransientBaseLimit.ConnsOutbound, cfg.TransientBaseLimit.Conns = 128, 128, 192
 	libp2p.SetDefaultServiceLimits(&cfg)
 	for id, l := range c.Streams {
 		limitProto(&cfg, id, l)
