@@ -86,22 +86,19 @@ type inviteDoc struct {
 	Copied  bool `json:"copied"`
 }
 
+// printInvite puts the link alone on stdout, so that a shell can take it; what it is
+// worth is a note.
 func (a *app) printInvite(d inviteDoc, to []string) {
 	a.term.Bare(d.Link)
-	a.term.Blank()
 	if len(to) > 0 {
 		a.term.Warn("Nothing was sent to %s: this build sends no e-mail. Pass the link on yourself.", to[0])
 	}
-	people := "one person"
-	if d.Uses > 1 {
-		people = "several people"
-	}
-	a.term.Line("%s For %s, as %s of %s, until %s.", term.Green(term.OK), people, d.Role, term.Bold(d.Mesh), day(d.Expires))
+	a.term.Note("%s For %s, as %s of %s, until %s.", term.Green(term.OK), count(d.Uses, "person", "people"), d.Role, term.Bold(d.Mesh), day(d.Expires))
 	if d.Copied {
-		a.term.Line("  It is in your clipboard, too.")
+		a.term.Note("  It is in your clipboard, too.")
 	}
-	a.term.Line("%s They run %s while this machine can be reached.", term.To, term.Cyan("claudemesh join <link>"))
-	a.term.Line("  Anyone who has the link can join.")
+	a.term.Note("%s They run %s while this machine can be reached.", term.To, term.Cyan("claudemesh join <link>"))
+	a.term.Note("  Anyone who has the link can join.")
 	if onlyHere(d.Addresses) {
 		a.term.Warn("It holds addresses of this machine alone, so it works here only. See `claudemesh node status`.")
 	}

@@ -13,7 +13,7 @@ import (
 
 const (
 	// guardEvery is how often a session looks whether its node still runs.
-	guardEvery = 3 * time.Second
+	guardEvery = time.Second
 	// settle is how long the token file is given before it is believed: a process
 	// that takes the session over writes it right after opening.
 	settle = 500 * time.Millisecond
