@@ -244,6 +244,31 @@ func TestLogExchange(t *testing.T) {
 	}
 }
 
+// Who is gone learns that, and nothing of what came after.
+func TestWhoIsGoneIsOfferedNothingElse(t *testing.T) {
+	ana, bo := newHome(t, "ana"), newHome(t, "bo")
+	team := ana.found("team")
+	at := bo.mustJoin(ana, ana.invite(InviteRequest{}))
+	entry, err := team.admin.SignRemove(team.member, trust.Removal{
+		Targets: []trust.Principal{trust.Principal(at.self)}, Key: [32]byte{1},
+	}, team.ring, ana.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := team.take(t.Context(), []trust.Entry{entry}, nil); err != nil {
+		t.Fatal(err)
+	}
+	newHome(t, "cy").mustJoin(ana, ana.invite(InviteRequest{}))
+	before := at.admin.Len()
+	exchangeLogs(t, team, at, false)
+	if _, in := at.State().Member(at.self); in || at.admin.Len() != before+1 {
+		t.Errorf("bo counts itself in: %v; entries %d, before %d", in, at.admin.Len(), before)
+	}
+	if len(at.State().Members) != 1 {
+		t.Errorf("bo knows %d members", len(at.State().Members))
+	}
+}
+
 func exchangeLogs(t *testing.T, a, b *Mesh, aOpens bool) {
 	t.Helper()
 	if !aOpens {
@@ -252,12 +277,12 @@ func exchangeLogs(t *testing.T, a, b *Mesh, aOpens bool) {
 	near, far := net.Pipe()
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		x := &exchange{conn: wire.NewConn(far), mesh: b}
+		x := &exchange{conn: wire.NewConn(far), mesh: b, offer: b.offered(a.self)}
 		if err := x.answer(t.Context()); err != nil {
 			t.Errorf("answer: %v", err)
 		}
 	})
-	x := &exchange{conn: wire.NewConn(near), mesh: a}
+	x := &exchange{conn: wire.NewConn(near), mesh: a, offer: a.offered(b.self)}
 	if err := x.open(t.Context()); err != nil {
 		t.Errorf("open: %v", err)
 	}

@@ -21,6 +21,8 @@ import (
 //	answerer → opener   an empty frame: all of it is on disk
 //	opener              closes
 //
+// Somebody who was removed or has left is told of the entries that say so alone.
+//
 // Ids go 2,048 to a frame. An entry is a frame with its length (8 bytes,
 // big-endian) and then as many frames of at most 64 KiB as it takes. Logs are small
 // (an entry per change of who is in), so that naming every id costs less than
@@ -37,7 +39,7 @@ var errSync = errors.New("log exchange")
 
 // Sync implements host.Mesh.
 func (m *Mesh) Sync(ctx context.Context, s *host.Stream, opener bool, p host.Peer) error {
-	x := &exchange{conn: wire.NewConn(s), mesh: m}
+	x := &exchange{conn: wire.NewConn(s), mesh: m, offer: m.offered(p.Key)}
 	var err error
 	if opener {
 		err = x.open(ctx)
@@ -57,11 +59,22 @@ func (m *Mesh) Sync(ctx context.Context, s *host.Stream, opener bool, p host.Pee
 type exchange struct {
 	conn  *wire.Conn
 	mesh  *Mesh
+	offer []ident.ID    // the own entries the other side may have, parents first
 	added []trust.Entry // what became part of the own log
 }
 
+// offered are the entries that somebody may have: all of them, but for one who was
+// removed or has left the entries that say so. What such a person brings is taken
+// all the same, as it may hold a new admission.
+func (m *Mesh) offered(who ident.PublicKey) []ident.ID {
+	if gone, ok := m.admin.State().Gone[trust.Principal(who)]; ok {
+		return gone.Entries
+	}
+	return m.entryIDs()
+}
+
 func (x *exchange) open(ctx context.Context) error {
-	own := x.mesh.entryIDs()
+	own := x.offer
 	if err := errors.Join(x.writeIDs(own), x.conn.Flush()); err != nil {
 		return err
 	}
@@ -84,7 +97,7 @@ func (x *exchange) answer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	own := x.mesh.entryIDs()
+	own := x.offer
 	if err := errors.Join(x.writeIDs(own), x.writeEntries(own, theirs), x.conn.Flush()); err != nil {
 		return err
 	}
