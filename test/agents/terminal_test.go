@@ -72,7 +72,7 @@ func (tm *terminal) close() {
 	}
 	for _, pid := range []int{tm.program, tm.server} {
 		if pid > 0 {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // gone already: as wished
+			_ = kill(pid) // gone already: as wished
 		}
 	}
 	if err := awaitGone(ctx, tm.program, tm.server); err != nil {
@@ -110,6 +110,9 @@ func (tm *terminal) enter(ctx context.Context, text string) {
 	tm.await(ctx, text)
 	tm.press(ctx, "Enter")
 }
+
+// kill ends a process without a word.
+func kill(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
 
 // running tells whether a process is there; one that has ended and that nobody has
 // waited for is not.

@@ -1,0 +1,114 @@
+//go:build agents
+
+package agents
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/claudemesh/claudemesh/test/harness"
+)
+
+// exitLimit is how long the server may take to end after SIGINT: Claude Code kills
+// it soon after.
+const exitLimit = 400 * time.Millisecond
+
+// Nothing runs beside it, so that it measures the server and not the machine.
+func TestTheServerEndsAtOnceAfterSIGINT(t *testing.T) {
+	ctx := within(t, time.Minute)
+	w := newWorld(ctx, t)
+	var took, ready []time.Duration
+	for n := range 20 {
+		a := agent(ctx, t, w.ana, "one")
+		if n%4 == 0 { // with an open channel
+			_, err := a.Await(ctx, 0, func(c harness.Channel) bool { return c.Kind() == "welcome" })
+			must(t, err)
+		}
+		took, ready = append(took, interrupt(ctx, t, a)), append(ready, a.Ready)
+	}
+	slices.Sort(took)
+	slices.Sort(ready)
+	t.Logf("from SIGINT to the end, 20 runs: median %v, max %v", took[10], took[19])
+	t.Logf("from the start to the answer to tools/list: median %v, max %v", ready[10], ready[19])
+}
+
+// interrupt sends SIGINT to a server, which must end at once and with status 0.
+func interrupt(ctx context.Context, t *testing.T, a *harness.Agent) time.Duration {
+	t.Helper()
+	began := time.Now()
+	if err := a.Interrupt(ctx); err != nil { // also for a status other than 0
+		t.Errorf("%v\n%s", err, a.Tail())
+	}
+	took := time.Since(began)
+	if took > exitLimit {
+		t.Errorf("the server took %v to end", took)
+	}
+	return took
+}
+
+// A tool call that waits for a node which does not answer holds nothing up.
+func TestTheServerEndsAtOnceDuringACall(t *testing.T) {
+	ctx := within(t, time.Minute)
+	w := newWorld(ctx, t)
+	a := agent(ctx, t, w.ana, "one")
+	_, err := a.CallTool(ctx, "list_peers", nil)
+	must(t, err)
+	node := w.ana.Node().PID()
+	must(t, syscall.Kill(node, syscall.SIGSTOP))
+	answered := make(chan error, 1)
+	go func() {
+		_, err := a.CallTool(ctx, "list_peers", nil)
+		answered <- err
+	}()
+	// Requests of the protocol are taken in order: the call has begun when this is answered.
+	_, err = a.Call(ctx, "ping", struct{}{})
+	must(t, err)
+	t.Logf("from SIGINT to the end: %v", interrupt(ctx, t, a))
+	if err := <-answered; !errors.Is(err, harness.ErrGone) {
+		t.Errorf("the call ended with %v", err)
+	}
+	must(t, syscall.Kill(node, syscall.SIGCONT))
+}
+
+func TestNoServerIsLeftWhenClaudeEnds(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	w := newWorld(ctx, t)
+
+	c := newClaude(ctx, t, w.ana, silent)
+	c.run(ctx, "-p", "hello")
+	if left := servers(t, w.ana); len(left) > 0 {
+		t.Errorf("claude -p has left %v", left)
+	}
+	terminal := c.interactive(ctx)
+	awaitShown(ctx, t, c.api, welcome)
+	pid := server(t, w.ana)
+	terminal.enter(ctx, "/exit")
+	must(t, awaitGone(ctx, terminal.program))
+	ended := time.Now()
+	must(t, awaitGone(ctx, pid))
+	if left := servers(t, w.ana); len(left) > 0 {
+		t.Errorf("claude has left %v", left)
+	}
+	t.Logf("the server was gone %v after claude", time.Since(ended).Round(time.Millisecond))
+}
+
+// Claude Code killed: the server sees its stdin end.
+func TestNoServerIsLeftWhenClaudeIsKilled(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	w := newWorld(ctx, t)
+	c := newClaude(ctx, t, w.ana, silent)
+	terminal := c.interactive(ctx)
+	awaitShown(ctx, t, c.api, welcome)
+	pid := server(t, w.ana)
+	must(t, kill(terminal.program))
+	must(t, awaitGone(ctx, terminal.program, pid))
+	if left := servers(t, w.ana); len(left) > 0 {
+		t.Errorf("claude has left %v", left)
+	}
+}
