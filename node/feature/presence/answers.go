@@ -18,7 +18,7 @@ func (f *Feature) Ops() []op.Op {
 	return []op.Op{
 		Open.Bind(f.answerOpen), Alias.Bind(f.answerAlias), Close.Bind(f.answerClose),
 		Peers.Bind(f.answerPeers), Summary.Bind(f.answerSummary), Info.Bind(f.answerInfo),
-		Whoami.Bind(f.answerWhoami), Roster.Bind(f.answerRoster),
+		Whoami.Bind(f.answerWhoami), Roster.Bind(f.answerRoster), Members.Bind(f.answerMembers),
 	}
 }
 
