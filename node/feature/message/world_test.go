@@ -42,6 +42,8 @@ type world struct {
 	log    *slog.Logger
 
 	flying sync.WaitGroup // batches under way
+	// receipted is called with each receipt that was committed. May be nil.
+	receipted func(receipt []byte)
 
 	mu      sync.Mutex // guards what follows
 	nodes   []*node
@@ -69,12 +71,14 @@ type node struct {
 	// of the current run
 	db     *store.DB
 	f      *Feature
+	life   atomic.Pointer[Feature] // f, for other goroutines; nil while down
 	cancel func()
 	over   sync.WaitGroup
 	up     atomic.Bool
 	dead   atomic.Bool  // killed: nothing leaves it any more
 	fuse   atomic.Int64 // calls across its border until it is killed; 0: never
 	sent   atomic.Int64 // batches handed to the network
+	listed func()       // called once after the sessions were listed
 }
 
 func newWorld(t checker, dir string, names ...string) *world {
@@ -172,6 +176,7 @@ func (n *node) start() {
 			n.w.t.Logf("%s ended: %v", n.name, err)
 		}
 	})
+	n.life.Store(n.f)
 	n.up.Store(true)
 	n.w.contact()
 }
@@ -192,6 +197,7 @@ func (n *node) stop() {
 	if !n.up.Swap(false) {
 		return
 	}
+	n.life.Store(nil)
 	n.cancel()
 	if err := n.db.Close(); err != nil {
 		n.w.t.Fatalf("close the store of %s: %v", n.name, err)
@@ -229,6 +235,12 @@ func (n *node) Local(ident.MeshID) []Self {
 	var out []Self
 	for _, s := range n.sessions {
 		out = append(out, *s)
+	}
+	if fn := n.listed; fn != nil {
+		n.listed = nil
+		n.mu.Unlock()
+		fn()
+		n.mu.Lock()
 	}
 	return out
 }
@@ -332,15 +344,19 @@ func (n *node) Send(_ context.Context, _ ident.MeshID, to ident.PublicKey, lette
 // fly carries a batch there and its receipt back.
 func (n *node) fly(other *node, batch [][]byte, delay time.Duration, lostReceipt bool) {
 	time.Sleep(delay)
-	if !other.up.Load() || other.dead.Load() {
+	there := other.life.Load()
+	if there == nil || other.dead.Load() {
 		return
 	}
-	receipt, err := other.f.Deliver(context.Background(), n.w.mesh, n.member.Public(), batch)
+	receipt, err := there.Deliver(context.Background(), n.w.mesh, n.member.Public(), batch)
 	if err != nil || other.dead.Load() || lostReceipt || receipt == nil {
 		return
 	}
-	if n.up.Load() && !n.dead.Load() {
-		n.f.Receipt(context.Background(), n.w.mesh, other.member.Public(), receipt)
+	if here := n.life.Load(); here != nil && !n.dead.Load() {
+		here.Receipt(context.Background(), n.w.mesh, other.member.Public(), receipt)
+		if n.w.receipted != nil {
+			n.w.receipted(receipt)
+		}
 	}
 }
 
