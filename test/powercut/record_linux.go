@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,7 +18,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-const fsName = "claudemesh-powercut"
+// fsName begins the name of each mount; the process that serves it follows.
+const fsName = "claudemesh-powercut-"
 
 // record mounts the file system, runs the child in it and unmounts.
 func record(t testing.TB, cfg Config) recording {
@@ -48,19 +50,21 @@ func serve(t testing.TB, l *log, backing, mount string) func() {
 	server, err := fs.Mount(mount, root, &fs.Options{
 		AttrTimeout:  &long,
 		EntryTimeout: &long,
-		MountOptions: fuse.MountOptions{FsName: fsName, Name: "powercut", DirectMount: true},
+		MountOptions: fuse.MountOptions{FsName: fsName + strconv.Itoa(os.Getpid()), Name: "powercut", DirectMount: true},
 	})
 	if err != nil {
 		unavailable(t, fmt.Sprintf("cannot mount: %v", err))
 	}
+	keepFromChildren()
 	var once sync.Once
 	unmount := func() {
 		once.Do(func() {
 			if err := server.Unmount(); err == nil {
 				return
 			}
-			// A process that was not killed may sit in it: take the name away.
-			if err := syscall.Unmount(mount, syscall.MNT_DETACH); err != nil {
+			// A process that was not killed may sit in it: abort what it waits
+			// for and take the name away.
+			if err := syscall.Unmount(mount, syscall.MNT_FORCE|syscall.MNT_DETACH); err != nil {
 				t.Errorf("unmount %s: %v", mount, err)
 			}
 		})
@@ -69,17 +73,33 @@ func serve(t testing.TB, l *log, backing, mount string) func() {
 	return unmount
 }
 
-// sweep takes away mounts of test processes that died: nobody serves them.
+// keepFromChildren marks the connection to the kernel, which go-fuse opens
+// without that, to be closed in children. A child that had it would keep the
+// mount alive after the death of the process that serves it, and wait for ever.
+func keepFromChildren() {
+	fds, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range fds {
+		if to, _ := os.Readlink("/proc/self/fd/" + e.Name()); to == "/dev/fuse" {
+			if fd, err := strconv.Atoi(e.Name()); err == nil {
+				syscall.CloseOnExec(fd)
+			}
+		}
+	}
+}
+
+// sweep takes away the mounts of test processes that died. It touches nothing
+// inside them: that could wait for ever.
 func sweep() {
 	mounts, _ := os.ReadFile("/proc/self/mounts")
 	for line := range strings.Lines(string(mounts)) {
-		f := strings.Fields(line)
-		if len(f) < 2 || f[0] != fsName {
+		name, rest, _ := strings.Cut(line, " ")
+		owner, ours := strings.CutPrefix(name, fsName)
+		pid, err := strconv.Atoi(owner)
+		if !ours || err != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			continue
 		}
-		if _, err := os.Stat(f[1]); errors.Is(err, syscall.ENOTCONN) {
-			_ = syscall.Unmount(f[1], syscall.MNT_DETACH)
-		}
+		folder, _, _ := strings.Cut(rest, " ")
+		_ = syscall.Unmount(folder, syscall.MNT_FORCE|syscall.MNT_DETACH)
 	}
 }
 
