@@ -94,7 +94,9 @@
 //  2. An entry of an admin counts if its past made the signer an admin and no
 //     counted entry of the owner that gives the signer less or removes it, and
 //     no leave of the signer, ended that without having the entry in its past,
-//     unless the entry's past holds that end and a later grant.
+//     unless the entry's past holds that end and a later grant. A leave does
+//     not reach behind an end by somebody else that had the entry in its past
+//     and not the leave: a removed admin cannot take back what it did.
 //  3. An admin's or a service's entry about the owner, about somebody who was
 //     an admin at it, or about somebody about whom the owner concurrently
 //     signed an entry that counts, does not count; of a remove it is the one

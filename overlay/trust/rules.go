@@ -357,11 +357,21 @@ func (v *view) entitled(key ident.PublicKey, i int, kind func(act) (grants, ends
 			if !v.regranted(key, a.at, i, kind) {
 				return false
 			}
-		case ends && strong && a.level != RoleService && a.at != i && !v.graph().Before(i, a.at):
+		case ends && strong && a.level != RoleService && v.graph().Concurrent(i, a.at) && !v.closed(key, i, a, kind):
 			return false
 		}
 	}
 	return granted
+}
+
+// closed tells whether somebody else's end had seen the entry at i and not the
+// leave that is concurrent with it: what a removed admin did before stays, and
+// no leave that it dates back takes that away.
+func (v *view) closed(key ident.PublicKey, i int, leave act, kind func(act) (grants, ends bool)) bool {
+	return leave.own && slices.ContainsFunc(v.acts[key], func(a act) bool {
+		_, ends := kind(a)
+		return ends && !a.own && v.graph().Before(i, a.at) && !v.graph().Before(leave.at, a.at)
+	})
 }
 
 // regranted tells whether the past of i holds a grant that came after end.

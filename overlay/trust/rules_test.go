@@ -98,6 +98,25 @@ func TestRules(t *testing.T) {
 			o.want("rule 2", roles{"ann": RoleNone, "cat": RoleNone})
 			o.wantCounted("rule 2", false, late)
 		}},
+		{"rule 2: a removed admin cannot take back what it did by a leave", func(t *testing.T, o *node) {
+			o.admit("ann", RoleAdmin)
+			o.admit("relay", RoleService)
+			old, oldRelay := o.as("ann"), o.as("relay")
+			ann := o.as("ann")
+			bob := ann.admit("bob", RoleMember)
+			o.learn(ann)
+			inv := o.inviteFor(RoleMember, 1, "relay")
+			relay := o.as("relay")
+			cat := relay.do(relay.admitWith("cat", inv, o.person))
+			o.learn(relay)
+			o.setRole("ann", RoleMember)
+			o.remove("relay")
+			old.leave()
+			oldRelay.leave()
+			o.learn(old, oldRelay)
+			o.want("rule 2", roles{"ann": RoleNone, "bob": RoleMember, "relay": RoleNone, "cat": RoleMember})
+			o.wantCounted("rule 2", true, bob, cat)
+		}},
 		{"rule 2: nothing can be dated back", func(t *testing.T, o *node) {
 			o.admit("ann", RoleAdmin)
 			old := o.as("ann") // a copy from before
