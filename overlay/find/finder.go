@@ -22,6 +22,7 @@ const (
 	hintTries   = 4                     // for a peer found on the LAN
 	hintPause   = 10 * time.Minute      // until it is tried again
 	maxHints    = 1024
+	dialLeast   = 250 * time.Millisecond // what a dial is given before news ends it
 	lanRetry    = time.Minute
 	parallel    = 16
 )
@@ -68,6 +69,8 @@ type candidate struct {
 	fails   int
 	dialing bool
 	again   bool      // there was news while dialling
+	begun   time.Time // when the dial under way began
+	stop    func()    // ends it
 	since   time.Time // when it was last connected by us; zero: it is not
 }
 
@@ -245,6 +248,7 @@ func (f *Finder) step(ctx context.Context, wg *sync.WaitGroup, slots chan struct
 	next := lanRetry
 	for p, c := range f.peers {
 		if c.dialing {
+			next = min(next, f.hurry(p, c, now))
 			continue
 		}
 		if f.cfg.Host.Connected(p) {
@@ -269,15 +273,31 @@ func (f *Finder) step(ctx context.Context, wg *sync.WaitGroup, slots chan struct
 		default:
 			return next // a dial that ends wakes us
 		}
-		c.dialing = true
+		ctx, stop := context.WithTimeout(ctx, dialTimeout)
+		c.dialing, c.begun, c.stop = true, now, stop
 		info := peer.AddrInfo{ID: p, Addrs: append([]ma.Multiaddr(nil), c.addrs...)}
 		wg.Go(func() {
+			defer stop()
 			f.dial(ctx, info)
 			<-slots
 			f.poke()
 		})
 	}
 	return next
+}
+
+// hurry ends a dial that goes on while there is news: at addresses that lead nowhere it can take long.
+// One that has come to a connection goes on. It returns how long there is nothing to do.
+func (f *Finder) hurry(p peer.ID, c *candidate, now time.Time) time.Duration {
+	if !c.again || f.cfg.Host.Connected(p) {
+		return lanRetry
+	}
+	wait := dialLeast - now.Sub(c.begun)
+	if wait <= 0 {
+		c.stop()
+		return lanRetry
+	}
+	return wait
 }
 
 // lost notes the end of a connection: a wanted peer is dialled again, at once if it lasted.
@@ -297,8 +317,6 @@ func (c *candidate) lost(now time.Time) {
 }
 
 func (f *Finder) dial(ctx context.Context, info peer.AddrInfo) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
 	err := f.cfg.Host.Connect(ctx, info)
 	f.mu.Lock()
 	defer f.mu.Unlock()

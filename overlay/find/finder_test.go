@@ -265,6 +265,38 @@ func TestOneDialEachBoundedInAll(t *testing.T) {
 	})
 }
 
+// A dial at addresses that lead nowhere can take long; what turns up meanwhile does not wait for it.
+func TestNewsEndsADial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newFakeHost() // a dial takes a second
+		f, stop := start(t, h, Config{})
+		defer stop()
+		begun := time.Now()
+		f.Want("z", somewhere)
+		after(10 * time.Millisecond)
+		f.Want("z", addr("/ip4/10.0.0.8/tcp/1"))
+		after(dialLeast)
+		log := h.log()
+		if len(log) != 2 || log[1].at.Sub(begun) != dialLeast || !log[1].addrs[0].Equal(addr("/ip4/10.0.0.8/tcp/1")) {
+			t.Fatalf("dialled %+v", log)
+		}
+		after(500 * time.Millisecond)
+		f.Want("z", addr("/ip4/10.0.0.9/tcp/1"))
+		after(0)
+		if n := h.count("z"); n != 3 {
+			t.Errorf("%d dials: not at once though the second went on for longer", n)
+		}
+		h.mu.Lock()
+		h.connected["z"] = true // the handshake goes on
+		h.mu.Unlock()
+		f.Want("z", addr("/ip4/10.0.0.10/tcp/1"))
+		after(dialLeast)
+		if n := h.count("z"); n != 3 {
+			t.Errorf("%d dials of one that is connected", n)
+		}
+	})
+}
+
 func TestYield(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFakeHost()

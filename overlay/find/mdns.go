@@ -45,7 +45,8 @@ type foundFunc func(peer.AddrInfo)
 // HandlePeerFound implements mdns.Notifee.
 func (f foundFunc) HandlePeerFound(info peer.AddrInfo) { f(info) }
 
-// lanHost shows mDNS our addresses without the loopback ones.
+// lanHost shows mDNS our addresses as they are now, without the loopback ones: libp2p remembers for a
+// minute which the interfaces have.
 type lanHost struct{ p2phost.Host }
 
 func (h lanHost) Network() network.Network { return lanNetwork{h.Host.Network()} }
@@ -53,7 +54,7 @@ func (h lanHost) Network() network.Network { return lanNetwork{h.Host.Network()}
 type lanNetwork struct{ network.Network }
 
 func (n lanNetwork) InterfaceListenAddresses() ([]ma.Multiaddr, error) {
-	all, err := n.Network.InterfaceListenAddresses()
+	all, err := manet.ResolveUnspecifiedAddresses(n.Network.ListenAddresses(), nil)
 	var out []ma.Multiaddr
 	for _, a := range all {
 		if !manet.IsIPLoopback(a) {

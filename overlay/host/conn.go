@@ -219,6 +219,7 @@ func (h *Host) admit(l *link, p Peer) {
 	}
 	h.mu.Unlock()
 	reset(streams)
+	h.rival(l)
 }
 
 // mark needs mu: k's state has changed and is to be told.

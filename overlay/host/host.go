@@ -45,7 +45,8 @@ type Config struct {
 	Limits Limits
 
 	// PingEvery is how often a proved connection is pinged, 20 s if zero. A connection that answers
-	// neither of two pings (10 s each) is closed: so a dead one is noticed after 40 s at the latest.
+	// neither of two pings (10 s each) is closed: so a dead one is noticed after 40 s at the latest, and
+	// after 4 s when our own addresses have changed or the peer has connected anew.
 	PingEvery time.Duration
 
 	// Log gets one line per event. Required.
@@ -153,6 +154,7 @@ func (h *Host) Run(ctx context.Context) error {
 	h.inner.Network().Notify(h.notifiee())
 	h.spawn(h.tell)
 	h.spawn(h.pings)
+	h.spawn(h.watchAddrs)
 	if err := h.inner.Network().Listen(h.cfg.Listen...); err != nil {
 		return errors.Join(fmt.Errorf("host: listen: %w", err), h.Close())
 	}
@@ -165,10 +167,7 @@ func (h *Host) Run(ctx context.Context) error {
 		case <-h.ctx.Done():
 			return h.Close()
 		case <-addrs.Out():
-			h.mu.Lock()
-			close(h.netmoved)
-			h.netmoved = make(chan struct{})
-			h.mu.Unlock()
+			h.networkChanged()
 		}
 	}
 }

@@ -56,6 +56,8 @@ const (
 	strangerTimeout = time.Minute      // a stranger's stream, unless its handler sets another
 	slowGreeting    = time.Second      // how long Connect leaves the handshake to whoever dialled
 	pingTimeout     = 10 * time.Second
+	doubtTimeout    = 2 * time.Second // a ping of a connection that is probably dead
+	addrsEvery      = 2 * time.Second // how often this machine's addresses are looked at
 )
 
 const (

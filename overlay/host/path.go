@@ -1,7 +1,6 @@
 package host
 
 import (
-	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -72,52 +71,4 @@ func (h *Host) measured(c *conn, d time.Duration) {
 		return
 	}
 	c.rtt += (d - c.rtt) / 4
-}
-
-// pings pings every proved connection and closes those that do not answer.
-func (h *Host) pings() {
-	t := time.NewTicker(h.cfg.PingEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-h.ctx.Done():
-			return
-		case <-t.C:
-			h.pingAll()
-		}
-	}
-}
-
-// pingAll returns when all have answered or failed: two time limits at most.
-func (h *Host) pingAll() {
-	var wg sync.WaitGroup
-	for _, c := range h.proved() {
-		wg.Go(func() {
-			if h.ping(c) != nil && h.ping(c) != nil && h.ctx.Err() == nil {
-				h.log.Info("connection is dead", "peer", c.remoteOf())
-				c.raw.Close()
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func (h *Host) proved() []*conn {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var out []*conn
-	for _, c := range h.conns {
-		if len(c.links) > 0 {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func (h *Host) ping(c *conn) error {
-	d, err := p2p.Ping(h.ctx, c.raw, min(pingTimeout, h.cfg.PingEvery))
-	if err == nil {
-		h.measured(c, d)
-	}
-	return err
 }
