@@ -23,6 +23,9 @@ type Config struct {
 	Env []string
 	// Keep leaves the files, for a look at them; Root tells where.
 	Keep bool
+	// Enter, if not nil, is called on the thread from which all processes will be
+	// started, as to put them into a network namespace.
+	Enter func() error
 }
 
 // World is a set of homes and of the processes started for them. It is safe for
@@ -54,7 +57,14 @@ func New(cfg Config) (*World, error) {
 			return nil, fmt.Errorf("make a world: %w", err)
 		}
 	}
-	return &World{cfg: cfg, root: root, starter: newStarter()}, nil
+	w := &World{cfg: cfg, root: root, starter: newStarter()}
+	if cfg.Enter == nil {
+		return w, nil
+	}
+	if err := w.starter.do(cfg.Enter); err != nil {
+		return nil, errors.Join(fmt.Errorf("make a world: %w", err), w.Close())
+	}
+	return w, nil
 }
 
 // Root is the folder with all files of the world.
