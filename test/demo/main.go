@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"os/signal"
@@ -21,6 +22,9 @@ import (
 
 // limit is how long everything may take, the build aside.
 const limit = 20 * time.Second
+
+// errStopped: somebody pressed Ctrl-C.
+var errStopped = errors.New("stopped")
 
 func main() {
 	bin := flag.String("bin", "", "the `program` to show (default: build it)")
@@ -57,10 +61,14 @@ func run(ctx context.Context, bin string) int {
 		return fail("making two homes", err, "")
 	}
 	defer w.Close()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	s := &stage{term: t, began: time.Now()}
-	if err := play(ctx, s, w); err != nil {
+	err = play(timed, s, w)
+	switch {
+	case ctx.Err() != nil:
+		return fail(s.doing, errStopped, "")
+	case err != nil:
 		return fail(s.doing, err, w.Logs())
 	}
 	if err := w.Close(); err != nil {

@@ -38,7 +38,7 @@ func play(ctx context.Context, s *stage, w *harness.World) error {
 	if c.boHome, err = w.Home(bo); err != nil {
 		return err
 	}
-	s.term.Line("Two people, two machines' worth of nodes, no server in between.")
+	s.term.Line("Two people, a node each, no server in between. All of it happens now, on this machine.")
 	for _, scene := range []func(context.Context) error{c.meet, c.arrive, c.ask, c.away, c.back} {
 		if err := scene(ctx); err != nil {
 			return err
@@ -99,8 +99,9 @@ func (c *cast) arrive(ctx context.Context) error {
 	for _, who := range []string{ana, bo} {
 		a := c.agent(who)
 		c.types(who, "mcp")
-		c.gets(who, fmt.Sprintf("%d tools after %s: %s", len(a.Tools), span(a.Ready), cut(strings.Join(a.Tools, ", "))))
+		c.gets(who, fmt.Sprintf("%d tools, ready after %s", len(a.Tools), span(a.Ready)))
 	}
+	c.gets("", strings.Join(c.anaAgent.Tools, ", "))
 	c.calls(ana, "list_peers", "{}")
 	var peers presence.PeersResponse
 	err := harness.Until(ctx, func() (bool, any, error) {
@@ -111,11 +112,22 @@ func (c *cast) arrive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for line := range strings.Lines(peers.Text()) {
-		c.gets(ana, strings.TrimRight(line, "\n"))
+	for _, p := range peers.Meshes[0].Peers {
+		c.gets(ana, describe(p))
 	}
-	c.close("of it 2 s of grace for the agent's client")
+	c.close("2 s of it are the grace that agents need before channels")
 	return nil
+}
+
+// describe is a peer in a few words.
+func describe(p presence.Peer) string {
+	if p.Own == "this" {
+		return fmt.Sprintf("%-4s %s, this session", p.Name, p.Status)
+	}
+	if p.RTT == "" {
+		return fmt.Sprintf("%-4s %s, %s", p.Name, p.Status, p.Path)
+	}
+	return fmt.Sprintf("%-4s %s, %s, %s away", p.Name, p.Status, p.Path, p.RTT)
 }
 
 func online(r presence.PeersResponse, name string) bool {
