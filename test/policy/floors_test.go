@@ -21,8 +21,8 @@ cli/daemon              < store/file                                    # findin
 cli/agent               < node/op node/feature/presence store/file      # an agent's session and its token
 node                    < node/... overlay/... store store/file         # what joins the parts of a node: adapters, the list of features, the order of life
 node/surface/*          < node/op                              !github.com/libp2p  # how clients ask: a transport for operations and the feed, knowing no feature
-node/feature/message/*  < node/feature/message/* overlay/ident store    !github.com/libp2p !net !os  # the parts of message, no sockets
-node/feature/*          < node/feature/message/* node/op overlay/ident store  !github.com/libp2p !net !os  # one ability: its operations and its data; what it needs of others is an interface it declares
+node/feature/*/*        < node/feature/*/* node/op overlay/ident store  !github.com/libp2p !net !os  # a part of one feature: its core, without operations and sockets
+node/feature/*          < node/feature/*/* node/op overlay/ident store  !github.com/libp2p !net !os  # one ability: its operations and its data; what it needs of others is an interface it declares
 node/mesh               < node/op overlay/host overlay/ident overlay/join overlay/seal overlay/trust overlay/trust/invite overlay/wire store store/file  # this node's meshes: keys, admin logs, invites, proofs
 node/nodetest           < node node/... overlay/... store               # a world of nodes for tests
 node/op                 <                                      !github.com/libp2p !net !os  # what an operation is; knows nobody
@@ -128,8 +128,8 @@ func useOf(pkg string, rules []floor) string {
 	return "on no floor"
 }
 
-// Features never know each other: the pattern of a feature allows the parts of
-// message to message alone.
+// Features never know each other: what the lattice says of parts of features holds
+// within one.
 func TestFeaturesDoNotKnowEachOther(t *testing.T) {
 	for _, p := range packages(t) {
 		name, ok := feature(p.path)
