@@ -27,6 +27,7 @@ func (f *Feature) Receipt(ctx context.Context, mesh ident.MeshID, from ident.Pub
 		f.log.Warn("receipt dropped", "mesh", mesh, "from", from, "error", err)
 		return
 	}
+	f.log.Debug("receipt came", "mesh", mesh, "from", from, "items", len(n.items))
 	var after []func()
 	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) (err error) {
 		after, err = f.applyNews(tx, n)
@@ -39,6 +40,7 @@ func (f *Feature) Receipt(ctx context.Context, mesh ident.MeshID, from ident.Pub
 	for _, fn := range after {
 		fn()
 	}
+	f.log.Debug("receipt kept", "mesh", mesh, "from", from, "items", len(n.items))
 }
 
 // readNews reads and verifies a receipt statement of a member.
