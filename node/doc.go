@@ -6,4 +6,7 @@
 // (adapt.go), the gossip payloads (radio.go) and the order in which parts start and
 // stop (node.go). What a member is lives in node/mesh, what a session is in
 // node/feature/presence, what becomes of a message in node/feature/message.
+//
+// It has more lines because everything that may know two parts is here and nowhere
+// else.
 package node

@@ -12,6 +12,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ask"
@@ -287,18 +288,18 @@ func (n *network) Path(id ident.MeshID, member ident.PublicKey) (string, time.Du
 }
 
 // Card implements presence.Air.
-func (n *network) Card(id ident.MeshID) presence.Card {
+func (n *network) Card(id ident.MeshID) roster.Node {
 	m, ok := n.meshes.Get(id)
 	if !ok {
-		return presence.Card{}
+		return roster.Node{}
 	}
 	const most = 16 // what a beacon takes
 	addrs := n.Addrs()
-	return presence.Card{Bind: m.Bind(), Addrs: addrs[:min(len(addrs), most)], Heads: m.Heads()}
+	return roster.Node{Bind: m.Bind(), Addrs: addrs[:min(len(addrs), most)], Heads: m.Heads()}
 }
 
 // Met implements presence.Air.
-func (n *network) Met(id ident.MeshID, member ident.PublicKey, card presence.Card) {
+func (n *network) Met(id ident.MeshID, member ident.PublicKey, card roster.Node) {
 	m, ok := n.meshes.Get(id)
 	if !ok {
 		return

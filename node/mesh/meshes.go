@@ -36,7 +36,8 @@ type Config struct {
 	Log  *slog.Logger
 }
 
-// Net is the network as the meshes use it.
+// Net is the network as the meshes use it. It has six methods because what the host
+// reports of a mesh's peers passes through here to whoever keeps them.
 type Net interface {
 	// Proved and Lost pass on that a member's node can be reached, or not any more.
 	// They must not block.

@@ -54,7 +54,8 @@ type Streams interface {
 }
 
 // Keys is what post must know of this node's and others' keys. Its methods are
-// called concurrently, a few times per stream and never per letter.
+// called concurrently, a few times per stream and never per letter. It has six
+// methods because a stream needs keys of both sides, and all come from one place.
 type Keys interface {
 	// Sign signs a body of the given kind with this node's member key of mesh.
 	Sign(mesh ident.MeshID, kind ident.Kind, body []byte) (ident.Statement, error)

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
@@ -53,7 +54,7 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 
 // validName tells whether a session or member may be called so.
 func validName(s string) bool {
-	return len(s) <= maxWord && utf8.ValidString(s) && strings.TrimSpace(s) == s && !strings.ContainsAny(s[:1], "@#*-") &&
+	return len(s) <= roster.MaxWord && utf8.ValidString(s) && strings.TrimSpace(s) == s && !strings.ContainsAny(s[:1], "@#*-") &&
 		!strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == ':' || r == '"' })
 }
 
@@ -101,8 +102,8 @@ func (f *Feature) answerClose(ctx context.Context, c op.Caller, in CloseRequest)
 }
 
 func (f *Feature) answerSummary(ctx context.Context, c op.Caller, in SummaryRequest) (SummaryResponse, error) {
-	if n := utf8.RuneCountInString(in.Summary); n > maxSummary {
-		return SummaryResponse{}, op.Errorf(op.TooLarge, "the summary has %d characters, the limit is %d", n, maxSummary)
+	if n := utf8.RuneCountInString(in.Summary); n > roster.MaxSummary {
+		return SummaryResponse{}, op.Errorf(op.TooLarge, "the summary has %d characters, the limit is %d", n, roster.MaxSummary)
 	}
 	if c.User {
 		return SummaryResponse{}, op.Errorf(op.Invalid, "a summary belongs to an agent session, and this command runs in none").
@@ -177,7 +178,7 @@ func (f *Feature) ownPeers(c op.Caller, m Mesh) []Peer {
 		}
 		peers = append(peers, Peer{
 			Name: l.Names[m.ID.String()], Session: key.Public().String(), Member: m.Name, MemberKey: m.Self.String(),
-			State: string(Online), Status: l.Status, Own: own, Summary: l.Summary[m.ID.String()], Role: l.Role,
+			State: string(roster.Online), Status: l.Status, Own: own, Summary: l.Summary[m.ID.String()], Role: l.Role,
 			Cwd: l.Cwd, Host: l.Host, PeerType: l.PeerType, Channel: l.Channel, Model: l.Model,
 			Path: "same node", ConnectedAt: stamp(l.Opened), LastSeen: stamp(f.cfg.Now()),
 		})
@@ -197,7 +198,7 @@ func (f *Feature) otherPeers(m Mesh, all bool) []Peer {
 		listed := f.cardsOf(m, p, all, path, rtt)
 		if len(listed) == 0 && all {
 			listed = []Peer{{
-				Name: p.Name, Member: p.Name, MemberKey: p.Key.String(), State: string(Offline), Status: "idle", Path: path,
+				Name: p.Name, Member: p.Name, MemberKey: p.Key.String(), State: string(roster.Offline), Status: "idle", Path: path,
 			}}
 		}
 		peers = append(peers, listed...)
@@ -209,24 +210,24 @@ func (f *Feature) otherPeers(m Mesh, all bool) []Peer {
 func (f *Feature) cardsOf(m Mesh, p Member, all bool, path string, rtt time.Duration) []Peer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	h, ok := f.roster(m.ID).homes[p.Key]
+	h, ok := f.roster(m.ID).Homes[p.Key]
 	if !ok {
 		return nil
 	}
-	state := h.state(f.cfg.Mono())
-	if state == Offline && !all {
+	state := h.State(f.cfg.Mono())
+	if state == roster.Offline && !all {
 		return nil
 	}
 	var peers []Peer
-	for _, c := range h.beacon.cards {
-		if c.hidden {
+	for _, c := range h.Beacon.Cards {
+		if c.Hidden {
 			continue
 		}
 		one := Peer{
-			Name: c.name, Session: c.key.String(), Member: p.Name, MemberKey: p.Key.String(),
-			State: string(state), Status: c.status, Summary: c.summary, Role: c.role, Cwd: c.cwd, Host: c.host,
-			PeerType: c.kind, Channel: c.channel, Model: c.model, Path: path,
-			ConnectedAt: stamp(c.opened), LastSeen: stamp(h.seen),
+			Name: c.Name, Session: c.Key.String(), Member: p.Name, MemberKey: p.Key.String(),
+			State: string(state), Status: c.Status, Summary: c.Summary, Role: c.Role, Cwd: c.Cwd, Host: c.Host,
+			PeerType: c.Kind, Channel: c.Channel, Model: c.Model, Path: path,
+			ConnectedAt: stamp(c.Opened), LastSeen: stamp(h.Seen),
 		}
 		if rtt > 0 {
 			one.RTT = rtt.Round(10 * time.Microsecond).String()
@@ -251,7 +252,7 @@ func (f *Feature) answerInfo(_ context.Context, c op.Caller, in InfoRequest) (In
 	}
 	sessions, _ := f.everybody(m)
 	for _, s := range sessions {
-		if s.state == Online && !s.hidden {
+		if s.Here && !s.Hidden {
 			out.Peers++
 		}
 	}
@@ -298,12 +299,11 @@ func (f *Feature) answerRoster(_ context.Context, c op.Caller, _ RosterRequest) 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	mono := f.cfg.Mono()
-	for member, h := range f.roster(id).homes {
-		if size += len(h.raw); size > room {
+	for member, h := range f.roster(id).Homes {
+		if size += len(h.Raw); size > room {
 			break
 		}
-		age := h.beacon.lease - (h.ends - mono)
-		out.Beacons = append(out.Beacons, AgedBeacon{Member: member.String(), Beacon: h.raw, AgeMS: age.Milliseconds()})
+		out.Beacons = append(out.Beacons, AgedBeacon{Member: member.String(), Beacon: h.Raw, AgeMS: h.Age(mono).Milliseconds()})
 	}
 	return out, nil
 }
@@ -320,7 +320,7 @@ func (f *Feature) Online(mesh ident.MeshID, asking ident.PublicKey) []string {
 	all, _ := f.everybody(m)
 	names := []string{}
 	for _, s := range all {
-		if s.state == Online && !s.hidden && s.Key != asking {
+		if s.Here && !s.Hidden && s.Key != asking {
 			names = append(names, s.Name)
 		}
 	}

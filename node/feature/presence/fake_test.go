@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
@@ -147,10 +148,10 @@ func (p *person) Roster(ctx context.Context, mesh ident.MeshID, member ident.Pub
 func (p *person) Path(ident.MeshID, ident.PublicKey) (string, time.Duration) {
 	return "local", time.Millisecond
 }
-func (p *person) Card(ident.MeshID) Card {
-	return Card{Addrs: []string{"/ip4/127.0.0.1/tcp/1"}, Heads: []ident.ID{{1}}}
+func (p *person) Card(ident.MeshID) roster.Node {
+	return roster.Node{Addrs: []string{"/ip4/127.0.0.1/tcp/1"}, Heads: []ident.ID{{1}}}
 }
-func (p *person) Met(ident.MeshID, ident.PublicKey, Card) {}
+func (p *person) Met(ident.MeshID, ident.PublicKey, roster.Node) {}
 
 // agent opens a session and tells everybody.
 func (p *person) agent(t *testing.T, id string) op.Caller {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -19,7 +20,7 @@ const attestEarly = 12 * time.Hour
 func (f *Feature) beacon(m Mesh) ([]byte, error) {
 	f.mu.Lock()
 	f.seq++
-	b := beacon{boot: f.boot, seq: f.seq, clock: f.cfg.Now(), lease: Lease}
+	b := roster.Beacon{Boot: f.boot, Seq: f.seq, Clock: f.cfg.Now(), Lease: roster.Lease}
 	var open []*live
 	for _, l := range f.sessions {
 		if !l.Closed {
@@ -30,25 +31,25 @@ func (f *Feature) beacon(m Mesh) ([]byte, error) {
 	for _, l := range open {
 		c, ok := f.card(l, m)
 		if ok {
-			b.cards = append(b.cards, c)
+			b.Cards = append(b.Cards, c)
 		}
 	}
 	f.mu.Unlock()
-	b.node = f.cfg.Air.Card(m.ID)
-	return f.cfg.Meshes.SignBeacon(m.ID, b.encode())
+	b.Node = f.cfg.Air.Card(m.ID)
+	return f.cfg.Meshes.SignBeacon(m.ID, b.Encode())
 }
 
 // card describes one of the own sessions. The caller holds f.mu.
-func (f *Feature) card(l *live, m Mesh) (card, bool) {
+func (f *Feature) card(l *live, m Mesh) (roster.Card, bool) {
 	att, err := f.attest(l, m)
 	if err != nil {
 		f.cfg.Log.Warn("session not attested", "mesh", m.ID, "session", l.ID, "error", err)
-		return card{}, false
+		return roster.Card{}, false
 	}
-	return card{
-		attest: att, status: l.Status, summary: l.Summary[m.ID.String()], opened: l.Opened,
-		hidden: l.ID == UserSession, role: l.Role, cwd: l.Cwd, host: l.Host,
-		kind: l.PeerType, channel: l.Channel, model: l.Model,
+	return roster.Card{
+		Attest: att, Status: l.Status, Summary: l.Summary[m.ID.String()], Opened: l.Opened,
+		Hidden: l.ID == UserSession, Role: l.Role, Cwd: l.Cwd, Host: l.Host,
+		Kind: l.PeerType, Channel: l.Channel, Model: l.Model,
 	}, true
 }
 
@@ -71,28 +72,28 @@ func (f *Feature) attest(l *live, m Mesh) ([]byte, error) {
 
 // verify decodes a member's beacon and checks its signature and every attestation
 // in it. A session whose attestation does not hold is left out.
-func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) (beacon, error) {
-	stmt, err := ident.ParseStatement(raw, MaxBeacon)
+func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) (roster.Beacon, error) {
+	stmt, err := ident.ParseStatement(raw, roster.MaxBeacon)
 	if err != nil {
-		return beacon{}, fmt.Errorf("%w: %w", ErrBeacon, err)
+		return roster.Beacon{}, fmt.Errorf("%w: %w", roster.ErrBeacon, err)
 	}
 	if err := stmt.Verify(ident.KindBeacon, mesh, member); err != nil {
-		return beacon{}, err
+		return roster.Beacon{}, err
 	}
-	b, err := decodeBeacon(stmt.Body)
+	b, err := roster.Decode(stmt.Body)
 	if err != nil {
-		return beacon{}, err
+		return roster.Beacon{}, err
 	}
-	kept := b.cards[:0]
-	for _, c := range b.cards {
-		c.key, c.name, err = f.cfg.Meshes.Vouched(mesh, member, c.attest, b.clock)
+	kept := b.Cards[:0]
+	for _, c := range b.Cards {
+		c.Key, c.Name, err = f.cfg.Meshes.Vouched(mesh, member, c.Attest, b.Clock)
 		if err != nil {
 			f.cfg.Log.Debug("session without a good attestation", "mesh", mesh, "member", member, "error", err)
 			continue
 		}
 		kept = append(kept, c)
 	}
-	b.cards = kept
+	b.Cards = kept
 	return b, nil
 }
 
@@ -103,19 +104,19 @@ func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	if err != nil {
 		return err
 	}
-	if age < 0 || age > b.lease {
-		age = b.lease
+	if age < 0 || age > b.Lease {
+		age = b.Lease
 	}
 	f.mu.Lock()
 	r := f.roster(mesh)
-	before := r.homes[member]
-	fresh := r.apply(member, b, raw, age, f.cfg.Mono(), f.cfg.Now())
+	before := r.Homes[member]
+	fresh := r.Apply(member, b, raw, age, f.cfg.Mono(), f.cfg.Now())
 	f.mu.Unlock()
 	if !fresh {
 		return nil
 	}
-	f.cfg.Air.Met(mesh, member, b.node)
-	if before != nil && sameCards(before.beacon.cards, b.cards) {
+	f.cfg.Air.Met(mesh, member, b.Node)
+	if before != nil && sameCards(before.Beacon.Cards, b.Cards) {
 		return nil
 	}
 	return f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
@@ -144,12 +145,12 @@ func (f *Feature) Meet(ctx context.Context, mesh ident.MeshID, member ident.Publ
 
 // sameCards tells whether two beacons say the same of their sessions, so that a
 // steady member costs no disk writes.
-func sameCards(a, b []card) bool {
+func sameCards(a, b []roster.Card) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range a {
-		if !bytes.Equal(a[i].encode(), b[i].encode()) {
+		if !bytes.Equal(a[i].Encode(), b[i].Encode()) {
 			return false
 		}
 	}

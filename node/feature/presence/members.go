@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
@@ -53,11 +54,11 @@ func (f *Feature) answerMembers(_ context.Context, c op.Caller, in MembersReques
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, p := range people {
-		one := MemberState{MemberInfo: MemberInfo{Name: p.Name, Key: p.Key.String(), Role: p.Role}, State: string(Offline)}
+		one := MemberState{MemberInfo: MemberInfo{Name: p.Name, Key: p.Key.String(), Role: p.Role}, State: string(roster.Offline)}
 		if p.Key == self.Member {
-			one.Own, one.State = true, string(Online)
-		} else if h, known := f.roster(self.Mesh).homes[p.Key]; known {
-			one.State = string(h.state(f.cfg.Mono()))
+			one.Own, one.State = true, string(roster.Online)
+		} else if h, known := f.roster(self.Mesh).Homes[p.Key]; known {
+			one.State = string(h.State(f.cfg.Mono()))
 		}
 		out.Members = append(out.Members, one)
 	}

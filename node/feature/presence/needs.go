@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -32,19 +33,9 @@ type Air interface {
 	// unreachable, and the round-trip time where it is known.
 	Path(mesh ident.MeshID, member ident.PublicKey) (string, time.Duration)
 	// Card is what the node adds to its beacons.
-	Card(mesh ident.MeshID) Card
+	Card(mesh ident.MeshID) roster.Node
 	// Met tells the network of another member's card.
-	Met(mesh ident.MeshID, member ident.PublicKey, card Card)
-}
-
-// Card is what a beacon says of the node rather than of its sessions.
-type Card struct {
-	// Bind is the member's binding statement.
-	Bind []byte
-	// Addrs are the addresses it can be dialled at.
-	Addrs []string
-	// Heads are the heads of its admin log, so that a difference is noticed.
-	Heads []ident.ID
+	Met(mesh ident.MeshID, member ident.PublicKey, card roster.Node)
 }
 
 // Mesh is one mesh of this node.

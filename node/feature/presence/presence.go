@@ -2,7 +2,6 @@ package presence
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -47,7 +46,7 @@ type Feature struct {
 	sessions map[string]*live // local id
 	byAgent  map[string]*live // agent session id
 	byToken  map[string]*live // token hash
-	rosters  map[ident.MeshID]*roster
+	rosters  map[ident.MeshID]*roster.Roster
 }
 
 // New loads this node's sessions and what it knew of others. It starts nothing and
@@ -59,7 +58,7 @@ func New(cfg Config) (*Feature, error) {
 	f := &Feature{
 		cfg: cfg, poke: make(chan struct{}, 1),
 		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
-		rosters: make(map[ident.MeshID]*roster),
+		rosters: make(map[ident.MeshID]*roster.Roster),
 	}
 	if err := cfg.DB.View(f.load); err != nil {
 		return nil, fmt.Errorf("load sessions: %w", err)
@@ -100,7 +99,7 @@ func (f *Feature) load(tx *store.Tx) error {
 			return false
 		}
 		l := f.newLive(s)
-		l.deadline = f.cfg.Mono() + Grace
+		l.deadline = f.cfg.Mono() + roster.Grace
 		f.index(l)
 		return true
 	})
@@ -121,20 +120,20 @@ func (f *Feature) load(tx *store.Tx) error {
 
 // remember takes up a beacon of an earlier run: its sessions are known, and away
 // until they are heard of.
-func (f *Feature) remember(r *roster, mesh ident.MeshID, member ident.PublicKey, raw []byte) {
+func (f *Feature) remember(r *roster.Roster, mesh ident.MeshID, member ident.PublicKey, raw []byte) {
 	b, err := f.verify(mesh, member, append([]byte(nil), raw...))
 	if err != nil {
 		f.cfg.Log.Debug("remembered beacon dropped", "mesh", mesh, "member", member, "error", err)
 		return
 	}
-	r.apply(member, b, append([]byte(nil), raw...), b.lease, f.cfg.Mono(), b.clock)
+	r.Apply(member, b, append([]byte(nil), raw...), b.Lease, f.cfg.Mono(), b.Clock)
 }
 
 // roster returns the roster of a mesh. Callers hold f.mu, or run before any other.
-func (f *Feature) roster(mesh ident.MeshID) *roster {
+func (f *Feature) roster(mesh ident.MeshID) *roster.Roster {
 	r, ok := f.rosters[mesh]
 	if !ok {
-		r = newRoster()
+		r = roster.New()
 		f.rosters[mesh] = r
 	}
 	return r
@@ -175,7 +174,7 @@ func (f *Feature) settleAll(meshes []Mesh) []session {
 		for _, p := range f.cfg.Meshes.Members(m.ID) {
 			members[p.Key] = true
 		}
-		f.roster(m.ID).keep(members)
+		f.roster(m.ID).Keep(members)
 	}
 	for id := range f.rosters {
 		if !current[id] {
@@ -232,87 +231,6 @@ func (f *Feature) loadKeys(tx *store.Tx, meshes []Mesh) error {
 	return nil
 }
 
-// Authenticate finds the session a token belongs to.
-func (f *Feature) Authenticate(token string) (op.Caller, error) {
-	hash := hashToken(token)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	l, ok := f.byToken[hash]
-	if !ok || subtle.ConstantTimeCompare([]byte(l.Token), []byte(hash)) != 1 {
-		return op.Caller{}, op.Errorf(op.Denied, "this session token is not, or no longer, good").
-			WithHint("a newer connection may have taken the session over: restart the agent")
-	}
-	l.active = f.cfg.Now()
-	return op.Caller{Session: l.ID}, nil
-}
-
-// Attach marks the caller's session as attached while its feed lasts. drop is
-// called when a newer connection takes the session over. The returned function
-// detaches.
-func (f *Feature) Attach(c op.Caller, drop func()) (detach func(), err error) {
-	f.mu.Lock()
-	l, ok := f.sessions[c.Session]
-	if !ok {
-		f.mu.Unlock()
-		return nil, op.Errorf(op.NotFound, "there is no session %q", c.Session)
-	}
-	if l.drop != nil {
-		l.drop()
-	}
-	l.drop, l.active = drop, f.cfg.Now()
-	l.follow++
-	reopened := l.Closed
-	l.Closed = false
-	f.mu.Unlock()
-	if reopened {
-		f.saveSession(l.ID)
-	}
-	f.changed(c.Session)
-	return func() { f.detach(c.Session) }, nil
-}
-
-// detach starts the grace of a session without a feed.
-func (f *Feature) detach(id string) {
-	f.mu.Lock()
-	l, ok := f.sessions[id]
-	if ok {
-		l.follow--
-		if l.follow == 0 {
-			l.drop = nil
-			l.deadline = f.cfg.Mono() + Grace
-		}
-	}
-	f.mu.Unlock()
-	f.changed(id)
-}
-
-// changed tells the gate and the other nodes about a session.
-func (f *Feature) changed(id string) {
-	for _, s := range f.keysOf(id) {
-		f.cfg.Gate(s.mesh, s.key)
-	}
-	f.Announce()
-}
-
-type meshKey struct {
-	mesh ident.MeshID
-	key  ident.PublicKey
-}
-
-func (f *Feature) keysOf(id string) []meshKey {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	l, ok := f.sessions[id]
-	if !ok {
-		return nil
-	}
-	out := make([]meshKey, 0, len(l.keys))
-	for m, k := range l.keys {
-		out = append(out, meshKey{m, k.Public()})
-	}
-	return out
-}
-
 // Announce has the next beacon sent at once: something that others see has changed.
 func (f *Feature) Announce() {
 	select {
@@ -365,7 +283,7 @@ func (f *Feature) Run(ctx context.Context) error {
 	tick := time.NewTicker(step)
 	defer tick.Stop()
 	last := f.cfg.Mono()
-	sent := last - Interval
+	sent := last - roster.Interval
 	for {
 		now := f.cfg.Mono()
 		if pause := now - last; pause > step+30*time.Second {
@@ -373,7 +291,7 @@ func (f *Feature) Run(ctx context.Context) error {
 		}
 		last = now
 		f.closeOverdue()
-		if now-sent >= Interval {
+		if now-sent >= roster.Interval {
 			f.shoutAll(ctx)
 			sent = now
 		}
@@ -393,7 +311,7 @@ func (f *Feature) resume(now, pause time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.rosters {
-		r.restart(now, pause)
+		r.Restart(now, pause)
 	}
 }
 

@@ -1,14 +1,12 @@
 package presence
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
@@ -114,9 +112,9 @@ func TestLeasesAndGrace(t *testing.T) {
 		list []string
 	}{
 		{0, "online", []string{"bo/online/"}},
-		{Lease - time.Second, "lease runs", []string{"bo/online/"}},
+		{roster.Lease - time.Second, "lease runs", []string{"bo/online/"}},
 		{2 * time.Second, "lease over", []string{"bo/away/"}},
-		{Grace, "grace over", []string{}},
+		{roster.Grace, "grace over", []string{}},
 	} {
 		w.pass(step.pass)
 		if got := ana.peers(t, user, false); !slices.Equal(got, step.list) {
@@ -146,7 +144,7 @@ func TestADetachedSessionClosesAfterItsGrace(t *testing.T) {
 		t.Fatalf("an attached session closed: %v", got)
 	}
 	detach()
-	w.pass(Grace - time.Second)
+	w.pass(roster.Grace - time.Second)
 	ana.closeOverdue()
 	if got := ana.peers(t, c, false); len(got) != 1 {
 		t.Fatalf("closed too early: %v", got)
@@ -185,7 +183,7 @@ func TestANewcomerSeesEverybodyWithTheRestOfTheirLeases(t *testing.T) {
 	w := newWorld()
 	ana, bo := w.person(t, "ana"), w.person(t, "bo")
 	bo.agent(t, "b1")
-	w.pass(Lease - 10*time.Second)
+	w.pass(roster.Lease - 10*time.Second)
 	delete(w.heard, bo.key) // bo falls silent
 	cy := w.person(t, "cy")
 	if err := cy.Meet(t.Context(), w.id, ana.key); err != nil {
@@ -273,7 +271,7 @@ func TestANameWithoutASessionOnlineMeansTheMember(t *testing.T) {
 	w := newWorld()
 	ana, bo := w.person(t, "ana"), w.person(t, "bo")
 	bo.agent(t, "b1")
-	w.pass(Lease + Grace)
+	w.pass(roster.Lease + roster.Grace)
 	a, err := ana.Resolve(w.id, ident.PublicKey{}, "bo")
 	if err != nil || a.IsSession || a.Key != bo.key || a.Online {
 		t.Errorf("got %+v, %v", a, err)
@@ -283,10 +281,10 @@ func TestANameWithoutASessionOnlineMeansTheMember(t *testing.T) {
 func TestLimitsOfRequests(t *testing.T) {
 	ana := newWorld().person(t, "ana")
 	c := ana.agent(t, "x")
-	if _, err := ana.answerSummary(t.Context(), c, SummaryRequest{Summary: strings.Repeat("ä", maxSummary+1)}); op.CodeOf(err) != op.TooLarge {
+	if _, err := ana.answerSummary(t.Context(), c, SummaryRequest{Summary: strings.Repeat("ä", roster.MaxSummary+1)}); op.CodeOf(err) != op.TooLarge {
 		t.Errorf("long summary: %v", err)
 	}
-	if _, err := ana.answerSummary(t.Context(), c, SummaryRequest{Summary: strings.Repeat("ä", maxSummary)}); err != nil {
+	if _, err := ana.answerSummary(t.Context(), c, SummaryRequest{Summary: strings.Repeat("ä", roster.MaxSummary)}); err != nil {
 		t.Errorf("summary at the limit: %v", err)
 	}
 	for _, in := range []OpenRequest{
@@ -296,51 +294,13 @@ func TestLimitsOfRequests(t *testing.T) {
 			t.Errorf("%+v: %v", in, err)
 		}
 	}
-	for i := range MaxSessions + 1 {
+	for i := range roster.MaxSessions + 1 {
 		_, err := ana.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: strings.Repeat("z", i+1)})
-		if want := i+1 >= MaxSessions; (op.CodeOf(err) == op.RateLimited) != want {
+		if want := i+1 >= roster.MaxSessions; (op.CodeOf(err) == op.RateLimited) != want {
 			t.Fatalf("session %d: %v", i+2, err)
 		}
 	}
-	if raw, err := ana.beacon(ana.List()[0]); err != nil || len(raw) > MaxBeacon {
+	if raw, err := ana.beacon(ana.List()[0]); err != nil || len(raw) > roster.MaxBeacon {
 		t.Errorf("a full beacon has %d bytes, %v", len(raw), err)
 	}
-}
-
-func TestBeaconRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := func(max int) string { return clip(rapid.String().Draw(t, "text"), max) }
-		b := beacon{
-			boot: rapid.Uint64().Draw(t, "boot"), seq: rapid.Uint64().Draw(t, "seq"),
-			clock: time.UnixMilli(rapid.Int64Range(0, 1<<47).Draw(t, "clock")), lease: Lease,
-		}
-		for range rapid.IntRange(0, 5).Draw(t, "cards") {
-			b.cards = append(b.cards, card{
-				attest: rapid.SliceOfN(rapid.Byte(), 1, maxAttest).Draw(t, "attest"), status: "idle", summary: text(maxSummary),
-				opened: time.UnixMilli(rapid.Int64Range(0, 1<<47).Draw(t, "opened")), hidden: rapid.Bool().Draw(t, "hidden"),
-				role: text(maxWord), cwd: text(maxCwd), host: text(maxWord), kind: text(maxWord), channel: text(maxWord), model: text(maxWord),
-			})
-		}
-		got, err := decodeBeacon(b.encode())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got.encode(), b.encode()) || got.boot != b.boot || got.seq != b.seq || !got.clock.Equal(b.clock) {
-			t.Fatalf("got %+v, want %+v", got, b)
-		}
-	})
-}
-
-func FuzzBeacon(f *testing.F) {
-	f.Add(beacon{boot: 1, seq: 2, clock: time.UnixMilli(3), lease: Lease}.encode())
-	f.Add(beacon{clock: time.UnixMilli(3), cards: []card{{attest: []byte{1}, status: "idle", opened: time.UnixMilli(1), summary: "x"}}, node: Card{Addrs: []string{"/ip4/127.0.0.1"}, Heads: []ident.ID{{2}}}}.encode())
-	f.Fuzz(func(t *testing.T, body []byte) {
-		b, err := decodeBeacon(body)
-		if err != nil {
-			return
-		}
-		if len(b.cards) > MaxSessions+1 || b.lease > 10*Lease {
-			t.Fatalf("limits: %d cards, lease %s", len(b.cards), b.lease)
-		}
-	})
 }

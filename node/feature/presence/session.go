@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
@@ -90,9 +91,9 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 	defer f.mu.Unlock()
 	l, resumed := f.byAgent[in.AgentSession]
 	if !resumed {
-		if f.openCount() >= MaxSessions {
-			return nil, "", false, op.Errorf(op.RateLimited, "this node has %d open sessions, the most it takes", MaxSessions).
-				WithHint("end some: a session closes %s after its agent has gone", Grace)
+		if f.openCount() >= roster.MaxSessions {
+			return nil, "", false, op.Errorf(op.RateLimited, "this node has %d open sessions, the most it takes", roster.MaxSessions).
+				WithHint("end some: a session closes %s after its agent has gone", roster.Grace)
 		}
 		l = f.newLive(session{ID: newLocalID(), Opened: f.cfg.Now(), Agents: []string{in.AgentSession}})
 	}
@@ -101,7 +102,7 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 	}
 	l.Token, l.Closed = hash, false
 	l.describe(in, f.cfg)
-	l.deadline = f.cfg.Mono() + Grace
+	l.deadline = f.cfg.Mono() + roster.Grace
 	l.active = f.cfg.Now()
 	f.index(l)
 	for _, m := range f.cfg.Meshes.List() {
@@ -112,13 +113,13 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 
 // describe takes over what the agent says of itself.
 func (l *live) describe(in OpenRequest, cfg Config) {
-	l.Base, l.Role = clip(in.Name, maxWord), clip(in.Role, maxWord)
+	l.Base, l.Role = clip(in.Name, roster.MaxWord), clip(in.Role, roster.MaxWord)
 	l.Mode = in.Mode
 	if l.Mode == "" {
 		l.Mode = cfg.Mode
 	}
-	l.PID, l.Cwd, l.Host = in.PID, clip(in.Cwd, maxCwd), clip(cfg.Host, maxWord)
-	l.PeerType, l.Channel, l.Model = clip(in.PeerType, maxWord), clip(in.Channel, maxWord), clip(in.Model, maxWord)
+	l.PID, l.Cwd, l.Host = in.PID, clip(in.Cwd, roster.MaxCwd), clip(cfg.Host, roster.MaxWord)
+	l.PeerType, l.Channel, l.Model = clip(in.PeerType, roster.MaxWord), clip(in.Channel, roster.MaxWord), clip(in.Model, roster.MaxWord)
 }
 
 // newLive gives a stored session its life in this process.
@@ -250,3 +251,14 @@ func hashToken(token string) string {
 
 // newLocalID names a session inside this node.
 func newLocalID() string { return "s-" + rand.Text()[:16] }
+
+// clip cuts text to at most n bytes at a character border.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
