@@ -9,6 +9,8 @@ import (
 	"time"
 
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/claudemesh/claudemesh/node/feature/message"
 )
 
 // Config says what a node is and where it lives. Dir is needed; every other field
@@ -27,6 +29,8 @@ type Config struct {
 	DisplayName string
 	// Mode is the message mode of sessions that name none: push (default), inbox, off.
 	Mode string
+	// Limits are those of messages; each that is zero is the default (docs/delivery.md).
+	Limits message.Limits
 	// Version is the program's version, told to local clients alone.
 	Version string
 	// Log gets one line per event; nil discards.

@@ -114,7 +114,7 @@ func (n *Node) build() (err error) {
 	}
 	n.messages, err = message.New(message.Config{
 		DB: n.db, Sessions: sessions{n.presence}, Trust: judge{n.meshes}, Mail: n.net,
-		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
+		Limits: n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	if err != nil {
 		return err
