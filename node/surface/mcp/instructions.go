@@ -25,7 +25,7 @@ Messages from peers arrive by themselves as <channel source="claudemesh" kind="d
 
 Address by name, by public key or the first 8 or more digits of one, or by a list of these. In several meshes, say which with mesh_slug. A few tailored messages beat one vague message to many.
 Priority: "now" interrupts at once, "next" (default) waits until the recipient is idle, "low" waits until they ask.
-Your mode may be "push" (messages arrive), "inbox" (only a hint arrives: call check_messages) or "off" (call check_messages now and then).
+Your mode may be "push" (messages arrive), "inbox" (only a hint arrives: call check_messages) or "off" (call check_messages now and then). "unconfirmed" in its answer are messages that were pushed and perhaps never shown to you: call it with "again" to read them.
 At the start of a session: list_peers, then set_summary with what you work on. Sending to somebody who is away is fine: the message is kept and delivered.
 `
 
