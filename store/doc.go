@@ -2,9 +2,9 @@
 // a durable feed of changes, schema migrations and the refusals that keep all
 // of that true.
 //
-// It is larger than most packages: group commit, feed, buckets and format work
-// in the same transaction and would only call through each other. What can be
-// known of a file without a transaction is in store/inspect.
+// It has more lines than most packages because group commit, feed, buckets and
+// format work in the same transaction and would only call through each other.
+// What can be known of a file without a transaction is in store/inspect.
 //
 // What lives here: opening (creation, lock, format, copies before a
 // migration), transactions, buckets, the feed. What does not: what the keys

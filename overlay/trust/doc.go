@@ -8,7 +8,7 @@
 // features that send them; invite links and what travels with them, which are
 // in the package invite below this one; files, sockets and clocks. Everything
 // is a function of its arguments. Randomness is taken only for nonces and by
-// HPKE. The package is longer than most because the log, its rules and the
+// HPKE. It has more lines than most because the log, its rules and the
 // statements they judge are one closed thing.
 //
 // # Log entries
