@@ -203,7 +203,7 @@ func FuzzEpochOpen(f *testing.F) {
 	f.Add([]byte{1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		plain, err := EpochOpen([32]byte{1}, UseMsg, mesh, b)
-		if err == nil && (!bytes.Equal(b, good) || string(plain) != "x") {
+		if err == nil && string(plain) != "x" { // what was sealed above, in whichever process
 			t.Errorf("a forgery opened as %q", plain)
 		}
 	})

@@ -306,6 +306,30 @@ func TestStateTells(t *testing.T) {
 	}
 }
 
+func BenchmarkLoad(b *testing.B) {
+	o := found(b)
+	for range 200 {
+		o.inviteFor(RoleMember, 1, "owner")
+	}
+	var raw [][]byte
+	for _, e := range o.log.Entries() {
+		raw = append(raw, e.Marshal())
+	}
+	for b.Loop() {
+		var entries []Entry
+		for _, r := range raw {
+			e, err := ParseEntry(r)
+			if err != nil {
+				b.Fatal(err)
+			}
+			entries = append(entries, e)
+		}
+		if _, err := LoadLog(entries); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkState(b *testing.B) {
 	o := found(b)
 	o.admit("ann", RoleAdmin)
