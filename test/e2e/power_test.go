@@ -27,6 +27,7 @@ const (
 	envPorts    = "CLAUDEMESH_E2E_PORTS"
 	stream      = 150 // messages
 	atOnce      = 12  // of them on their way
+	ahead       = 4   // messages by which the control acknowledges too early
 )
 
 // What is acknowledged: ana has it (sent), bo has it (delivered), bo was shown it.
@@ -179,6 +180,9 @@ func cutChild(dir, who string, o cutOptions) error {
 		}
 	}
 	c := &cutStream{dir: dir, early: o.early, ana: homes[anaName], bo: homes[boName], random: rand.New(rand.NewPCG(1, 1))}
+	for range stream {
+		c.ids = append(c.ids, newID(c.random))
+	}
 	for _, h := range homes {
 		if err := h.Start(ctx); err != nil {
 			return err
@@ -197,16 +201,16 @@ type cutStream struct {
 	early   bool
 	ana, bo *harness.Home
 	random  *rand.Rand
+	ids     []string // of all messages
 }
 
 func (c *cutStream) run(ctx context.Context) error {
 	var open []string
-	for n := range stream {
-		id := newID(c.random)
-		if err := c.send(ctx, id, n); err != nil {
+	for n := range c.ids {
+		if err := c.send(ctx, n); err != nil {
 			return err
 		}
-		open = append(open, id)
+		open = append(open, c.ids[n])
 		for len(open) >= atOnce {
 			var err error
 			if open, err = c.settle(ctx, open); err != nil {
@@ -228,18 +232,34 @@ func (c *cutStream) run(ctx context.Context) error {
 	return nil
 }
 
-// ack acknowledges, unless that was done already.
-func (c *cutStream) ack(early bool, what string) error {
-	if early != c.early {
+// ack acknowledges what is so, unless the child has done it too early.
+func (c *cutStream) ack(what string) error {
+	if c.early {
 		return nil
 	}
 	return powercut.Ack(c.dir, what)
 }
 
-func (c *cutStream) send(ctx context.Context, id string, n int) error {
-	if err := errors.Join(c.ack(true, ackSent+id), c.ack(true, ackDelivered+id)); err != nil {
+// ackEarly acknowledges what is not so yet.
+func (c *cutStream) ackEarly(n int) error {
+	first := n + ahead
+	if n == 0 {
+		first = 0
+	}
+	for i := first; c.early && i <= min(n+ahead, len(c.ids)-1); i++ {
+		err := errors.Join(powercut.Ack(c.dir, ackSent+c.ids[i]), powercut.Ack(c.dir, ackDelivered+c.ids[i]))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cutStream) send(ctx context.Context, n int) error {
+	if err := c.ackEarly(n); err != nil {
 		return err
 	}
+	id := c.ids[n]
 	out, err := message.Send.Call(ctx, c.ana.API(), op.Caller{}, message.SendRequest{
 		To: message.Targets{boName}, Message: fmt.Sprintf("message %d %s", n, strings.Repeat(".", c.random.IntN(3000))), ID: id,
 	})
@@ -249,7 +269,7 @@ func (c *cutStream) send(ctx context.Context, id string, n int) error {
 	if out.ID != id || !out.Targets[0].OK {
 		return fmt.Errorf("send: %+v", out)
 	}
-	return c.ack(false, ackSent+id)
+	return c.ack(ackSent + id)
 }
 
 // settle waits until at least one of the open messages is delivered.
@@ -265,7 +285,7 @@ func (c *cutStream) settle(ctx context.Context, open []string) (left []string, e
 				left = append(left, id)
 				continue
 			}
-			if err := c.ack(false, ackDelivered+id); err != nil {
+			if err := c.ack(ackDelivered + id); err != nil {
 				return false, nil, err
 			}
 		}
@@ -294,7 +314,12 @@ func (p prepared) check(t *testing.T, who string, patience time.Duration) func(s
 	if who == "sender" {
 		name, look = anaName, hasRows
 	}
-	return func(dir string, acked []string) error {
+	return func(dir string, acked []string) (err error) {
+		defer func() {
+			if err != nil {
+				patience = 0 // the test has failed: let it end
+			}
+		}()
 		at := filepath.Join(dir, name)
 		if _, err := os.Stat(at); err != nil || len(acked) == 0 {
 			if len(acked) > 0 {
