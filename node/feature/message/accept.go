@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/courier"
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
@@ -38,8 +39,10 @@ func (f *Feature) accept(ctx context.Context, d *draft) (SendResponse, error) {
 	}
 	var earlier *outbox.Message
 	var seen bool
+	trip := f.courier.Trip()
 	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) (err error) {
 		earlier, seen = nil, false
+		trip.Reset()
 		if g != nil {
 			g = g.again()
 		}
@@ -48,20 +51,18 @@ func (f *Feature) accept(ctx context.Context, d *draft) (SendResponse, error) {
 			earlier = &m
 			return err
 		}
-		seen, err = f.commit(tx, s, g)
+		seen, err = f.commit(tx, s, g, trip)
 		return err
 	})
+	trip.Settle(err == nil)
 	switch {
 	case err != nil:
 		return SendResponse{}, storeError(err)
 	case earlier != nil:
 		return firstAnswer(d, *earlier)
 	}
-	for _, h := range s.homes {
-		f.courier.Wake(h, s.remember.Deadline)
-	}
 	if seen {
-		f.courier.Wake(outbox.Home{Mesh: d.self.Mesh, Member: d.closeTo.entry.Origin}, 0)
+		f.courier.Wake(outbox.Home{Mesh: d.self.Mesh, Member: d.closeTo.entry.Origin})
 	}
 	f.settle(g, gates)
 	f.log.Debug("message accepted", "mesh", d.self.Mesh, "message", d.msg.ID.String(), "rows", len(d.rows))
@@ -108,7 +109,7 @@ func (f *Feature) sign(d *draft, answer SendResponse) (*sealed, error) {
 
 // commit is the accepting transaction. It reports whether news of what the
 // message answers was queued.
-func (f *Feature) commit(tx *store.Tx, s *sealed, g *gate) (seen bool, err error) {
+func (f *Feature) commit(tx *store.Tx, s *sealed, g *gate, trip *courier.Trip) (seen bool, err error) {
 	out, in := outbox.In(tx), inbox.In(tx)
 	if err := f.room(out, in, s); err != nil {
 		return false, err
@@ -140,10 +141,18 @@ func (f *Feature) commit(tx *store.Tx, s *sealed, g *gate) (seen bool, err error
 			return false, err
 		}
 	}
-	if s.closeTo == nil || s.closeTo.entry == nil {
-		return false, nil
+	if s.closeTo != nil && s.closeTo.entry != nil {
+		if seen, err = f.prove(out, in, s); err != nil {
+			return false, err
+		}
 	}
-	return f.prove(out, in, s)
+	for _, h := range s.homes {
+		trip.Announce(courier.Letter{
+			Home: h, Ord: ord, Deadline: s.remember.Deadline, Priority: s.msg.Priority,
+			Statement: s.statement, Attest: s.self.Attest,
+		}, s.rows)
+	}
+	return seen, nil
 }
 
 // prove marks what the message answers as read, if it was pushed.
@@ -206,7 +215,7 @@ func storeError(err error) error {
 		return err
 	}
 	if errors.Is(err, store.ErrFull) {
-		return op.Errorf(op.Unavailable, "nothing was sent: %w", err)
+		return op.Errorf(op.Unavailable, "the message is not accepted: %w", err)
 	}
-	return fmt.Errorf("the message may not be on disk: %w", err)
+	return fmt.Errorf("the message may not be accepted: %w", err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/shelf"
 	"github.com/claudemesh/claudemesh/store"
 )
 
@@ -31,7 +32,7 @@ type age struct {
 func loadAge(db *store.DB, now time.Time, mono func() time.Duration) (*age, error) {
 	a := &age{base: ageStart, start: mono(), mono: mono}
 	err := db.View(func(tx *store.Tx) error {
-		v := tx.Bucket("message", "age").Get([]byte("age"))
+		v := shelf.In(tx, shelf.Age).Get(nil)
 		if len(v) != 16 {
 			return nil
 		}
@@ -53,5 +54,5 @@ func (a *age) now() time.Duration { return a.base + a.mono() - a.start }
 func (a *age) save(tx *store.Tx, now time.Time) error {
 	v := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(a.now()))
 	v = binary.BigEndian.AppendUint64(v, uint64(max(0, now.UnixMilli())))
-	return tx.Bucket("message", "age").Put([]byte("age"), v)
+	return shelf.In(tx, shelf.Age).Put(nil, v)
 }

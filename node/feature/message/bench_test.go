@@ -124,6 +124,7 @@ func BenchmarkThrough(b *testing.B) {
 			took := time.Since(begin)
 			b.StopTimer()
 			report(b, "delivered", took, floor(b, window, b.N))
+			b.ReportMetric(float64(b.N)/float64(alice.sent.Load()), "letters/batch")
 		})
 	}
 }

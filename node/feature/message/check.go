@@ -51,7 +51,7 @@ func (f *Feature) check(ctx context.Context, c op.Caller, in CheckRequest) (Chec
 		return CheckResponse{}, fmt.Errorf("read the inbox: %w", err)
 	}
 	for _, h := range p.homes {
-		f.courier.Wake(h, 0)
+		f.courier.Wake(h)
 	}
 	return p.answer, nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
@@ -16,6 +19,9 @@ import (
 
 // seenTTL is how long the news that a message was seen is sent for.
 const seenTTL = 7 * day
+
+// judgeShare is how many letters are worth another goroutine.
+const judgeShare = 4
 
 // incoming is a letter on its way into the inbox.
 type incoming struct {
@@ -154,8 +160,10 @@ func (a *incoming) addressed() bool {
 	return true
 }
 
-// judge gives every letter its verdict, outside of any transaction.
+// judge gives every letter its verdict, outside of any transaction. Signatures are
+// the costly part: a batch is shared among the processors.
 func (f *Feature) judge(mesh ident.MeshID, from ident.PublicKey, arrivals []*incoming) {
+	var open []*incoming
 	for _, a := range arrivals {
 		switch {
 		case a.news != nil:
@@ -164,9 +172,21 @@ func (f *Feature) judge(mesh ident.MeshID, from ident.PublicKey, arrivals []*inc
 		case !f.mayReceive(outbox.Home{Mesh: mesh, Member: from}):
 			a.verdict, a.reason = delivery.Unjudged, "too many messages at once"
 		default:
-			a.verdict, a.reason = f.judgeOne(mesh, from, a)
+			open = append(open, a)
 		}
 	}
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(open); i = int(next.Add(1)) - 1 {
+			open[i].verdict, open[i].reason = f.judgeOne(mesh, from, open[i])
+		}
+	}
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(open)/judgeShare) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
 }
 
 func (f *Feature) judgeOne(mesh ident.MeshID, from ident.PublicKey, a *incoming) (delivery.Verdict, string) {

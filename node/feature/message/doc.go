@@ -11,6 +11,10 @@
 //	outbox    accepted messages on the store
 //	inbox     received messages on the store
 //	courier   the workers that empty the outbox
+//	shelf     how their tables share a bucket
+//
+// It has about 2,000 lines because acceptance, arrival, offering and reading share
+// single commits: apart they would need each other's insides.
 //
 // What does not: sealing and streams (the post), keys and membership (behind
 // [Trust]), who is there and what their names are (behind [Sessions]).
@@ -25,6 +29,9 @@
 //
 // # Layout on the store
 //
-// All is below the bucket "message": "out" (package outbox), "in" (package
-// inbox), "cause" (cause, 16 bytes: messages counted, 8, and age, 8) and "age".
+// All is in the bucket "message", in the tables of package shelf: those of outbox
+// and inbox, and two of this package:
+//
+//	Age    (empty)   age in nanoseconds, wall clock in Unix milliseconds: 8 bytes each
+//	Cause  cause     messages counted and age of the last one: 8 bytes each
 package message

@@ -20,7 +20,7 @@ func scene(t *testing.T, fn func(t *testing.T, w *world, alice, bob *node)) {
 // staged is scene with a world changed before it starts.
 func staged(t *testing.T, before func(*world), fn func(t *testing.T, w *world, alice, bob *node)) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := memory(t)
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, dir, "alice", "bob")
 		before(w)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
-	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
 
@@ -66,55 +65,41 @@ func (f *Feature) forgetRates() {
 	}
 }
 
-// prune forgets what is older than the limits say.
+// prune forgets what is older than the limits say, a little in each commit.
 func (f *Feature) prune(ctx context.Context) error {
-	if err := f.pruneSent(ctx); err != nil {
+	err := f.inSteps(ctx, func(tx *store.Tx, behind []byte) ([]byte, error) {
+		return outbox.In(tx).Prune(behind, f.age.now()-f.limits.KeepSent, pruneMax)
+	})
+	if err != nil {
 		return fmt.Errorf("forget sent messages: %w", err)
 	}
-	var meshes []ident.MeshID
-	err := f.cfg.DB.View(func(tx *store.Tx) error {
-		meshes = inbox.In(tx).Meshes()
-		return nil
+	err = f.inSteps(ctx, func(tx *store.Tx, behind []byte) ([]byte, error) {
+		return inbox.In(tx).Prune(behind, f.age.now(), f.limits.Keep, pruneMax)
 	})
-	for _, mesh := range meshes {
-		if err == nil {
-			err = f.pruneReceived(ctx, mesh)
-		}
-	}
 	if err != nil {
 		return fmt.Errorf("forget received messages: %w", err)
 	}
-	return nil
-}
-
-func (f *Feature) pruneSent(ctx context.Context) error {
-	for n := pruneMax; n == pruneMax; {
-		err := f.cfg.DB.Update(ctx, func(tx *store.Tx) (err error) {
-			limit := f.age.now() - f.limits.KeepSent
-			if err := causesIn(tx).prune(limit, pruneMax); err != nil {
-				return err
-			}
-			n, err = outbox.In(tx).Prune(limit, pruneMax)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		return causesIn(tx).prune(f.age.now()-f.limits.KeepSent, pruneMax)
+	})
+	if err != nil {
+		return fmt.Errorf("forget causes: %w", err)
 	}
 	return nil
 }
 
-func (f *Feature) pruneReceived(ctx context.Context, mesh ident.MeshID) error {
-	for after, more := uint64(0), true; more; {
-		var next uint64
+// inSteps repeats an operation from the place where it left off until it says nil.
+func (f *Feature) inSteps(ctx context.Context, step func(tx *store.Tx, behind []byte) ([]byte, error)) error {
+	for behind, more := []byte(nil), true; more; more = behind != nil {
+		var next []byte
 		err := f.cfg.DB.Update(ctx, func(tx *store.Tx) (err error) {
-			next, err = inbox.In(tx).Prune(mesh, after, f.age.now(), f.limits.Keep, pruneMax)
+			next, err = step(tx, behind)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		after, more = next, next > 0
+		behind = next
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
+	"github.com/claudemesh/claudemesh/node/feature/message/shelf"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
@@ -102,14 +103,14 @@ func keyPrefix(s string, k ident.PublicKey) bool {
 }
 
 // causes counts messages per cause on the store.
-type causes struct{ bucket *store.Bucket }
+type causes struct{ table shelf.Shelf }
 
-func causesIn(tx *store.Tx) causes { return causes{tx.Bucket("message", "cause")} }
+func causesIn(tx *store.Tx) causes { return causes{shelf.In(tx, shelf.Cause)} }
 
 // count is how many messages of a cause were sent or received here after its
 // first one.
 func (c causes) count(cause [16]byte) uint64 {
-	if v := c.bucket.Get(cause[:]); len(v) == 16 {
+	if v := c.table.Get(cause[:]); len(v) == 16 {
 		return binary.BigEndian.Uint64(v)
 	}
 	return 0
@@ -121,20 +122,20 @@ func (c causes) add(cause [16]byte, depth uint64, age time.Duration) error {
 		return nil
 	}
 	v := binary.BigEndian.AppendUint64(make([]byte, 0, 16), c.count(cause)+1)
-	return c.bucket.Put(cause[:], binary.BigEndian.AppendUint64(v, uint64(age)))
+	return c.table.Put(cause[:], binary.BigEndian.AppendUint64(v, uint64(age)))
 }
 
 // prune forgets causes that were quiet since the age limit, up to max.
 func (c causes) prune(limit time.Duration, max int) error {
 	var old [][]byte
-	c.bucket.Ascend(nil, func(k, v []byte) bool {
+	c.table.Ascend(nil, func(k, v []byte) bool {
 		if len(v) != 16 || time.Duration(binary.BigEndian.Uint64(v[8:])) <= limit {
 			old = append(old, append([]byte{}, k...))
 		}
 		return len(old) < max
 	})
 	for _, k := range old {
-		if err := c.bucket.Delete(k); err != nil {
+		if err := c.table.Delete(k); err != nil {
 			return err
 		}
 	}

@@ -47,7 +47,7 @@ type bubble struct{ rapid.TB }
 // Whatever happened, once the network is well and all are idle, docs/delivery.md
 // section 11 holds.
 func TestInvariants(t *testing.T) {
-	dir := t.TempDir()
+	dir := memory(t)
 	n := 0
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(bubble{t}, func(rt *rapid.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -73,7 +74,8 @@ type node struct {
 	f      *Feature
 	life   atomic.Pointer[Feature] // f, for other goroutines; nil while down
 	cancel func()
-	over   sync.WaitGroup
+	writer sync.WaitGroup // the store's
+	over   sync.WaitGroup // the messages'
 	up     atomic.Bool
 	dead   atomic.Bool  // killed: nothing leaves it any more
 	fuse   atomic.Int64 // calls across its border until it is killed; 0: never
@@ -93,6 +95,22 @@ func newWorld(t checker, dir string, names ...string) *world {
 		n.addSession(name)
 	}
 	return w
+}
+
+// memory is a folder in memory where there is one: these tests are about what is
+// committed, not about the disk.
+func memory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "message-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // start begins all nodes.
@@ -170,7 +188,7 @@ func (n *node) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	n.over.Go(func() { _ = db.Run(context.Background()) })
+	n.writer.Go(func() { _ = db.Run(context.Background()) })
 	n.over.Go(func() {
 		if err := n.f.Run(ctx); ctx.Err() == nil && !n.dead.Load() {
 			n.w.t.Logf("%s ended: %v", n.name, err)
@@ -199,10 +217,11 @@ func (n *node) stop() {
 	}
 	n.life.Store(nil)
 	n.cancel()
+	n.over.Wait()
 	if err := n.db.Close(); err != nil {
 		n.w.t.Fatalf("close the store of %s: %v", n.name, err)
 	}
-	n.over.Wait()
+	n.writer.Wait()
 }
 
 // step is called wherever the node's messages touch the world outside the store.

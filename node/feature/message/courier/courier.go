@@ -74,7 +74,7 @@ func (c *Courier) Run(ctx context.Context) error {
 		return err
 	}
 	for _, h := range homes {
-		c.Wake(h, 0)
+		c.Wake(h)
 	}
 	return c.expire(ctx)
 }
@@ -88,12 +88,15 @@ func (c *Courier) stop(cancel func()) {
 	c.running.Wait()
 }
 
-// Wake says that something new is due at a home, with its deadline (0: not
-// known to be new).
-func (c *Courier) Wake(h outbox.Home, deadline time.Duration) {
+// Wake says that something new is on disk for a home.
+func (c *Courier) Wake(h outbox.Home) {
 	c.tell(h, func(w *worker) { w.fresh = true })
+}
+
+// deadline says that something ends at an age.
+func (c *Courier) deadline(deadline time.Duration) {
 	c.mu.Lock()
-	earlier := deadline > 0 && (c.next == 0 || deadline < c.next)
+	earlier := c.next == 0 || deadline < c.next
 	if earlier {
 		c.next = deadline
 	}

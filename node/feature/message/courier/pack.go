@@ -3,7 +3,9 @@ package courier
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
@@ -25,31 +27,34 @@ type batch struct {
 	seen    []uint64 // what that one is about
 	items   []letter.Item
 	size    int
+	early   map[uint64]Letter // not on disk yet
 }
 
-// fill takes up what is in the queue behind the window.
+// fill takes up what is in the queue and not in the window.
 func (w *worker) fill() error {
 	w.mu.Lock()
-	room, last, fresh := w.window.Room(), w.window.Last(), w.fresh
-	if room > 0 {
+	look := w.fresh && w.window.Room() > 0
+	if look {
 		w.fresh = false
 	}
 	w.mu.Unlock()
-	if room == 0 || !fresh {
+	if !look {
 		return nil
 	}
 	var dues []outbox.Due
 	err := w.c.cfg.DB.View(func(tx *store.Tx) (err error) {
-		dues, err = outbox.In(tx).Queue(w.home, last, room)
+		dues, err = outbox.In(tx).Queue(w.home, 0, delivery.WindowSize)
 		return err
 	})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err != nil || len(dues) == room {
+	if err != nil || len(dues) == delivery.WindowSize {
 		w.fresh = true
 	}
 	for _, d := range dues {
-		w.window.Add(d.Ord)
+		if w.window.Room() > 0 {
+			w.window.Add(d.Ord)
+		}
 	}
 	return err
 }
@@ -66,7 +71,9 @@ func (w *worker) forget(gone []uint64) {
 // pack reads what is due from disk and makes letters of it. all are the ords
 // unfinished, ascending; due some of them.
 func (w *worker) pack(all, due []uint64) (batch, error) {
-	var b batch
+	w.mu.Lock()
+	b := batch{early: maps.Clone(w.early)}
+	w.mu.Unlock()
 	err := w.c.cfg.DB.View(func(tx *store.Tx) error {
 		return w.load(outbox.In(tx), all, due, &b)
 	})
@@ -119,11 +126,15 @@ func (w *worker) trim(all []uint64) {
 
 // take packs one thing that is due.
 func (w *worker) take(box outbox.Box, ord uint64, heads map[lane]uint64, b *batch) error {
+	age := w.c.cfg.Age()
+	if l, ok := b.early[ord]; ok {
+		w.add(l, age, heads, b)
+		return nil
+	}
 	d, ok, err := box.Due(w.home, ord)
 	if err != nil {
 		return err
 	}
-	age := w.c.cfg.Age()
 	if !ok || d.Deadline <= age {
 		b.gone = append(b.gone, ord)
 		return nil
@@ -136,37 +147,64 @@ func (w *worker) take(box outbox.Box, ord uint64, heads map[lane]uint64, b *batc
 		})
 		return nil
 	}
-	m, ok, err := box.Message(w.home.Mesh, d.ID)
+	l, err := stored(box, d)
 	if err != nil {
 		return err
 	}
-	statement, attest, err := box.Text(w.home.Mesh, d.ID)
-	if err != nil {
-		return err
-	}
-	rows, err := box.Rows(w.home.Mesh, d.ID)
-	if err != nil {
-		return err
-	}
-	l := letter.Letter{Statement: statement, Attest: attest, Ord: ord, Remaining: d.Deadline - age}
-	w.lanes[ord] = w.lanes[ord][:0]
-	for _, r := range rows {
-		if r.Home == w.home.Member && !r.State.Final() {
-			in := lane{r.Address, m.Priority}
-			l.Addresses = append(l.Addresses, letter.Address{Index: r.Index, Prev: heads[in]})
-			w.lanes[ord] = append(w.lanes[ord], in)
-		}
-	}
-	if !ok || statement == nil || len(l.Addresses) == 0 {
+	if l == nil {
 		b.gone = append(b.gone, ord)
 		return nil
 	}
-	slices.SortFunc(l.Addresses, func(x, y letter.Address) int { return x.Index - y.Index })
-	packed := l.Pack()
-	b.size += len(packed)
-	b.letters = append(b.letters, packed)
-	b.ords = append(b.ords, ord)
+	w.add(*l, age, heads, b)
 	return nil
+}
+
+// stored reads a letter from disk. Nil: it is due no more.
+func stored(box outbox.Box, d outbox.Due) (*Letter, error) {
+	m, ok, err := box.Message(d.Home.Mesh, d.ID)
+	if err != nil || !ok {
+		return nil, err
+	}
+	l := Letter{Home: d.Home, Ord: d.Ord, Deadline: d.Deadline, Priority: m.Priority}
+	if l.Statement, l.Attest, err = box.Text(d.Home.Mesh, d.ID); err != nil || l.Statement == nil {
+		return nil, err
+	}
+	rows, err := box.Rows(d.Home.Mesh, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	l.Rows = open(rows, d.Home.Member)
+	if len(l.Rows) == 0 {
+		return nil, nil
+	}
+	return &l, nil
+}
+
+// open are the rows of a home that are not final, in the order of the message's To.
+func open(rows []outbox.Row, home ident.PublicKey) []outbox.Row {
+	var out []outbox.Row
+	for _, r := range rows {
+		if r.Home == home && !r.State.Final() {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(x, y outbox.Row) int { return x.Index - y.Index })
+	return out
+}
+
+// add packs a letter.
+func (w *worker) add(l Letter, age time.Duration, heads map[lane]uint64, b *batch) {
+	packed := letter.Letter{Statement: l.Statement, Attest: l.Attest, Ord: l.Ord, Remaining: l.Deadline - age}
+	w.lanes[l.Ord] = w.lanes[l.Ord][:0]
+	for _, r := range l.Rows {
+		in := lane{r.Address, l.Priority}
+		packed.Addresses = append(packed.Addresses, letter.Address{Index: r.Index, Prev: heads[in]})
+		w.lanes[l.Ord] = append(w.lanes[l.Ord], in)
+	}
+	raw := packed.Pack()
+	b.size += len(raw)
+	b.letters = append(b.letters, raw)
+	b.ords = append(b.ords, l.Ord)
 }
 
 // refuse ends everything due at somebody who is no member any more.

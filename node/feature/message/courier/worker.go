@@ -14,6 +14,10 @@ import (
 // sendTime is how long the post may take over one batch.
 const sendTime = 60 * time.Second
 
+// restTime is how long a worker without work stays: what it knows of its queue
+// lets the next letter leave while its own commit runs.
+const restTime = 10 * time.Minute
+
 // postedMax is how many receipts under way are remembered.
 const postedMax = 64
 
@@ -23,11 +27,14 @@ type worker struct {
 	home  outbox.Home
 	told  chan struct{}     // a token when something below has changed
 	lanes map[uint64][]lane // the goroutine's own: the lines each letter belongs to
+	still time.Duration     // the goroutine's own: since when there is nothing to do
 
 	mu     sync.Mutex // guards what follows
 	window delivery.Window
 	posted map[ident.ID][]uint64 // receipts under way, by statement id
 	fresh  bool                  // the queue may hold more than the window knows
+	early  map[uint64]Letter     // sent while their own commit runs
+	behind int                   // letters whose commit runs and that are not in the window
 }
 
 // lane is an address and a priority: what is kept in order.
@@ -38,8 +45,8 @@ type lane struct {
 
 func newWorker(c *Courier, h outbox.Home) *worker {
 	return &worker{
-		c: c, home: h, told: make(chan struct{}, 1), lanes: make(map[uint64][]lane),
-		posted: make(map[ident.ID][]uint64), fresh: true,
+		c: c, home: h, still: c.cfg.Mono(), told: make(chan struct{}, 1), lanes: make(map[uint64][]lane),
+		posted: make(map[ident.ID][]uint64), fresh: true, early: make(map[uint64]Letter),
 	}
 }
 
@@ -55,7 +62,7 @@ func (w *worker) tell(change func()) {
 func (w *worker) idle() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return !w.fresh && w.window.Len() == 0
+	return !w.fresh && w.behind == 0 && w.window.Len() == 0
 }
 
 // run works until there is nothing left or ctx ends.
@@ -66,11 +73,21 @@ func (w *worker) run(ctx context.Context) {
 			log.Warn("sending failed", "error", err)
 			w.pause()
 		}
-		if w.idle() && w.c.retire(w) {
+		if w.rested() && w.c.retire(w) {
 			return
 		}
 		w.wait(ctx)
 	}
+}
+
+// rested tells that there was nothing to do for long.
+func (w *worker) rested() bool {
+	now := w.c.cfg.Mono()
+	if !w.idle() {
+		w.still = now
+		return false
+	}
+	return now-w.still >= restTime
 }
 
 // round fills the window and sends what is due.
@@ -143,6 +160,9 @@ func (w *worker) wait(ctx context.Context) {
 	w.mu.Lock()
 	next := w.window.Next()
 	w.mu.Unlock()
+	if w.idle() {
+		next = w.still + restTime
+	}
 	timer := time.NewTimer(next - w.c.cfg.Mono())
 	defer timer.Stop()
 	select {

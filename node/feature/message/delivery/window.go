@@ -25,8 +25,7 @@ func Delay(n int) time.Duration {
 // Window is what is under way to one home: unfinished letters by ord, each with
 // the time of its next try. Times are monotonic. One goroutine uses it.
 type Window struct {
-	slots []slot // ascending
-	last  uint64
+	slots []slot        // ascending
 	fails int           // tries in a row that found the home unreachable
 	pause time.Duration // no try before it
 }
@@ -43,13 +42,11 @@ func (w *Window) Room() int { return WindowSize - len(w.slots) }
 // Len is how many letters are unfinished.
 func (w *Window) Len() int { return len(w.slots) }
 
-// Last is the highest ord ever added: what follows it is not in the window.
-func (w *Window) Last() uint64 { return w.last }
-
-// Add puts in a letter, due at once. Its ord must be above Last.
+// Add puts in a letter, due at once, unless it is there.
 func (w *Window) Add(ord uint64) {
-	w.slots = append(w.slots, slot{ord: ord})
-	w.last = ord
+	if i, ok := w.find(ord); !ok {
+		w.slots = slices.Insert(w.slots, i, slot{ord: ord})
+	}
 }
 
 // Ords lists the unfinished letters, ascending.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
+	"github.com/claudemesh/claudemesh/node/feature/message/shelf"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -42,6 +43,7 @@ type Usage struct {
 	Seq   uint64 // the last one given
 	Rows  uint64 // entries with text
 	Bytes uint64 // of it
+	Read  uint64 // those of Rows that were read: they make room
 }
 
 // Limits bound the inbox of one member.
@@ -52,39 +54,41 @@ type Limits struct {
 
 // Box is the inbox in one transaction.
 type Box struct {
-	key, open, text, seq, line, box *store.Bucket
+	record, open, line, usage shelf.Shelf
 }
 
 // In gives the inbox in tx.
 func In(tx *store.Tx) Box {
-	b := tx.Bucket("message", "in")
 	return Box{
-		key: b.Bucket("key"), open: b.Bucket("open"), text: b.Bucket("text"),
-		seq: b.Bucket("seq"), line: b.Bucket("line"), box: b.Bucket("box"),
+		record: shelf.In(tx, shelf.InRecord), open: shelf.In(tx, shelf.InOpen),
+		line: shelf.In(tx, shelf.InLine), usage: shelf.In(tx, shelf.InUsage),
 	}
 }
 
 // Usage tells how full the inbox of a mesh is.
 func (b Box) Usage(mesh ident.MeshID) Usage {
-	v := b.box.Get(mesh[:])
-	if len(v) != 24 {
+	v := b.usage.Get(mesh[:])
+	if len(v) != 32 {
 		return Usage{}
 	}
 	return Usage{
 		Seq:  binary.BigEndian.Uint64(v),
 		Rows: binary.BigEndian.Uint64(v[8:]), Bytes: binary.BigEndian.Uint64(v[16:]),
+		Read: binary.BigEndian.Uint64(v[24:]),
 	}
 }
 
 func (b Box) setUsage(mesh ident.MeshID, u Usage) error {
-	v := binary.BigEndian.AppendUint64(make([]byte, 0, 24), u.Seq)
-	v = binary.BigEndian.AppendUint64(v, u.Rows)
-	return b.box.Put(mesh[:], binary.BigEndian.AppendUint64(v, u.Bytes))
+	v := make([]byte, 0, 32)
+	for _, n := range []uint64{u.Seq, u.Rows, u.Bytes, u.Read} {
+		v = binary.BigEndian.AppendUint64(v, n)
+	}
+	return b.usage.Put(mesh[:], v)
 }
 
 // Get finds an entry.
 func (b Box) Get(k Key) (Entry, bool, error) {
-	v := b.key.Get(k.bytes())
+	v := b.record.Get(k.entryKey())
 	if v == nil {
 		return Entry{}, false, nil
 	}
@@ -93,14 +97,17 @@ func (b Box) Get(k Key) (Entry, bool, error) {
 	return e, err == nil, err
 }
 
-// Room tells whether an entry of that size fits, and makes room by deleting the
-// oldest texts that were read.
+// Room tells whether an entry of that size fits, and makes room by deleting texts
+// that were read.
 func (b Box) Room(mesh ident.MeshID, size int, l Limits) (bool, error) {
 	fits := func(u Usage) bool { return u.Rows+1 <= l.Rows && u.Bytes+uint64(size) <= l.Bytes }
 	if fits(b.Usage(mesh)) {
 		return true, nil
 	}
-	old, err := b.oldest(mesh, 64, func(e Entry) bool { return e.State == delivery.Read && e.Size > 0 })
+	if b.Usage(mesh).Read == 0 {
+		return false, nil
+	}
+	old, err := b.someRead(mesh, 64)
 	if err != nil {
 		return false, err
 	}
@@ -123,18 +130,14 @@ func (b Box) Add(e Entry, statement []byte) (Entry, error) {
 	u.Rows++
 	u.Bytes += uint64(len(statement))
 	e.Seq, e.Size = u.Seq, len(statement)
-	point := e.bytes()[20:]
-	if err := b.key.Put(e.bytes(), e.encode()); err != nil {
+	if err := b.record.Put(e.entryKey(), e.encode()); err != nil {
 		return e, err
 	}
-	if err := b.seq.Put(seqKey(e.Mesh, e.Seq), point); err != nil {
-		return e, err
-	}
-	if err := b.text.Put(seqKey(e.Mesh, e.Seq), statement); err != nil {
+	if err := b.record.Put(e.textKey(), statement); err != nil {
 		return e, err
 	}
 	if e.State == delivery.Waiting || e.State == delivery.Offered {
-		if err := b.open.Put(openKey(e.Mesh, e.Address, e.Seq), point[32:]); err != nil {
+		if err := b.open.Put(openKey(e.Mesh, e.Address, e.Seq), e.bytes()[52:]); err != nil {
 			return e, err
 		}
 		line := lineKey(e.Key, e.Priority, e.Ord)
@@ -147,7 +150,7 @@ func (b Box) Add(e Entry, statement []byte) (Entry, error) {
 
 // Text reads the message of an entry.
 func (b Box) Text(e Entry) (letter.Message, error) {
-	v := b.text.Get(seqKey(e.Mesh, e.Seq))
+	v := b.record.Get(e.textKey())
 	if v == nil {
 		return letter.Message{}, fmt.Errorf("%w: no text of %s", ErrBroken, e.ID)
 	}
@@ -175,9 +178,16 @@ func (b Box) Happen(e Entry, h delivery.Happening, taker ident.PublicKey, age ti
 	}
 	if next == delivery.Read {
 		e.ReadAge = max(age, 1)
+		if e.Size > 0 {
+			u := b.Usage(e.Mesh)
+			u.Read++
+			if err := b.setUsage(e.Mesh, u); err != nil {
+				return e, false, err
+			}
+		}
 		if err := b.open.Delete(openKey(e.Mesh, e.Address, e.Seq)); err != nil {
 			return e, false, err
 		}
 	}
-	return e, true, b.key.Put(e.bytes(), e.encode())
+	return e, true, b.record.Put(e.entryKey(), e.encode())
 }

@@ -61,7 +61,7 @@ func decodeEntry(b []byte) (Entry, error) {
 }
 
 func (k Key) bytes() []byte {
-	b := make([]byte, 0, 20+pointKey)
+	b := make([]byte, 0, 20+pointKey+1)
 	b = append(append(b, k.Mesh[:]...), k.Address[:]...)
 	return append(append(b, k.ID[:]...), k.Origin[:]...)
 }
@@ -82,9 +82,10 @@ func openKey(mesh ident.MeshID, address ident.PublicKey, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(b, seq)
 }
 
-func seqKey(mesh ident.MeshID, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 28), mesh[:]...), seq)
-}
+// entryKey and textKey are where the parts of an entry stand.
+func (k Key) entryKey() []byte { return append(k.bytes(), 0) }
+
+func (k Key) textKey() []byte { return append(k.bytes(), 1) }
 
 // lineKey without ord is the prefix of the line.
 func lineKey(k Key, p delivery.Priority, ord uint64) []byte {

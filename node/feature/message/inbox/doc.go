@@ -9,14 +9,14 @@
 // clocks. Which state follows which, and in which order things are shown, is
 // decided by package delivery.
 //
-// # Layout, below the bucket "message/in"
+// # Layout, in tables of package shelf
 //
-//	key   mesh ‖ address ‖ id ‖ origin                the entry, see codec.go
-//	open  mesh ‖ address ‖ seq                        id ‖ origin, while not read
-//	text  mesh ‖ seq                                  the message statement
-//	seq   mesh ‖ seq                                  address ‖ id ‖ origin, by arrival
-//	line  mesh ‖ address ‖ origin ‖ priority ‖ ord    seq: what has arrived, for the order
-//	box   mesh                                        last seq, entries with text, their bytes
+//	InRecord  mesh ‖ address ‖ id ‖ origin ‖ 0             the entry, see codec.go
+//	          mesh ‖ address ‖ id ‖ origin ‖ 1             the message statement
+//	InOpen    mesh ‖ address ‖ seq                         id ‖ origin, while not read
+//	InLine    mesh ‖ address ‖ origin ‖ priority ‖ ord     seq: what has arrived, for the order
+//	InUsage   mesh                                         last seq, entries with text, their
+//	                                                       bytes, those read: 8 bytes each
 //
 // mesh has 20 bytes, keys 32, id 16, priority 1, seq and ord 8 big-endian.
 package inbox

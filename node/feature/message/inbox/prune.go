@@ -1,7 +1,9 @@
 package inbox
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
@@ -18,7 +20,7 @@ type Retention struct {
 // Meshes lists the meshes that have an inbox.
 func (b Box) Meshes() []ident.MeshID {
 	var out []ident.MeshID
-	b.box.Ascend(nil, func(k, _ []byte) bool {
+	b.usage.Ascend(nil, func(k, _ []byte) bool {
 		if len(k) == 20 {
 			out = append(out, ident.MeshID(k))
 		}
@@ -27,42 +29,55 @@ func (b Box) Meshes() []ident.MeshID {
 	return out
 }
 
-// Prune looks at up to max entries of a mesh behind a Seq, oldest first, and
-// deletes texts and keys whose time is over. It returns the Seq to go on from,
-// 0 when it came to entries that are too young for anything.
-func (b Box) Prune(mesh ident.MeshID, after uint64, age time.Duration, r Retention, max int) (uint64, error) {
-	var entries []Entry
-	var failed error
-	youngest := min(r.Read, r.Unread, r.Keys)
-	next := uint64(0)
-	b.seq.Ascend(seqKey(mesh, after+1), func(k, v []byte) bool {
-		if len(k) != 28 || ident.MeshID(k[:20]) != mesh {
-			return false
-		}
-		e, err := b.at(mesh, v)
-		if err != nil {
-			failed = err
-			return false
-		}
-		if age-e.Age < youngest {
-			return false
-		}
-		entries = append(entries, e)
-		if len(entries) == max {
-			next = e.Seq
-			return false
-		}
-		return true
-	})
-	if failed != nil {
-		return 0, failed
+// Prune looks at up to max entries behind a place (nil: the first), and deletes
+// texts and keys whose time is over. It returns the place to go on from, nil at the
+// end.
+func (b Box) Prune(behind []byte, age time.Duration, r Retention, max int) ([]byte, error) {
+	entries, next, err := b.entries(append(behind[:len(behind):len(behind)], 0), nil, max)
+	if err != nil {
+		return nil, err
 	}
 	for _, e := range entries {
 		if err := b.prune(e, age, r); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	return next, nil
+}
+
+// entries lists up to max entries from a place on, while their keys begin with
+// prefix, and the place of the last one if there were that many.
+func (b Box) entries(from, prefix []byte, max int) (out []Entry, last []byte, err error) {
+	b.record.Ascend(from, func(k, v []byte) bool {
+		if !bytes.HasPrefix(k, prefix) {
+			return false
+		}
+		var e Entry
+		var is bool
+		if e, is, err = record(k, v); is && err == nil {
+			out = append(out, e)
+			if len(out) == max {
+				last = append([]byte{}, k...)
+			}
+		}
+		return err == nil && len(out) < max
+	})
+	return out, last, err
+}
+
+// record reads an entry from its place. is tells whether there is one: texts stand
+// between them.
+func record(k, v []byte) (e Entry, is bool, err error) {
+	if len(k) != 20+pointKey+1 {
+		return Entry{}, false, fmt.Errorf("%w: key of %d bytes", ErrBroken, len(k))
+	}
+	if k[20+pointKey] != 0 {
+		return Entry{}, false, nil
+	}
+	if e, err = decodeEntry(v); err == nil {
+		e.Key, err = keyOf(ident.MeshID(k[:20]), k[20:20+pointKey])
+	}
+	return e, err == nil, err
 }
 
 func (b Box) prune(e Entry, age time.Duration, r Retention) error {
@@ -90,24 +105,24 @@ func (b Box) deleteText(e Entry) error {
 	u := b.Usage(e.Mesh)
 	u.Rows -= min(u.Rows, 1)
 	u.Bytes -= min(u.Bytes, uint64(e.Size))
-	if err := b.text.Delete(seqKey(e.Mesh, e.Seq)); err != nil {
+	if e.State == delivery.Read {
+		u.Read -= min(u.Read, 1)
+	}
+	if err := b.record.Delete(e.textKey()); err != nil {
 		return err
 	}
 	if err := b.open.Delete(openKey(e.Mesh, e.Address, e.Seq)); err != nil {
 		return err
 	}
 	e.Size = 0
-	if err := b.key.Put(e.bytes(), e.encode()); err != nil {
+	if err := b.record.Put(e.entryKey(), e.encode()); err != nil {
 		return err
 	}
 	return b.setUsage(e.Mesh, u)
 }
 
 func (b Box) forget(e Entry) error {
-	if err := b.key.Delete(e.bytes()); err != nil {
-		return err
-	}
-	if err := b.seq.Delete(seqKey(e.Mesh, e.Seq)); err != nil {
+	if err := b.record.Delete(e.entryKey()); err != nil {
 		return err
 	}
 	line := lineKey(e.Key, e.Priority, e.Ord)
@@ -117,32 +132,18 @@ func (b Box) forget(e Entry) error {
 	return nil
 }
 
-// oldest lists the entries among the first max of a mesh that want accepts.
-func (b Box) oldest(mesh ident.MeshID, max int, want func(Entry) bool) (out []Entry, err error) {
-	n := 0
-	b.seq.AscendPrefix(mesh[:], func(_, v []byte) bool {
-		var e Entry
-		if e, err = b.at(mesh, v); err != nil {
-			return false
+// someRead lists up to max entries of a mesh with texts that were read.
+func (b Box) someRead(mesh ident.MeshID, max int) (out []Entry, err error) {
+	for from := mesh[:]; from != nil && len(out) < max && err == nil; {
+		var some []Entry
+		if some, from, err = b.entries(from, mesh[:], 256); from != nil {
+			from = append(from, 0)
 		}
-		if want(e) {
-			out = append(out, e)
+		for _, e := range some {
+			if e.State == delivery.Read && e.Size > 0 && len(out) < max {
+				out = append(out, e)
+			}
 		}
-		n++
-		return n < max
-	})
+	}
 	return out, err
-}
-
-// at finds the entry of a value of the bucket seq.
-func (b Box) at(mesh ident.MeshID, point []byte) (Entry, error) {
-	k, err := keyOf(mesh, point)
-	if err != nil {
-		return Entry{}, err
-	}
-	e, ok, err := b.Get(k)
-	if err == nil && !ok {
-		err = ErrBroken
-	}
-	return e, err
 }

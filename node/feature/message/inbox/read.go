@@ -169,15 +169,13 @@ func (b Box) Unconfirmed(r Reader) ([]Entry, error) {
 func (b Box) Find(r Reader, id letter.ID) (entries []Entry, err error) {
 	for _, address := range []ident.PublicKey{r.Session, r.Member} {
 		prefix := Key{Mesh: r.Mesh, Address: address, ID: id}.bytes()[:68]
-		b.key.AscendPrefix(prefix, func(k, v []byte) bool {
+		b.record.AscendPrefix(prefix, func(k, v []byte) bool {
 			var e Entry
-			if e, err = decodeEntry(v); err != nil {
+			var is bool
+			if e, is, err = record(k, v); err != nil {
 				return false
 			}
-			if e.Key, err = keyOf(r.Mesh, k[20:]); err != nil {
-				return false
-			}
-			if r.may(e) && e.State != delivery.Quarantined {
+			if is && r.may(e) && e.State != delivery.Quarantined {
 				entries = append(entries, e)
 			}
 			return true

@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
+	"github.com/claudemesh/claudemesh/node/feature/message/shelf"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -76,21 +78,19 @@ type Usage struct {
 
 // Box is the outbox in one transaction.
 type Box struct {
-	msg, text, row, due, ord, box *store.Bucket
+	record, due, usage shelf.Shelf
 }
 
 // In gives the outbox in tx.
 func In(tx *store.Tx) Box {
-	b := tx.Bucket("message", "out")
 	return Box{
-		msg: b.Bucket("msg"), text: b.Bucket("text"), row: b.Bucket("row"),
-		due: b.Bucket("due"), ord: b.Bucket("ord"), box: b.Bucket("box"),
+		record: shelf.In(tx, shelf.OutRecord), due: shelf.In(tx, shelf.OutDue), usage: shelf.In(tx, shelf.OutUsage),
 	}
 }
 
 // Usage tells how full the outbox is.
 func (b Box) Usage() Usage {
-	v := b.box.Get([]byte("box"))
+	v := b.usage.Get(nil)
 	if len(v) != 24 {
 		return Usage{}
 	}
@@ -103,7 +103,7 @@ func (b Box) Usage() Usage {
 func (b Box) setUsage(u Usage) error {
 	v := binary.BigEndian.AppendUint64(make([]byte, 0, 24), u.Ord)
 	v = binary.BigEndian.AppendUint64(v, u.Rows)
-	return b.box.Put([]byte("box"), binary.BigEndian.AppendUint64(v, u.Bytes))
+	return b.usage.Put(nil, binary.BigEndian.AppendUint64(v, u.Bytes))
 }
 
 // nextOrd gives the next ord: the clock in 48 bits and a counter in 16, above
@@ -116,15 +116,15 @@ func (u *Usage) nextOrd(now time.Time) uint64 {
 // Accept stores a message with its rows and puts those that are not final into
 // the queues of their homes. It returns its ord. ErrKnown leaves all as it was.
 func (b Box) Accept(m Message, statement, attest []byte, rows []Row, now time.Time) (uint64, error) {
-	key := messageKey(m.Mesh, m.ID)
-	if b.msg.Get(key) != nil {
+	key := recordKey(m.Mesh, m.ID)
+	if b.record.Get(messageKey(key)) != nil {
 		return 0, ErrKnown
 	}
 	u := b.Usage()
 	m.Ord = u.nextOrd(now)
 	homes := make(map[ident.PublicKey]bool)
 	for _, r := range rows {
-		if err := b.row.Put(rowKey(key, r.Address), r.encode()); err != nil {
+		if err := b.record.Put(rowKey(key, r.Address), r.encode()); err != nil {
 			return 0, err
 		}
 		if !r.State.Final() {
@@ -135,7 +135,7 @@ func (b Box) Accept(m Message, statement, attest []byte, rows []Row, now time.Ti
 	m.Size = len(statement) + len(attest)
 	if len(homes) > 0 {
 		u.Bytes += uint64(m.Size)
-		if err := b.text.Put(key, encodeText(statement, attest)); err != nil {
+		if err := b.record.Put(textKey(key), encodeText(statement, attest)); err != nil {
 			return 0, err
 		}
 	}
@@ -145,10 +145,7 @@ func (b Box) Accept(m Message, statement, attest []byte, rows []Row, now time.Ti
 			return 0, err
 		}
 	}
-	if err := b.msg.Put(key, m.encode()); err != nil {
-		return 0, err
-	}
-	if err := b.ord.Put(ordKey(m.Ord), key); err != nil {
+	if err := b.record.Put(messageKey(key), m.encode()); err != nil {
 		return 0, err
 	}
 	return m.Ord, b.setUsage(u)
@@ -169,7 +166,7 @@ func (b Box) Drop(h Home, ord uint64) error { return b.due.Delete(Due{Home: h, O
 
 // Message finds a message.
 func (b Box) Message(mesh ident.MeshID, id letter.ID) (Message, bool, error) {
-	v := b.msg.Get(messageKey(mesh, id))
+	v := b.record.Get(messageKey(recordKey(mesh, id)))
 	if v == nil {
 		return Message{}, false, nil
 	}
@@ -185,9 +182,9 @@ func (b Box) Find(mesh ident.MeshID, digits string, max int) []letter.ID {
 		return nil
 	}
 	var ids []letter.ID
-	b.msg.AscendPrefix(append(mesh[:len(mesh):len(mesh)], from...), func(k, _ []byte) bool {
-		if h := hex.EncodeToString(k[20:]); len(k) == msgKey && h[:len(digits)] == digits {
-			ids = append(ids, letter.ID(k[20:]))
+	b.record.AscendPrefix(append(mesh[:len(mesh):len(mesh)], from...), func(k, _ []byte) bool {
+		if len(k) == msgKey+1 && k[msgKey] == 0 && strings.HasPrefix(hex.EncodeToString(k[20:msgKey]), digits) {
+			ids = append(ids, letter.ID(k[20:msgKey]))
 		}
 		return len(ids) < max
 	})
@@ -196,13 +193,12 @@ func (b Box) Find(mesh ident.MeshID, digits string, max int) []letter.ID {
 
 // Rows lists the rows of a message by address.
 func (b Box) Rows(mesh ident.MeshID, id letter.ID) (rows []Row, err error) {
-	key := messageKey(mesh, id)
-	b.row.AscendPrefix(key, func(k, v []byte) bool {
+	b.record.AscendPrefix(append(recordKey(mesh, id), 2), func(k, v []byte) bool {
 		var r Row
-		if len(k) != msgKey+32 {
+		if len(k) != msgKey+1+32 {
 			err = fmt.Errorf("%w: row key of %d bytes", ErrBroken, len(k))
 		} else {
-			r, err = decodeRow(k[msgKey:], v)
+			r, err = decodeRow(k[msgKey+1:], v)
 		}
 		rows = append(rows, r)
 		return err == nil
@@ -212,7 +208,7 @@ func (b Box) Rows(mesh ident.MeshID, id letter.ID) (rows []Row, err error) {
 
 // Text gives the statement and attestation of a message, nil once all is final.
 func (b Box) Text(mesh ident.MeshID, id letter.ID) (statement, attest []byte, err error) {
-	v := b.text.Get(messageKey(mesh, id))
+	v := b.record.Get(textKey(recordKey(mesh, id)))
 	if v == nil {
 		return nil, nil, nil
 	}
@@ -225,12 +221,15 @@ func (d Due) key() []byte {
 	return binary.BigEndian.AppendUint64(k, d.Ord)
 }
 
-func messageKey(mesh ident.MeshID, id letter.ID) []byte {
+// recordKey is where all of a message stands; each of its parts has it as prefix.
+func recordKey(mesh ident.MeshID, id letter.ID) []byte {
 	return append(append(make([]byte, 0, msgKey), mesh[:]...), id[:]...)
 }
 
-func rowKey(message []byte, address ident.PublicKey) []byte {
-	return append(message[:len(message):len(message)], address[:]...)
-}
+func messageKey(record []byte) []byte { return append(record[:msgKey:msgKey], 0) }
 
-func ordKey(ord uint64) []byte { return binary.BigEndian.AppendUint64(nil, ord) }
+func textKey(record []byte) []byte { return append(record[:msgKey:msgKey], 1) }
+
+func rowKey(record []byte, address ident.PublicKey) []byte {
+	return append(append(record[:msgKey:msgKey], 2), address[:]...)
+}

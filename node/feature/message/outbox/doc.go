@@ -8,15 +8,14 @@
 // own running time, which counts durations) and as wall clock milliseconds
 // (which are shown). Which state follows which is decided by package delivery.
 //
-// # Layout, below the bucket "message/out"
+// # Layout, in tables of package shelf
 //
-//	msg   mesh ‖ id              what is remembered of a message, 40 days
-//	text  mesh ‖ id              statement and attestation, until all rows are final
-//	row   mesh ‖ id ‖ address    state of one recipient
-//	due   mesh ‖ home ‖ ord      what is still to be sent to a home
-//	ord   ord                    mesh ‖ id, in the order of acceptance
-//	box   "box"                  last ord, open rows, bytes of text
+//	OutRecord  mesh ‖ id ‖ 0             what is remembered of a message, 40 days
+//	           mesh ‖ id ‖ 1             statement and attestation, until all rows are final
+//	           mesh ‖ id ‖ 2 ‖ address   state of one recipient
+//	OutDue     mesh ‖ home ‖ ord         what is still to be sent to a home
+//	OutUsage   (empty)                   last ord, open rows, bytes of text: 8 bytes each
 //
-// mesh has 20 bytes, id 16, addresses and homes 32, ord 8 big-endian. Values of
-// msg, text and row are fields as in statements; see codec.go.
+// mesh has 20 bytes, id 16, addresses and homes 32, ord 8 big-endian. Values are
+// fields as in statements; see codec.go.
 package outbox

@@ -90,50 +90,54 @@ func (b Box) end(d Due, e delivery.Event, reason string, at time.Time) error {
 	return b.Drop(d.Home, d.Ord)
 }
 
-// Prune forgets up to max messages accepted at or before the age limit, oldest
-// first, and returns how many. One with open rows is kept.
-func (b Box) Prune(limit time.Duration, max int) (n int, err error) {
-	var keys [][]byte
-	b.ord.Ascend(nil, func(k, v []byte) bool {
-		if len(v) != msgKey {
-			err = ErrBroken
+// Prune looks at up to max messages behind a place (nil: the first) and forgets
+// those accepted at or before the age limit that have no open rows. It returns the
+// place to go on from, nil at the end.
+func (b Box) Prune(behind []byte, limit time.Duration, max int) (next []byte, err error) {
+	var old [][]byte
+	n := 0
+	b.record.Ascend(append(behind[:len(behind):len(behind)], 0), func(k, v []byte) bool {
+		if len(k) != msgKey+1 || k[msgKey] != 0 {
+			return true
+		}
+		if n == max {
 			return false
-		}
-		m, found, failed := b.Message(ident.MeshID(v[:20]), [16]byte(v[20:]))
-		if failed != nil || found && m.Age > limit {
-			err = failed
-			return false
-		}
-		if b.text.Get(v) == nil {
-			keys = append(keys, append(append([]byte{}, k...), v...))
-		}
-		return len(keys) < max
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, k := range keys {
-		if err := b.forget(k[:8], k[8:]); err != nil {
-			return n, err
 		}
 		n++
-	}
-	return n, nil
-}
-
-func (b Box) forget(ord, message []byte) error {
-	var rows [][]byte
-	b.row.AscendPrefix(message, func(k, _ []byte) bool {
-		rows = append(rows, append([]byte{}, k...))
+		next = append([]byte{}, k...)
+		var m Message
+		if m, err = decodeMessage(v); err != nil {
+			return false
+		}
+		if m.Age <= limit && b.record.Get(textKey(k)) == nil {
+			old = append(old, next[:msgKey])
+		}
 		return true
 	})
-	for _, k := range rows {
-		if err := b.row.Delete(k); err != nil {
+	if err != nil {
+		return nil, err
+	}
+	for _, record := range old {
+		if err := b.forget(record); err != nil {
+			return nil, err
+		}
+	}
+	if n < max {
+		return nil, nil
+	}
+	return next, nil
+}
+
+func (b Box) forget(record []byte) error {
+	var keys [][]byte
+	b.record.AscendPrefix(record, func(k, _ []byte) bool {
+		keys = append(keys, append([]byte{}, k...))
+		return true
+	})
+	for _, k := range keys {
+		if err := b.record.Delete(k); err != nil {
 			return err
 		}
 	}
-	if err := b.msg.Delete(message); err != nil {
-		return err
-	}
-	return b.ord.Delete(ord)
+	return nil
 }

@@ -35,14 +35,14 @@ func (b Box) Apply(c Change) (done uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	key := messageKey(c.Home.Mesh, c.ID)
+	key := recordKey(c.Home.Mesh, c.ID)
 	var open, openHere, closed int
 	for _, r := range rows {
 		if r.Home == c.Home.Member && c.concerns(r.Address) {
 			was := r.State
 			if r.State, ok = was.Next(c.Event); ok {
 				r.Since, r.Reason = c.At, c.Reason
-				if err := b.row.Put(rowKey(key, r.Address), r.encode()); err != nil {
+				if err := b.record.Put(rowKey(key, r.Address), r.encode()); err != nil {
 					return 0, err
 				}
 			}
@@ -80,7 +80,7 @@ func (b Box) settle(m Message, key []byte, h Home, open, openHere, closed int) e
 	}
 	if open == 0 {
 		u.Bytes -= min(u.Bytes, uint64(m.Size))
-		if err := b.text.Delete(key); err != nil {
+		if err := b.record.Delete(textKey(key)); err != nil {
 			return err
 		}
 	}
