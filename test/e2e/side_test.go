@@ -23,7 +23,6 @@ type side struct {
 	home  *harness.Home
 	other *side
 	key   string // of the session
-	ready chan struct{}
 
 	mu     sync.Mutex // guards what follows
 	agent  *harness.Agent
