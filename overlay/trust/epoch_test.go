@@ -250,7 +250,7 @@ func TestKeyringOpensWhatItShould(t *testing.T) {
 				allowed[name][id] = true
 			}
 		}
-		for step := range rapid.IntRange(3, 9).Draw(t, "steps") {
+		for step := range rapid.IntRange(3, 7).Draw(t, "steps") {
 			name := rapid.SampledFrom(people).Draw(t, "who")
 			in := o.role(name) != RoleNone
 			switch {

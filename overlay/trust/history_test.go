@@ -236,7 +236,7 @@ func (h *history) merged(order []ident.ID) *Log {
 
 func runHistory(t *rapid.T) *history {
 	h := newHistory(t)
-	for range rapid.IntRange(10, 50).Draw(t, "steps") {
+	for range rapid.IntRange(10, 40).Draw(t, "steps") {
 		h.step()
 	}
 	return h
