@@ -11,6 +11,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
+	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
 
@@ -279,4 +280,58 @@ func TestConfig(t *testing.T) {
 	if _, err := New(Config{}); err == nil {
 		t.Error("an empty config was accepted")
 	}
+}
+
+// TestRepliesToWhatIsNotReceived: to one's own message, and to one not known here.
+func TestRepliesToWhatIsNotReceived(t *testing.T) {
+	scene(t, func(t *testing.T, w *world, alice, bob *node) {
+		a, b := alice.sessions[0], bob.sessions[0]
+		first := alice.mustSend(a, "bob", "first")
+		more := alice.mustSend(a, "bob", "one thing more", func(r *SendRequest) { r.ReplyTo = first })
+		unknown := "0190a8f2-7c3e-7b1a-9d42-5f60718293a4"
+		other := alice.mustSend(a, "bob", "about that", func(r *SendRequest) { r.ReplyTo = unknown })
+		settle()
+		equal(t, "pushed", bob.pushes(b), "first,one thing more,about that")
+		alice.view(func(m inboxOutbox) {
+			get := func(id string) outbox.Message {
+				msg, _, err := m.out.Message(w.mesh, parseID(id))
+				equal(t, "error", err, nil)
+				return msg
+			}
+			equal(t, "one conversation", get(more).Cause, get(first).Cause)
+			equal(t, "depth", get(more).Depth, 1)
+			equal(t, "thread", get(more).Thread.String(), first)
+			equal(t, "another conversation", get(other).Depth, 0)
+			equal(t, "its thread", get(other).Thread.String(), unknown)
+		})
+	})
+}
+
+// TestSeveralHomes: one message for many is one text and a row each.
+func TestSeveralHomes(t *testing.T) {
+	staged(t, func(w *world) {
+		carol := &node{w: w, name: "carol", member: ident.PrivateKeyFromSeed([32]byte{3, 1})}
+		w.nodes = append(w.nodes, carol)
+		carol.addSession("carol")
+		w.nodes[1].addSession("bob-2")
+	}, func(t *testing.T, w *world, alice, bob *node) {
+		a, carol := alice.sessions[0], w.nodes[2]
+		carol.stop()
+		out, err := alice.send(a, SendRequest{To: Targets{"bob", "carol", "bob-2", "member:alice"}, Message: "all of you"})
+		equal(t, "error", err, nil)
+		settle()
+		equal(t, "states", alice.states(a, out.ID), "delivered,queued,delivered,delivered")
+		for _, s := range bob.sessions {
+			equal(t, s.Name, bob.pushes(s), "all of you")
+		}
+		bob.mustSend(bob.sessions[1], "alice", "yes", func(r *SendRequest) { r.ReplyTo = out.ID })
+		carol.start()
+		settle()
+		equal(t, "states", alice.states(a, out.ID), "delivered,delivered,seen,delivered")
+		alice.view(func(m inboxOutbox) {
+			statement, _, err := m.out.Text(w.mesh, parseID(out.ID))
+			equal(t, "error", err, nil)
+			equal(t, "the text is gone when all have it", len(statement), 0)
+		})
+	})
 }

@@ -29,9 +29,15 @@ var Status = op.Spec[StatusRequest, StatusResponse]{
 // Check takes what waits in the caller's inbox.
 var Check = op.Spec[CheckRequest, CheckResponse]{
 	ID:    "message.check",
-	Doc:   "Read the messages that wait for you, low priority ones included, and mark them read. Pushed messages are not repeated.",
+	Doc:   "Read the messages that wait for you, low priority ones included. Messages that were shown or pushed before are not repeated.",
 	Names: op.Names{Tool: "check_messages", CLI: "inbox"},
 	Core:  true,
+}
+
+// Read confirms that what Check gave has reached the caller.
+var Read = op.Spec[ReadRequest, ReadResponse]{
+	ID:  "message.read",
+	Doc: "Confirm that messages which message.check gave were shown: they count as seen, and their senders are told. Programs that show messages call it after they have.",
 }
 
 // Priority says how urgent a message is.
@@ -200,6 +206,41 @@ type Received struct {
 	op.Message
 	Mesh   string `json:"mesh"`
 	MeshID string `json:"mesh_id"`
+}
+
+// Report names what is to be confirmed once the response was written.
+func (r CheckResponse) Report() (id string, request any) {
+	if len(r.Messages) == 0 {
+		return "", nil
+	}
+	return Read.ID, r.Shown()
+}
+
+// Shown is the confirmation of all messages in the response.
+func (r CheckResponse) Shown() ReadRequest {
+	var in ReadRequest
+	for _, m := range r.Messages {
+		in.Mesh = m.MeshID
+		in.Messages = append(in.Messages, Shown{ID: m.ID, FromMember: m.FromMember})
+	}
+	return in
+}
+
+// ReadRequest names messages of one mesh that were shown.
+type ReadRequest struct {
+	op.InMesh
+	Messages []Shown `json:"messages"`
+}
+
+// Shown is one message that was shown.
+type Shown struct {
+	ID         string `json:"id"`
+	FromMember string `json:"from_member" jsonschema:"the sender's member key, hex"`
+}
+
+// ReadResponse counts what is newly seen.
+type ReadResponse struct {
+	Seen int `json:"seen"`
 }
 
 // Text has the messages with a rule between them.

@@ -7,7 +7,7 @@ type Entry uint8
 const (
 	Absent      Entry = iota
 	Waiting           // on disk, not shown
-	Offered           // pushed; nothing shows yet that it was seen
+	Offered           // pushed, or given to who asked; nothing shows yet that it was seen
 	Read              // seen
 	Quarantined       // from a blocked sender: never shown
 )
@@ -21,16 +21,16 @@ type Happening uint8
 // What happens to an entry.
 const (
 	Pushed Happening = iota // the gate is open: marked, and pushed after the commit
-	Pulled                  // its reader asked for it
-	Proved                  // something shows that a push was seen
+	Pulled                  // its reader asked for it: marked, and given after the commit
+	Proved                  // something shows that it was seen
 )
 
 // Next is the state after h, and whether it differs.
 func (e Entry) Next(h Happening) (Entry, bool) {
 	switch {
-	case e == Waiting && h == Pushed:
+	case e == Waiting && (h == Pushed || h == Pulled):
 		return Offered, true
-	case (e == Waiting || e == Offered) && h == Pulled, e == Offered && h == Proved:
+	case e == Offered && h == Proved:
 		return Read, true
 	}
 	return e, false
