@@ -15,7 +15,7 @@ RACE        := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
 OWN         := ./cmd/... ./cli/... ./node/... ./overlay/... ./store/...
 RELEASES    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help build install check format vet staticcheck floors race demo test test-long test-agents bench fuzz golden docs release image clean
+.PHONY: help build install check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs release image clean
 .DEFAULT_GOAL := build
 
 help:
@@ -63,8 +63,11 @@ $(AGENTS)/installed: test/agents/npm.txt
 	npm install --prefix $(AGENTS) --no-save --no-audit --no-fund --ignore-scripts --loglevel=error $$(cat $<)
 	cp $< $@
 
-bench:
-	$(GO) test -run '^$$' -bench . -timeout 1h $(OWN) ./test/...
+bench: ## what is promised about speed, each figure beside its floor
+	$(GO) run ./test/bench
+
+bench-parts: ## the benchmarks of single packages
+	$(GO) test -run '^$$' -bench . -timeout 1h $(OWN)
 
 fuzz:
 	@set -e; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

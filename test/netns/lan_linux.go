@@ -5,23 +5,39 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 )
 
-// lan is a local network with a router, and the sink behind it. Machine n has the
+// LAN is a local network with a router, and the sink behind it. Machine n has the
 // addresses 10.77.0.n and fd77::n, the router 10.77.0.254 and fd77::fe.
-type lan struct {
+type LAN struct {
 	router, sink *space
 	machines     []*space
 }
 
-// newLAN makes a network of machines, numbered from 1.
-func newLAN(machines int) (_ *lan, err error) {
-	l := &lan{}
+// Possible says what keeps networks of our own from being made here, or nil.
+func Possible() error {
+	if os.Geteuid() != 0 {
+		return errors.New("network namespaces need root")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		return errors.New("network namespaces need ip(8), of iproute2")
+	}
+	s, err := newSpace()
+	if err != nil {
+		return err
+	}
+	return s.close()
+}
+
+// New makes a network of machines, numbered from 1.
+func New(machines int) (_ *LAN, err error) {
+	l := &LAN{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, l.close())
+			err = errors.Join(err, l.Close())
 		}
 	}()
 	if l.router, err = newSpace(); err != nil {
@@ -43,7 +59,7 @@ func newLAN(machines int) (_ *lan, err error) {
 
 // route makes the router: a bridge to the machines, and the way out. On that link
 // no packet needs a neighbour, and the system sends none by itself.
-func (l *lan) route() error {
+func (l *LAN) route() error {
 	quiet := func(dev string) []string {
 		return []string{"link set " + dev + " addrgenmode none", "link set " + dev + " arp off multicast off up"}
 	}
@@ -62,7 +78,7 @@ func (l *lan) route() error {
 }
 
 // plug adds a machine.
-func (l *lan) plug(n int) error {
+func (l *LAN) plug(n int) error {
 	m, err := newSpace()
 	if err != nil {
 		return err
@@ -84,7 +100,7 @@ func (l *lan) plug(n int) error {
 
 // address gives machine n the addresses with the number last, instead of those it
 // has, as a new lease would.
-func (l *lan) address(n, last int) error {
+func (l *LAN) address(n, last int) error {
 	return l.machines[n-1].ip(
 		"addr flush dev eth0 scope global",
 		fmt.Sprintf("addr add 10.77.0.%d/24 dev eth0", last),
@@ -94,8 +110,11 @@ func (l *lan) address(n, last int) error {
 	)
 }
 
-// leaked is how many packets have reached the sink.
-func (l *lan) leaked() (packets uint64, err error) {
+// Enter puts the calling thread, and what it starts, on machine n.
+func (l *LAN) Enter(n int) error { return l.machines[n-1].enter() }
+
+// Leaked is how many packets have reached the sink.
+func (l *LAN) Leaked() (packets uint64, err error) {
 	err = l.sink.do(func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/dev")
 		if err != nil {
@@ -127,7 +146,7 @@ func received(table, name string) (uint64, error) {
 
 // stray sends a packet from a machine to somebody far away: one over IPv4 and one
 // over IPv6.
-func (l *lan) stray(n int) error {
+func (l *LAN) stray(n int) error {
 	return l.machines[n-1].do(func() error {
 		for _, to := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} {
 			c, err := net.Dial("udp", to)
@@ -143,7 +162,8 @@ func (l *lan) stray(n int) error {
 	})
 }
 
-func (l *lan) close() error {
+// Close lets go of the network. It is there as long as a process is in it.
+func (l *LAN) Close() error {
 	var err error
 	for _, s := range append(l.machines, l.router, l.sink) {
 		if s != nil {

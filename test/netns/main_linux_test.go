@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -16,27 +15,12 @@ import (
 // bin is the program under test; empty where there is no network to test it on.
 var bin string
 
-// lacking says why there can be no network of our own, or is empty.
-var lacking = func() string {
-	if os.Geteuid() != 0 {
-		return "network namespaces need root"
-	}
-	if _, err := exec.LookPath("ip"); err != nil {
-		return "network namespaces need ip(8), of iproute2"
-	}
-	s, err := newSpace()
-	if err == nil {
-		err = s.close()
-	}
-	if err != nil {
-		return err.Error()
-	}
-	return ""
-}()
+// lacking says why there can be no network of our own, or is nil.
+var lacking = Possible()
 
 func TestMain(m *testing.M) {
 	var clean goleak.Option = goleak.Cleanup(os.Exit)
-	if lacking == "" {
+	if lacking == nil {
 		dir, err := build()
 		if err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)
@@ -61,20 +45,20 @@ func build() (dir string, err error) {
 }
 
 // network makes a network of machines that ends with the test, or skips it.
-func network(t *testing.T, machines int) *lan {
+func network(t *testing.T, machines int) *LAN {
 	t.Helper()
-	if lacking != "" {
+	if lacking != nil {
 		if os.Getenv("CLAUDEMESH_REQUIRE_NETNS") == "1" {
 			t.Fatalf("CLAUDEMESH_REQUIRE_NETNS=1: %s", lacking)
 		}
 		t.Skip(lacking)
 	}
-	l, err := newLAN(machines)
+	l, err := New(machines)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := l.close(); err != nil {
+		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -83,11 +67,11 @@ func network(t *testing.T, machines int) *lan {
 
 // user makes a home on machine n whose node starts by itself and has the settings
 // that it has without any.
-func user(t *testing.T, l *lan, n int, name string) *harness.Home {
+func user(t *testing.T, l *LAN, n int, name string) *harness.Home {
 	t.Helper()
 	w, err := harness.New(harness.Config{
-		Bin: bin, Enter: l.machines[n-1].enter, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1",
-		Env: []string{"CLAUDEMESH_LISTEN=", "CLAUDEMESH_MDNS=", "CLAUDEMESH_PORTMAP=", "CLAUDEMESH_AUTOSTART="},
+		Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1", Env: Settings,
+		Enter: func() error { return l.Enter(n) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -104,23 +88,10 @@ func user(t *testing.T, l *lan, n int, name string) *harness.Home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { down(t, h) })
+	t.Cleanup(func() {
+		if err := Down(h); err != nil {
+			t.Error(err)
+		}
+	})
 	return h
-}
-
-// down ends a node that nobody waits for.
-func down(t *testing.T, h *harness.Home) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	hello, err := h.API().Hello(ctx)
-	if err != nil {
-		return // none runs
-	}
-	if out, err := h.Command(ctx, "node", "down"); err == nil && out.Status == 0 {
-		return
-	}
-	t.Errorf("the node of %s (pid %d) does not end", h.Name, hello.PID)
-	if p, err := os.FindProcess(hello.PID); err == nil {
-		_ = p.Kill()
-	}
 }
