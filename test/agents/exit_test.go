@@ -5,6 +5,8 @@ package agents
 import (
 	"context"
 	"errors"
+	"os"
+	"os/exec"
 	"slices"
 	"syscall"
 	"testing"
@@ -17,11 +19,16 @@ import (
 // it soon after.
 const exitLimit = 400 * time.Millisecond
 
-// Nothing runs beside it, so that it measures the server and not the machine.
+// busy is from when on a machine has too much to do to say how long a single exit
+// takes: on a quiet one `sleep` ends within a tenth of a millisecond.
+const busy = 10 * time.Millisecond
+
+// Nothing of ours runs beside it, and the same is done to a process that ends at
+// once, so that it measures the server and not the machine.
 func TestTheServerEndsAtOnceAfterSIGINT(t *testing.T) {
 	ctx := within(t, time.Minute)
 	w := newWorld(ctx, t)
-	var took, ready []time.Duration
+	var took, ready, floor []time.Duration
 	for n := range 20 {
 		a := agent(ctx, t, w.ana, "one")
 		if n%4 == 0 { // with an open channel
@@ -29,25 +36,46 @@ func TestTheServerEndsAtOnceAfterSIGINT(t *testing.T) {
 			must(t, err)
 		}
 		took, ready = append(took, interrupt(ctx, t, a)), append(ready, a.Ready)
+		floor = append(floor, interruptSleep(ctx, t))
 	}
 	slices.Sort(took)
 	slices.Sort(ready)
-	t.Logf("from SIGINT to the end, 20 runs: median %v, max %v", took[10], took[19])
+	slices.Sort(floor)
+	t.Logf("from SIGINT to the end, 20 runs: median %v, max %v (of `sleep`: median %v, max %v)", took[10], took[19], floor[10], floor[19])
 	t.Logf("from the start to the answer to tools/list: median %v, max %v", ready[10], ready[19])
+	switch {
+	case took[10] > exitLimit:
+		t.Errorf("the server took %v to end in half of the runs", took[10])
+	case took[19] > exitLimit && floor[19] > busy:
+		t.Logf("the longest says nothing: the machine was busy")
+	case took[19] > exitLimit:
+		t.Errorf("the server took %v to end", took[19])
+	}
 }
 
-// interrupt sends SIGINT to a server, which must end at once and with status 0.
+// interrupt sends SIGINT to a server, which must end with status 0.
 func interrupt(ctx context.Context, t *testing.T, a *harness.Agent) time.Duration {
 	t.Helper()
 	began := time.Now()
 	if err := a.Interrupt(ctx); err != nil { // also for a status other than 0
 		t.Errorf("%v\n%s", err, a.Tail())
 	}
-	took := time.Since(began)
-	if took > exitLimit {
-		t.Errorf("the server took %v to end", took)
+	return time.Since(began)
+}
+
+// interruptSleep measures how long this machine takes with a process that does
+// nothing at SIGINT but end.
+func interruptSleep(ctx context.Context, t *testing.T) time.Duration {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, "sleep", "60")
+	must(t, cmd.Start())
+	began := time.Now()
+	must(t, cmd.Process.Signal(os.Interrupt))
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) {
+		t.Fatalf("sleep ended with %v", err)
 	}
-	return took
+	return time.Since(began)
 }
 
 // A tool call that waits for a node which does not answer holds nothing up.
@@ -71,7 +99,11 @@ func TestTheServerEndsAtOnceDuringACall(t *testing.T) {
 	// call, which was written first, has begun.
 	_, err = a.Call(ctx, "ping", struct{}{})
 	must(t, err)
-	t.Logf("from SIGINT to the end: %v", interrupt(ctx, t, a))
+	took := interrupt(ctx, t, a)
+	t.Logf("from SIGINT to the end: %v", took)
+	if floor := interruptSleep(ctx, t); took > exitLimit && floor < busy {
+		t.Errorf("the server took %v to end", took)
+	}
 	if err := <-answered; err != nil && !errors.Is(err, harness.ErrGone) { // or told that it failed
 		t.Error(err)
 	}
