@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime/pprof"
 	"syscall"
 )
 
@@ -40,14 +41,32 @@ func main() {
 	only := flag.String("only", ".", "measure what matches this `pattern`: post, tool, flight, first, node, size, command")
 	times := flag.Int("times", 1500, "samples of what is quick to measure")
 	dir := flag.String("dir", "", "a `folder` on the disk to be measured (default: the temporary one)")
+	profile := flag.String("profile", "", "write what this process's processors do to a `file` for go tool pprof")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *only, *times, *dir)
+	err := profiled(*profile, func() error { return run(ctx, *only, *times, *dir) })
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// profiled runs fn under the profiler, unless the path is empty.
+func profiled(path string, fn func() error) error {
+	if path == "" {
+		return fn()
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = fn()
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
 }
 
 func run(ctx context.Context, only string, times int, dir string) (err error) {
