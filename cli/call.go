@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -83,13 +84,27 @@ func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) er
 	if err != nil {
 		return err
 	}
-	return show(a, out, func(json.RawMessage) {
+	err = show(a, out, func(json.RawMessage) {
 		text, err := k.Text(out)
 		if err != nil {
 			text = string(out)
 		}
 		a.term.Block(1, text)
 	})
+	if err != nil {
+		return err
+	}
+	return reported(cmd.Context(), client, k, out)
+}
+
+// reported tells the node that an answer was shown, where it wants to know.
+func reported(ctx context.Context, client op.Doer, k op.Contract, answer json.RawMessage) error {
+	id, in, err := k.Report(answer)
+	if err != nil || id == "" {
+		return err
+	}
+	_, err = client.Do(ctx, op.Caller{}, id, in)
+	return err
 }
 
 // operation is one line of the list.

@@ -100,7 +100,11 @@ func (a *app) inboxCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(a, inboxDocOf(out), func(inboxDoc) { a.printInbox(out) })
+			if err := show(a, inboxDocOf(out), func(inboxDoc) { a.printInbox(out) }); err != nil || len(out.Messages) == 0 {
+				return err
+			}
+			_, err = call(cmd.Context(), a, message.Read, out.Shown())
+			return err
 		},
 	}
 	cmd.Flags().Float64Var(&wait, "wait", 1, "wait this many `seconds` for a message, at most")

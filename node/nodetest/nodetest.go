@@ -5,6 +5,7 @@ package nodetest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -145,7 +146,26 @@ func CallAs[In, Out any](n *Node, c op.Caller, s op.Spec[In, Out], in In) Out {
 	if err != nil {
 		n.t.Fatalf("%s at %s: %v", s.ID, n.Name, err)
 	}
+	if r, ok := any(out).(op.Reporter); ok {
+		n.report(ctx, c, r)
+	}
 	return out
+}
+
+// report tells the node that a response was shown, as surfaces do.
+func (n *Node) report(ctx context.Context, c op.Caller, r op.Reporter) {
+	n.t.Helper()
+	id, request := r.Report()
+	if id == "" {
+		return
+	}
+	in, err := json.Marshal(request)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if _, err := n.Ops().Do(ctx, c, id, in); err != nil {
+		n.t.Fatalf("%s at %s: %v", id, n.Name, err)
+	}
 }
 
 // Wait waits for a condition, looking at it often.

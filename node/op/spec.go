@@ -45,6 +45,14 @@ type Spec[In, Out any] struct {
 // people or models uses it, so that text and JSON show the same facts.
 type Texter interface{ Text() string }
 
+// Reporter is a response of which the node must hear that it was written to whoever
+// asked: only then does it count as seen. The surface performs the operation it
+// names, after the response has left; an empty id means that there is nothing to
+// report.
+type Reporter interface {
+	Report() (id string, request any)
+}
+
 // Contract is a Spec without its types.
 type Contract struct {
 	ID    string
@@ -60,6 +68,9 @@ type Contract struct {
 	Output func() (*jsonschema.Schema, error)
 	// Text renders an encoded response for people.
 	Text func(json.RawMessage) (string, error)
+	// Report names the operation to perform once the encoded response was written,
+	// and its request; an empty id means none.
+	Report func(json.RawMessage) (id string, request json.RawMessage, err error)
 }
 
 // Op is a bound operation.
@@ -85,6 +96,7 @@ func (s Spec[In, Out]) Contract() Contract {
 		Input:  schemaOf[In],
 		Output: schemaOf[Out],
 		Text:   textOf[Out],
+		Report: reportOf[Out],
 	}
 }
 
@@ -136,6 +148,23 @@ func textOf[Out any](raw json.RawMessage) (string, error) {
 		return "", fmt.Errorf("indent response: %w", err)
 	}
 	return b.String(), nil
+}
+
+// reportOf asks a response what is to be reported.
+func reportOf[Out any](raw json.RawMessage) (string, json.RawMessage, error) {
+	var out Out
+	if _, ok := any(out).(Reporter); !ok {
+		return "", nil, nil
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return "", nil, fmt.Errorf("decode response: %w", err)
+	}
+	id, request := any(out).(Reporter).Report()
+	if id == "" {
+		return "", nil, nil
+	}
+	in, err := json.Marshal(request)
+	return id, in, err
 }
 
 // decodeStrict refuses unknown fields and anything after the value.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
-	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -24,7 +23,6 @@ const (
 // pulled is what one Check takes out of the inbox.
 type pulled struct {
 	answer CheckResponse
-	homes  []outbox.Home // news was queued for
 	full   bool
 	size   int
 }
@@ -58,7 +56,7 @@ func (f *Feature) check(ctx context.Context, c op.Caller, in CheckRequest) (Chec
 // pull takes what waits for a session, and with again what was pushed to it and
 // never confirmed.
 func (f *Feature) pull(tx *store.Tx, self Self, limit int, again bool) (*pulled, error) {
-	in, out := inbox.In(tx), outbox.In(tx)
+	in := inbox.In(tx)
 	r, age := readerOf(self), f.age.now()
 	p := &pulled{answer: CheckResponse{Messages: []Received{}}}
 	pushed, err := in.Unconfirmed(r)
@@ -67,7 +65,7 @@ func (f *Feature) pull(tx *store.Tx, self Self, limit int, again bool) (*pulled,
 	}
 	if again {
 		for _, e := range pushed {
-			if err := f.pullOne(in, out, p, self, e, limit, true); err != nil {
+			if err := f.pullOne(in, p, self, e, limit, true); err != nil {
 				return nil, err
 			}
 		}
@@ -79,7 +77,7 @@ func (f *Feature) pull(tx *store.Tx, self Self, limit int, again bool) (*pulled,
 	}
 	taken := len(p.answer.Messages)
 	for _, e := range waiting {
-		if err := f.pullOne(in, out, p, self, e, limit, false); err != nil {
+		if err := f.pullOne(in, p, self, e, limit, false); err != nil {
 			return nil, err
 		}
 	}
@@ -90,8 +88,9 @@ func (f *Feature) pull(tx *store.Tx, self Self, limit int, again bool) (*pulled,
 	return p, nil
 }
 
-// pullOne takes one entry, if the answer has room for it.
-func (f *Feature) pullOne(in inbox.Box, out outbox.Box, p *pulled, self Self, e inbox.Entry, limit int, again bool) error {
+// pullOne takes one entry, if the answer has room for it. One that was offered before
+// is given again as it is.
+func (f *Feature) pullOne(in inbox.Box, p *pulled, self Self, e inbox.Entry, limit int, again bool) error {
 	if p.full || len(p.answer.Messages) >= limit {
 		p.full = true
 		return nil
@@ -110,15 +109,10 @@ func (f *Feature) pullOne(in inbox.Box, out outbox.Box, p *pulled, self Self, e 
 		p.full = true
 		return nil
 	}
-	e, changed, err := in.Happen(e, delivery.Pulled, self.Session, f.age.now())
-	if err != nil || !changed {
+	if _, changed, err := in.Happen(e, delivery.Pulled, self.Session, f.age.now()); err != nil || !changed && !again {
 		return err
 	}
 	p.size += len(raw)
 	p.answer.Messages = append(p.answer.Messages, got)
-	queued, err := f.tellSeen(out, e, self.Member)
-	if queued {
-		p.homes = append(p.homes, outbox.Home{Mesh: e.Mesh, Member: e.Origin})
-	}
-	return err
+	return nil
 }

@@ -127,7 +127,7 @@ func New(cfg Config) (*Feature, error) {
 
 // Ops binds the operations.
 func (f *Feature) Ops() []op.Op {
-	return []op.Op{Send.Bind(f.send), Status.Bind(f.status), Check.Bind(f.check)}
+	return []op.Op{Send.Bind(f.send), Status.Bind(f.status), Check.Bind(f.check), Read.Bind(f.read)}
 }
 
 // Run sends, offers, expires and forgets until ctx ends. The store's writer must

@@ -250,7 +250,7 @@ func TestOps(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	equal(t, "operations", strings.Join(ids, " "), "message.send message.status message.check")
+	equal(t, "operations", strings.Join(ids, " "), "message.send message.status message.check message.read")
 }
 
 // TestThroughOperations sends and reads as a surface does.
@@ -274,6 +274,11 @@ func TestThroughOperations(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, "texts", texts(in), "hello")
+		id, request := in.Report()
+		equal(t, "reports", id, Read.ID)
+		if _, err := Read.Call(ctx, set(bob), op.Caller{User: true}, request.(ReadRequest)); err != nil {
+			t.Fatal(err)
+		}
 		settle()
 		st, err := Status.Call(ctx, set(alice), op.Caller{User: true}, StatusRequest{ID: out.ID})
 		if err != nil {

@@ -167,8 +167,8 @@ func (r *run) try(a *asked) {
 	}
 }
 
-// check reads a session's inbox. What a killed node gave is shown to nobody, and
-// may be lost to the reader: it is marked read in the commit before.
+// check reads a session's inbox. What a killed node gave is shown to nobody: it is
+// not confirmed, so the reader is shown it again, marked.
 func (r *run) check(n *node, s *Self, again bool) {
 	if n.dead.Load() {
 		return

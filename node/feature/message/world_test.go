@@ -401,7 +401,20 @@ func (n *node) mustSend(s *Self, to, text string, change ...func(*SendRequest)) 
 	return out.ID
 }
 
+// check reads an inbox as a surface does: what it gave is shown, and then confirmed.
 func (n *node) check(s *Self, r CheckRequest) CheckResponse {
+	n.w.t.Helper()
+	out := n.take(s, r)
+	if len(out.Messages) > 0 {
+		if _, err := n.f.read(context.Background(), op.Caller{Session: s.ID}, out.Shown()); err != nil {
+			n.w.t.Fatalf("confirm as %s: %v", s.Name, err)
+		}
+	}
+	return out
+}
+
+// take is check by a surface that dies before it has shown anything.
+func (n *node) take(s *Self, r CheckRequest) CheckResponse {
 	n.w.t.Helper()
 	out, err := n.f.check(context.Background(), op.Caller{Session: s.ID}, r)
 	if err != nil {

@@ -3,6 +3,7 @@ package presence
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +43,9 @@ func (f *Feature) beacon(m Mesh) ([]byte, error) {
 // card describes one of the own sessions. The caller holds f.mu.
 func (f *Feature) card(l *live, m Mesh) (roster.Card, bool) {
 	att, err := f.attest(l, m)
+	if errors.Is(err, ErrUnknownMesh) {
+		return roster.Card{}, false // its key is being made: the next beacon has it
+	}
 	if err != nil {
 		f.cfg.Log.Warn("session not attested", "mesh", m.ID, "session", l.ID, "error", err)
 		return roster.Card{}, false

@@ -136,7 +136,10 @@ func (c *conn) handle(ctx context.Context, line []byte) {
 		}
 		c.calls.Go(func() {
 			defer func() { <-c.slots }()
-			c.answer(c.call(ctx, head.ID, line))
+			var shown reports
+			if c.answer(c.call(withReports(ctx, &shown), head.ID, line)) {
+				c.tools.report(ctx, shown)
+			}
 		})
 	default:
 		c.answer(c.srv.HandleMessage(ctx, line))
@@ -158,14 +161,16 @@ func (c *conn) call(ctx context.Context, id any, line []byte) mcp.JSONRPCMessage
 	return c.srv.HandleMessage(ctx, line)
 }
 
-// answer writes a response, if there is one.
-func (c *conn) answer(resp mcp.JSONRPCMessage) {
+// answer writes a response, if there is one, and tells whether it is written.
+func (c *conn) answer(resp mcp.JSONRPCMessage) bool {
 	if resp == nil {
-		return
+		return false
 	}
 	if err := c.out.write(resp); err != nil {
 		c.log.Warn("response not written", "error", err)
+		return false
 	}
+	return true
 }
 
 // finish waits for the calls that run. Each ends by its own deadline.

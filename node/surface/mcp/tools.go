@@ -133,6 +133,9 @@ func (t *tools) handler(k op.Contract, in, out *jsonschema.Schema) server.ToolHa
 		if err != nil {
 			return failed(k, in, t.cfg.CallTimeout, err), nil
 		}
+		if err := noteReport(ctx, k, answer); err != nil {
+			return nil, err
+		}
 		return succeeded(k, out, answer)
 	}
 }

@@ -6,8 +6,8 @@ func TestEntryTable(t *testing.T) {
 	table := map[Entry][3]Entry{
 		//            Pushed   Pulled Proved
 		Absent:      {Absent, Absent, Absent},
-		Waiting:     {Offered, Read, Waiting},
-		Offered:     {Offered, Read, Read},
+		Waiting:     {Offered, Offered, Waiting},
+		Offered:     {Offered, Offered, Read},
 		Read:        {Read, Read, Read},
 		Quarantined: {Quarantined, Quarantined, Quarantined},
 	}
