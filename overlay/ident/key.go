@@ -42,19 +42,55 @@ func ParsePublicKeyHex(s string) (PublicKey, error) {
 	return ParsePublicKey(b)
 }
 
-// Check reports, with ErrKey, a key that is not canonical or is of small order.
+// Check reports, with ErrKey, a key that is not canonical, of small order or no
+// point of the curve.
 func (k PublicKey) Check() error {
-	p, err := new(edwards25519.Point).SetBytes(k[:])
-	if err != nil {
+	if err := k.weak(); err != nil {
+		return err
+	}
+	if _, err := new(edwards25519.Point).SetBytes(k[:]); err != nil {
 		return fmt.Errorf("%w: not on the curve", ErrKey)
 	}
-	if !bytes.Equal(p.Bytes(), k[:]) {
+	return nil
+}
+
+// weak reports, with ErrKey, an encoding that is not canonical or of small order.
+// It does not tell whether there is such a point, which verifying does.
+//
+// An encoding is the y coordinate below p, and the sign of x as the highest bit. It
+// is not canonical if y is not below p, or if the sign is set though x is 0, which
+// it is for y = ±1. The points of small order are those with five values of y.
+func (k PublicKey) weak() error {
+	y := k
+	y[31] &= 0x7f
+	if y[0] >= 0xed && y[31] == 0x7f && bytes.Count(y[1:31], []byte{0xff}) == 30 {
 		return fmt.Errorf("%w: not canonical", ErrKey)
 	}
-	if new(edwards25519.Point).MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 1 {
-		return fmt.Errorf("%w: of small order", ErrKey)
+	for _, small := range smallOrder {
+		if y == small {
+			return fmt.Errorf("%w: of small order", ErrKey)
+		}
 	}
 	return nil
+}
+
+// smallOrder are the y coordinates, little-endian, of the points whose order
+// divides the cofactor, 8.
+var smallOrder = [...]PublicKey{
+	{},     // order 4
+	{0: 1}, // the identity
+	{ // -1, order 2
+		0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+	},
+	{ // order 8
+		0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+	},
+	{ // its negative
+		0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+	},
 }
 
 // IsZero tells whether k was never set.
