@@ -106,7 +106,7 @@ func (n *Node) build() (err error) {
 	}
 	n.presence, err = presence.New(presence.Config{
 		DB: n.db, Meshes: people{n.meshes}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
-		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
+		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
 		Gate: func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
 	})
 	if err != nil {

@@ -103,16 +103,17 @@ func (q *queue) close() {
 // refuse answers everything that waits.
 func (q *queue) refuse(err error) {
 	q.mu.Lock()
-	ops := q.ops
-	q.ops = nil
-	for _, o := range ops {
-		o.taken = true
-	}
-	q.mu.Unlock()
-	for _, o := range ops {
+	var waiting []*op
+	for _, o := range q.ops {
 		if !o.gone {
-			o.answer(err)
+			o.taken = true
+			waiting = append(waiting, o)
 		}
+	}
+	q.ops = nil
+	q.mu.Unlock()
+	for _, o := range waiting {
+		o.answer(err)
 	}
 }
 

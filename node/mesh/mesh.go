@@ -28,6 +28,8 @@ type Mesh struct {
 	ring    *trust.Keyring
 	gen     uint64 // generation of the own binding
 
+	vouchers vouchers
+
 	// taking orders what enters the admin log with what is written to disk. It is
 	// held across the commit, and never together with mu.
 	taking sync.Mutex
@@ -265,42 +267,6 @@ func (m *Mesh) Info() Info {
 // Sign signs a statement with the own member key.
 func (m *Mesh) Sign(kind ident.Kind, body []byte) ident.Statement {
 	return ident.Sign(kind, m.id, body, m.member)
-}
-
-// attestBack is how far back an attestation reaches, so that a clock that is set
-// back a little invalidates no message.
-const attestBack = time.Hour
-
-// Attest has the own member vouch for a session under a name, with all rights.
-func (m *Mesh) Attest(session ident.PublicKey, name string) (stmt []byte, until time.Time) {
-	now := m.all.cfg.Now()
-	from := now.Add(-attestBack)
-	until = from.Add(trust.MaxAttest)
-	m.mu.Lock()
-	m.attested = max(m.attested+1, uint64(now.UnixMilli()))
-	seq := m.attested
-	m.mu.Unlock()
-	s := trust.SignAttest(m.id, m.member, trust.Attest{
-		Session: session, Name: name, Rights: trust.AllRights, From: from, Until: until, Seq: seq,
-	})
-	return s.Marshal(), until
-}
-
-// Vouched returns the session key and name that a current member's attestation
-// vouches for at the given time, with the given rights.
-func (m *Mesh) Vouched(member ident.PublicKey, raw []byte, when time.Time, need trust.Rights) (trust.Attest, error) {
-	stmt, err := ident.ParseStatement(raw, trust.MaxBody)
-	if err != nil {
-		return trust.Attest{}, err
-	}
-	a, err := trust.CheckAttest(m.id, stmt)
-	if err != nil {
-		return trust.Attest{}, err
-	}
-	if _, ok := m.admin.State().Member(member); !ok || a.Member != member {
-		return trust.Attest{}, fmt.Errorf("%w: %s", ErrNotMember, a.Member)
-	}
-	return a, a.Allows(when, need)
 }
 
 // SealGossip encrypts a gossip payload under the mesh's effective key.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/claudemesh/claudemesh/node/op"
@@ -37,10 +38,10 @@ const maxMemberName = 64
 func checkMember(name string) error {
 	bad := name == "" || len(name) > maxMemberName || !utf8.ValidString(name) || strings.TrimSpace(name) != name ||
 		strings.ContainsAny(name[:1], "@#*-") ||
-		strings.ContainsFunc(name, func(r rune) bool { return r < 0x20 || r == 0x7f || r == ':' || r == '"' })
+		strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(`:"<>`, r) })
 	if bad {
 		return op.Errorf(op.Invalid, "%q cannot be a member's name", name).
-			WithHint("use 1 to %d bytes without control characters, colons and quotes, not beginning with @, #, * or -", maxMemberName)
+			WithHint(`use 1 to %d bytes of printable characters without : " < and >, not beginning with @, #, * or -`, maxMemberName)
 	}
 	return nil
 }

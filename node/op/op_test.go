@@ -66,7 +66,7 @@ func TestRequestsAreChecked(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"missing":       {`{}`, "`name` required"},
 		"empty":         {`{"name":""}`, "`name` required"},
-		"wrong type":    {`{"name":7}`, "name"},
+		"wrong type":    {`{"name":7}`, "`name`: 7 has type"},
 		"unknown field": {`{"name":"a","nmae":"b"}`, "nmae"},
 		"wrong enum":    {`{"name":"a","level":"urgent"}`, "enum"},
 		"null slice":    {`{"name":"a","tags":null}`, "tags"},

@@ -131,11 +131,21 @@ func absent(s *jsonschema.Schema, value any) []string {
 	return out
 }
 
-// plain drops the validator's own prefixes, which name schema internals.
+// plain puts the validator's words into ones for people: it drops the path through
+// the schema and says what a value may be where several forms are allowed.
 func plain(err error) string {
 	text := err.Error()
 	if i := strings.LastIndex(text, "validating "); i >= 0 {
 		text = text[i+len("validating "):]
 	}
-	return strings.TrimPrefix(text, "root: ")
+	text = strings.TrimPrefix(text, "root: ")
+	path, rest, ok := strings.Cut(strings.TrimPrefix(text, "/properties/"), ": ")
+	if !ok || path == text {
+		return text
+	}
+	field := "`" + strings.ReplaceAll(strings.ReplaceAll(path, "/properties/", "."), "/items", "[]") + "`"
+	if strings.HasPrefix(rest, "oneOf: ") {
+		return field + " has none of the forms it may have"
+	}
+	return field + ": " + strings.TrimPrefix(rest, "type: ")
 }

@@ -37,7 +37,11 @@ func (h *Host) check(conns []*conn, timeout time.Duration) {
 	var wg sync.WaitGroup
 	for _, c := range conns {
 		wg.Go(func() {
-			if h.ping(c, timeout) != nil && h.ping(c, timeout) != nil && h.ctx.Err() == nil {
+			err := h.ping(c, timeout)
+			if err != nil {
+				err = h.ping(c, timeout) // one answer may get lost
+			}
+			if err != nil && h.ctx.Err() == nil {
 				h.log.Info("connection is dead", "peer", c.remoteOf())
 				c.raw.Close()
 			}

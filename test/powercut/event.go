@@ -39,9 +39,6 @@ type event struct {
 	mode      uint32
 }
 
-// names reports whether the event changes names.
-func (e event) names() bool { return e.kind >= evCreate && e.kind <= evRename }
-
 func (e event) String() string {
 	s := evNames[e.kind]
 	switch e.kind {

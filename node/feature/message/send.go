@@ -173,7 +173,8 @@ func noTarget(failed []error, results []TargetResult) error {
 	for i, r := range results {
 		lines[i] = r.Target + ": " + r.Error
 	}
-	return op.Errorf(op.CodeOf(failed[0]), "none of the %d targets worked: %s", len(failed), strings.Join(lines, "; "))
+	return op.Errorf(op.CodeOf(failed[0]), "none of the %d targets worked: %s", len(failed), strings.Join(lines, "; ")).
+		WithHint("list_peers (`claudemesh peers --all`) shows who is there")
 }
 
 // sentence is an error with its hint.

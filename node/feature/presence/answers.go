@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
@@ -32,7 +33,7 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 	}
 	if in.Name != "" && !validName(in.Name) {
 		return OpenResponse{}, op.Errorf(op.Invalid, "%q cannot be a name", in.Name).
-			WithHint("use 1 to 64 bytes without control characters, not beginning with @, #, * or -")
+			WithHint(`use 1 to 64 bytes of printable characters without : " < and >, not beginning with @, #, * or -`)
 	}
 	l, token, resumed, err := f.open(in)
 	if err != nil {
@@ -52,10 +53,11 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 	return out, nil
 }
 
-// validName tells whether a session or member may be called so.
+// validName tells whether a session or member may be called so: what is typed and
+// shown everywhere must not look like an address of another kind, or like markup.
 func validName(s string) bool {
 	return len(s) <= roster.MaxWord && utf8.ValidString(s) && strings.TrimSpace(s) == s && !strings.ContainsAny(s[:1], "@#*-") &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == ':' || r == '"' })
+		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(`:"<>`, r) })
 }
 
 func (f *Feature) answerAlias(ctx context.Context, c op.Caller, in AliasRequest) (AliasResponse, error) {

@@ -37,6 +37,7 @@ func (f *Feature) Attach(c op.Caller, drop func()) (detach func(), err error) {
 	}
 	l.drop, l.active = drop, f.cfg.Now()
 	l.follow++
+	l.left = false
 	reopened := l.Closed
 	l.Closed = false
 	f.mu.Unlock()
@@ -54,7 +55,7 @@ func (f *Feature) detach(id string) {
 	if ok {
 		l.follow--
 		if l.follow == 0 {
-			l.drop = nil
+			l.drop, l.left = nil, true
 			l.deadline = f.cfg.Mono() + roster.Grace
 		}
 	}

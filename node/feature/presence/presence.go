@@ -29,6 +29,8 @@ type Config struct {
 	// Now is the wall clock, Mono the monotonic one.
 	Now  func() time.Time
 	Mono func() time.Duration
+	// Alive tells whether a process of this machine runs. Nil: nobody knows.
+	Alive func(pid int) bool
 	// Gate is called, without locks held, when something that decides about
 	// offering messages to a session of this node has changed.
 	Gate func(mesh ident.MeshID, session ident.PublicKey)
@@ -258,13 +260,14 @@ func (f *Feature) saveSession(id string) {
 	}
 }
 
-// closeOverdue closes detached sessions whose grace is over.
+// closeOverdue closes detached sessions whose grace is over, or whose agent has
+// ended: nobody comes back to those.
 func (f *Feature) closeOverdue() {
 	now := f.cfg.Mono()
 	var over []string
 	f.mu.Lock()
 	for id, l := range f.sessions {
-		if id != UserSession && !l.Closed && l.follow == 0 && now >= l.deadline {
+		if id != UserSession && !l.Closed && l.follow == 0 && (now >= l.deadline || l.ended(f.cfg.Alive)) {
 			l.Closed = true
 			over = append(over, id)
 		}
@@ -274,6 +277,11 @@ func (f *Feature) closeOverdue() {
 		f.saveSession(id)
 		f.changed(id)
 	}
+}
+
+// ended tells whether the agent's process was seen to run, and does not any more.
+func (l *live) ended(alive func(int) bool) bool {
+	return l.ran && l.left && !alive(l.PID)
 }
 
 // Run sends beacons and closes overdue sessions until ctx ends. It says no goodbye:

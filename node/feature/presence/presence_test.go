@@ -77,6 +77,46 @@ func TestAliasKeepsTheSession(t *testing.T) {
 	}
 }
 
+// Claude Code restarts its server after /clear with a new session id.
+func TestAProcessThatComesBackUnderANewIDGoesOn(t *testing.T) {
+	ana := newWorld().person(t, "ana")
+	open := func(id string, pid int, cwd string) op.Caller {
+		t.Helper()
+		out, err := ana.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: id, PID: pid, Cwd: cwd})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := ana.Authenticate(out.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	first := open("before", 7, "/work")
+	detach, err := ana.Attach(first, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second := open("beside", 7, "/work"); second.Session == first.Session {
+		t.Error("a session that is attached was given to another")
+	}
+	detach()
+	for name, c := range map[string]op.Caller{"another process": open("a", 8, "/work"), "another folder": open("b", 7, "/play"), "no process": open("c", 0, "/work")} {
+		if c.Session == first.Session {
+			t.Errorf("%s got the session", name)
+		}
+	}
+	if again := open("after", 7, "/work"); again.Session != first.Session {
+		t.Error("the session was lost")
+	}
+	if again := open("before", 7, "/work"); again.Session != first.Session {
+		t.Error("the old id is forgotten")
+	}
+	if another := open("later", 7, "/work"); another.Session == first.Session {
+		t.Error("taken over twice")
+	}
+}
+
 func TestANewerConnectionTakesOver(t *testing.T) {
 	ana := newWorld().person(t, "ana")
 	old, err := ana.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: "x"})

@@ -56,7 +56,9 @@ type live struct {
 	follow   int           // feeds attached now
 	drop     func()        // ends the attached feed
 	deadline time.Duration // monotonic: closes then, while detached
+	left     bool          // its feed has ended, and nobody has taken it up since
 	active   time.Time     // last call or attach
+	ran      bool          // the agent's process was seen to run
 }
 
 // attested is a session's current attestation in a mesh.
@@ -91,6 +93,9 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 	defer f.mu.Unlock()
 	l, resumed := f.byAgent[in.AgentSession]
 	if !resumed {
+		l, resumed = f.goesOn(in)
+	}
+	if !resumed {
 		if f.openCount() >= roster.MaxSessions {
 			return nil, "", false, op.Errorf(op.RateLimited, "this node has %d open sessions, the most it takes", roster.MaxSessions).
 				WithHint("end some: a session closes %s after its agent has gone", roster.Grace)
@@ -100,8 +105,9 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 	if l.drop != nil {
 		l.drop()
 	}
-	l.Token, l.Closed = hash, false
+	l.Token, l.Closed, l.left = hash, false, false
 	l.describe(in, f.cfg)
+	l.ran = in.PID > 0 && f.cfg.Alive != nil && f.cfg.Alive(in.PID)
 	l.deadline = f.cfg.Mono() + roster.Grace
 	l.active = f.cfg.Now()
 	f.index(l)
@@ -109,6 +115,23 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 		f.settleName(l, m)
 	}
 	return l, token, resumed, nil
+}
+
+// goesOn finds the session of an agent that comes back under a new session id: one
+// whose feed has just ended, of the same process in the same folder. Claude Code
+// takes a new id at /clear, does not tell its servers, and gives it to the next one
+// that it starts. The caller holds f.mu.
+func (f *Feature) goesOn(in OpenRequest) (*live, bool) {
+	if in.PID == 0 {
+		return nil, false
+	}
+	for _, l := range f.sessions {
+		if l.left && !l.Closed && l.PID == in.PID && l.Cwd == clip(in.Cwd, roster.MaxCwd) && l.Channel == clip(in.Channel, roster.MaxWord) {
+			l.Agents = append(l.Agents, in.AgentSession)
+			return l, true
+		}
+	}
+	return nil, false
 }
 
 // describe takes over what the agent says of itself.

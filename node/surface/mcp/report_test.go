@@ -18,7 +18,7 @@ func (o takeOut) Report() (string, any) {
 	if o.Text == "" {
 		return "", nil
 	}
-	return "text.shown", shownIn{Text: o.Text}
+	return "text.shown", shownIn(o)
 }
 
 type shownIn struct {

@@ -85,7 +85,7 @@ func New(c Config) (host.Host, error) {
 		libp2p.ConnectionManager(cm),
 		libp2p.ConnectionGater(gate{loopback, c.Allow}),
 		libp2p.AddrsFactory(func(addrs []ma.Multiaddr) []ma.Multiaddr { return announce(loopback, addrs) }),
-		libp2p.DialRanker(rank),
+		libp2p.SwarmOpts(swarm.WithDialRanker(rank)),
 		libp2p.WithDialTimeout(dialTimeout),
 		libp2p.DisableRelay(),
 		libp2p.DisableMetrics(),
