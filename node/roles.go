@@ -9,6 +9,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/feature/presence/address"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -141,7 +142,8 @@ func (j judge) Judge(id ident.MeshID, member, session ident.PublicKey, attest []
 	if a.Session != session {
 		return "", errOtherSession
 	}
-	return a.Name, nil
+	sender, _ := state.Member(member)
+	return address.Qualified(a.Name, sender.Name), nil
 }
 
 // errOtherSession refuses an attestation that came with another session's message.

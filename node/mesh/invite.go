@@ -237,7 +237,7 @@ func (m *Mesh) sameInvite(old trust.Member, inv trust.InviteState) error {
 
 // freeName is the wished name, with a number behind it when a member has it.
 func freeName(state *trust.State, wish string) string {
-	if checkMember(wish) != nil {
+	if op.CheckName(wish) != nil {
 		wish = "guest"
 	}
 	return uniqueSlug(wish, func(name string) bool {

@@ -36,7 +36,7 @@ func (a *Meshes) answerJoin(ctx context.Context, _ op.Caller, in JoinRequest) (J
 	if name == "" {
 		name = a.cfg.Name
 	}
-	if err := checkMember(name); err != nil {
+	if err := op.CheckName(name); err != nil {
 		return JoinResponse{}, err
 	}
 	a.entering.Lock()

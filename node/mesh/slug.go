@@ -3,9 +3,6 @@ package mesh
 import (
 	"fmt"
 	"regexp"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -29,19 +26,4 @@ func uniqueSlug(name string, taken func(string) bool) string {
 		slug = fmt.Sprintf("%s-%d", name, n)
 	}
 	return slug
-}
-
-// maxMemberName is the longest member name, in bytes.
-const maxMemberName = 64
-
-// checkMember refuses a member name that could be taken for something else.
-func checkMember(name string) error {
-	bad := name == "" || len(name) > maxMemberName || !utf8.ValidString(name) || strings.TrimSpace(name) != name ||
-		strings.ContainsAny(name[:1], "@#*-") ||
-		strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(`:"<>`, r) })
-	if bad {
-		return op.Errorf(op.Invalid, "%q cannot be a member's name", name).
-			WithHint(`use 1 to %d bytes of printable characters without : " < and >, not beginning with @, #, * or -`, maxMemberName)
-	}
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
@@ -31,9 +30,10 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 	if in.Mode != "" && !slices.Contains([]string{"push", "inbox", "off"}, in.Mode) {
 		return OpenResponse{}, op.Errorf(op.Invalid, "there is no message mode %q", in.Mode).WithHint("use push, inbox or off")
 	}
-	if in.Name != "" && !validName(in.Name) {
-		return OpenResponse{}, op.Errorf(op.Invalid, "%q cannot be a name", in.Name).
-			WithHint(`use 1 to 64 bytes of printable characters without : " < and >, not beginning with @, #, * or -`)
+	if in.Name != "" {
+		if err := op.CheckName(in.Name); err != nil {
+			return OpenResponse{}, err
+		}
 	}
 	l, token, resumed, err := f.open(in)
 	if err != nil {
@@ -51,13 +51,6 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 	f.mu.Unlock()
 	f.changed(l.ID)
 	return out, nil
-}
-
-// validName tells whether a session or member may be called so: what is typed and
-// shown everywhere must not look like an address of another kind, or like markup.
-func validName(s string) bool {
-	return len(s) <= roster.MaxWord && utf8.ValidString(s) && strings.TrimSpace(s) == s && !strings.ContainsAny(s[:1], "@#*-") &&
-		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune(`:"<>`, r) })
 }
 
 func (f *Feature) answerAlias(ctx context.Context, c op.Caller, in AliasRequest) (AliasResponse, error) {

@@ -104,6 +104,13 @@ func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) 
 // Hear takes a beacon, signed by member, that is age old. It returns an error for
 // one that must not be passed on.
 func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.PublicKey, raw []byte, age time.Duration) error {
+	m, ok := f.mesh(mesh)
+	if !ok {
+		return ErrUnknownMesh
+	}
+	if member == m.Self {
+		return nil // an echo of this node, or of an earlier run of it
+	}
 	b, err := f.verify(mesh, member, raw)
 	if err != nil {
 		return err
@@ -113,6 +120,7 @@ func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	}
 	f.mu.Lock()
 	r := f.roster(mesh)
+	b.Cards = f.unclaimed(mesh, member, b.Cards)
 	before := r.Homes[member]
 	fresh := r.Apply(member, b, raw, age, f.cfg.Mono(), f.cfg.Now())
 	f.mu.Unlock()
@@ -159,4 +167,31 @@ func sameCards(a, b []roster.Card) bool {
 		}
 	}
 	return true
+}
+
+// unclaimed drops sessions whose key another member's node, or this one, told of
+// first: a member vouches for its own sessions, and nothing in that proves that the
+// session agrees. The caller holds f.mu.
+func (f *Feature) unclaimed(mesh ident.MeshID, member ident.PublicKey, cards []roster.Card) []roster.Card {
+	taken := make(map[ident.PublicKey]bool)
+	for _, l := range f.sessions {
+		if key, ok := l.keys[mesh]; ok {
+			taken[key.Public()] = true
+		}
+	}
+	for other, h := range f.roster(mesh).Homes {
+		for _, c := range h.Beacon.Cards {
+			taken[c.Key] = taken[c.Key] || other != member
+		}
+	}
+	kept := cards[:0:0]
+	for _, c := range cards {
+		if taken[c.Key] {
+			f.cfg.Log.Warn("session of another member claimed", "mesh", mesh, "member", member, "session", c.Key)
+			continue
+		}
+		taken[c.Key] = true // once in a beacon
+		kept = append(kept, c)
+	}
+	return kept
 }

@@ -83,9 +83,10 @@ func (f *Feature) Start(ctx context.Context) error {
 // countBoot raises the boot number: beacons of this run are newer than all before.
 func (f *Feature) countBoot(tx *store.Tx) error {
 	b := tx.Bucket(bucketBoot)
-	f.boot = 1
+	// Seconds, so that a store which was put back to an older copy still counts up.
+	f.boot = uint64(max(f.cfg.Now().Unix(), 1))
 	if old := b.Get([]byte("boot")); len(old) == 8 {
-		f.boot = binary.BigEndian.Uint64(old) + 1
+		f.boot = max(f.boot, binary.BigEndian.Uint64(old)+1)
 	}
 	return b.Put([]byte("boot"), binary.BigEndian.AppendUint64(nil, f.boot))
 }
@@ -111,7 +112,7 @@ func (f *Feature) load(tx *store.Tx) error {
 	for _, m := range f.cfg.Meshes.List() {
 		r := f.roster(m.ID)
 		tx.Bucket(bucketBeacons, m.ID.String()).Ascend(nil, func(k, v []byte) bool {
-			if member, err := ident.ParsePublicKey(k); err == nil {
+			if member, err := ident.ParsePublicKey(k); err == nil && member != m.Self {
 				f.remember(r, m.ID, member, v)
 			}
 			return true
@@ -128,6 +129,7 @@ func (f *Feature) remember(r *roster.Roster, mesh ident.MeshID, member ident.Pub
 		f.cfg.Log.Debug("remembered beacon dropped", "mesh", mesh, "member", member, "error", err)
 		return
 	}
+	b.Cards = f.unclaimed(mesh, member, b.Cards)
 	r.Apply(member, b, append([]byte(nil), raw...), b.Lease, f.cfg.Mono(), b.Clock)
 }
 

@@ -318,6 +318,67 @@ func TestANameWithoutASessionOnlineMeansTheMember(t *testing.T) {
 	}
 }
 
+// Whoever names a session after another member gets none of that member's mail.
+func TestANameOfAMemberIsThatMembersAlone(t *testing.T) {
+	w := newWorld()
+	ana, ben, eve := w.person(t, "ana"), w.person(t, "ben"), w.person(t, "eve")
+	if _, err := eve.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: "e", Name: "Ben"}); err != nil {
+		t.Fatal(err)
+	}
+	eve.shoutAll(t.Context())
+	a, err := ana.Resolve(w.id, ident.PublicKey{}, "ben")
+	if err != nil || a.Member != ben.key || a.IsSession {
+		t.Errorf("ben is %+v, %v", a, err)
+	}
+	b, err := ana.Resolve(w.id, ident.PublicKey{}, "Ben (of eve)")
+	if err != nil || b.Member != eve.key || !b.IsSession {
+		t.Errorf("eve's Ben is %+v, %v", b, err)
+	}
+}
+
+// Nobody can claim another member's session, and an echo of one's own changes nothing.
+func TestClaimedSessions(t *testing.T) {
+	w := newWorld()
+	ana, ben, eve := w.person(t, "ana"), w.person(t, "ben"), w.person(t, "eve")
+	own := ana.agent(t, "a1")
+	ben.agent(t, "b1")
+	theirs, err := ben.Caller(op.Caller{Session: ben.byAgent["b1"].ID}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := ana.Caller(own, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, victim := range []ident.PublicKey{theirs.Session, mine.Session} {
+		stmt, _, err := eve.Attest(w.id, victim, "trap")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lie := roster.Beacon{Boot: eve.boot, Seq: 100, Clock: w.now, Lease: roster.Lease, Cards: []roster.Card{{Attest: stmt, Status: "idle", Opened: w.now}}}
+		raw, err := eve.SignBeacon(w.id, lie.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ana.Hear(t.Context(), w.id, eve.key, raw, 0); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := ana.Resolve(w.id, ident.PublicKey{1}, victim.String()); err != nil || a.Member == eve.key {
+			t.Errorf("the session of %s is %+v, %v", victim, a, err)
+		}
+	}
+	echo, err := ana.beacon(ana.List()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ana.Hear(t.Context(), w.id, ana.key, echo, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := ana.peers(t, own, true); !slices.Equal(got, []string{"ana/online/this", "ben/online/", "eve/offline/"}) && !slices.Equal(got, []string{"ana/online/this", "ben/online/"}) {
+		t.Errorf("ana sees %v", got)
+	}
+}
+
 func TestLimitsOfRequests(t *testing.T) {
 	ana := newWorld().person(t, "ana")
 	c := ana.agent(t, "x")

@@ -30,8 +30,8 @@ type Session struct {
 // Find finds whom a target means: a key or a prefix of one, a session's name, a
 // member's name, or a part of a name that only one peer has. A name that a session
 // is online under means that session; else the member of that name, so that mail
-// for somebody away waits for whichever session comes next. The asking session is
-// never found. ok is false if nobody is meant; several candidates are an error that
+// for somebody away waits for whichever session comes next. No session takes a name
+// that is another member's. The asking session is never found. ok is false if nobody is meant; several candidates are an error that
 // lists them.
 func Find(sessions []Session, members []Address, asking ident.PublicKey, target string) (a Address, ok bool, err error) {
 	if a, ok, err := byKey(sessions, members, asking, target); ok || err != nil {
@@ -63,8 +63,16 @@ func byKey(sessions []Session, members []Address, asking ident.PublicKey, target
 	return one(found, asking, target)
 }
 
-// byName follows the order of names: online session, member, known session, part.
+// byName follows the order of names: online session, member, known session, part. A
+// member's name is that member's alone: another member's session of the same name is
+// found by its key, or by its name with the member's behind it.
 func byName(sessions []Session, members []Address, asking ident.PublicKey, target string) (Address, bool, error) {
+	if name, member, ok := splitQualified(target); ok {
+		return byName(ofMember(sessions, members, member), nil, asking, name)
+	}
+	if slices.ContainsFunc(members, func(m Address) bool { return strings.EqualFold(m.Name, target) }) {
+		sessions = ofMember(sessions, members, target)
+	}
 	online := func(s Session) bool { return s.Here && !s.Hidden }
 	listed := func(s Session) bool { return !s.Hidden }
 	equal := func(name string) bool { return strings.EqualFold(name, target) }
@@ -84,6 +92,42 @@ func byName(sessions []Session, members []Address, asking ident.PublicKey, targe
 		return a, ok, err
 	}
 	return byPart(sessions, members, asking, target)
+}
+
+// Qualified is a session's name as recipients are shown it: alone where it is the
+// member's own or one with a number behind it, else with the member's name, so that
+// nobody can be taken for another. Find understands both.
+func Qualified(session, member string) string {
+	rest, own := strings.CutPrefix(session, member)
+	if own && (rest == "" || isNumbered(rest)) {
+		return session
+	}
+	return session + qualifier + member + ")"
+}
+
+const qualifier = " (of "
+
+// isNumbered tells whether s is a dash and digits.
+func isNumbered(s string) bool {
+	return len(s) > 1 && s[0] == '-' && strings.Trim(s[1:], "0123456789") == ""
+}
+
+// splitQualified is the reverse of Qualified. Names hold no brackets.
+func splitQualified(target string) (session, member string, ok bool) {
+	session, rest, ok := strings.Cut(target, qualifier)
+	member, closed := strings.CutSuffix(rest, ")")
+	return session, member, ok && closed
+}
+
+// ofMember keeps the sessions of the members of that name.
+func ofMember(sessions []Session, members []Address, name string) []Session {
+	var out []Session
+	for _, s := range sessions {
+		if slices.ContainsFunc(members, func(m Address) bool { return m.Key == s.Member && strings.EqualFold(m.Name, name) }) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // byPart finds the only peer whose name holds the target.

@@ -1,0 +1,27 @@
+package op
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxName is the longest name of a member or session, in bytes.
+const MaxName = 64
+
+// CheckName refuses a name that a member or session may not have: one that does not
+// show as it is, could be taken for an address of another kind, or for markup. The
+// admin log and attestations, whose rule is fixed, take every name it passes.
+func CheckName(name string) error {
+	bad := name == "" || len(name) > MaxName || !utf8.ValidString(name) || strings.TrimSpace(name) != name ||
+		strings.ContainsAny(name[:1], "@#*-") || strings.ContainsFunc(name, unfit)
+	if !bad {
+		return nil
+	}
+	return Errorf(Invalid, "%q cannot be a name", name).
+		WithHint(`use 1 to %d bytes of printable characters without : " ( ) < and >, not beginning with @, #, * or -`, MaxName)
+}
+
+func unfit(r rune) bool {
+	return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(`:"()<>`, r)
+}
