@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -75,6 +76,9 @@ func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
 	if s, err := ctl.State(ctx); err == nil {
 		return op.Errorf(op.Conflict, "a node runs already, process %d", s.PID).
 			WithHint("`claudemesh node status` shows it, `claudemesh node down` ends it")
+	}
+	if a.env.Getenv("GOGC") == "" {
+		debug.SetGCPercent(node.GCPercent)
 	}
 	n, err := node.New(node.Config{
 		Dir: dir, Listen: set.Listen.Value, MDNS: set.MDNS.Value, PortMap: set.PortMap.Value,

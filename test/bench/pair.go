@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 
 	"github.com/claudemesh/claudemesh/node"
@@ -36,11 +37,17 @@ type pair struct {
 
 func newPair(ctx context.Context, dir string) (_ *pair, err error) {
 	p := &pair{receipts: &receipts{}}
+	percent := debug.SetGCPercent(node.GCPercent)
 	life, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	p.stop = func() error { end(); running.Wait(); return failed }
+	p.stop = func() error {
+		end()
+		running.Wait()
+		debug.SetGCPercent(percent)
+		return failed
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.stop())
