@@ -67,6 +67,7 @@ func (c Config) checked() (Config, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Log = limited(c.Log, c.Now)
 	if c.Mono == nil {
 		start := time.Now()
 		c.Mono = func() time.Duration { return time.Since(start) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -44,4 +45,22 @@ func makeNodeKey(path string) (crypto.PrivKey, error) {
 		return nil, fmt.Errorf("keep node key: %w", err)
 	}
 	return key, nil
+}
+
+// tighten takes other users of the machine their rights on secret files that somebody
+// copied or unpacked with wide modes.
+func tighten(dir string) error {
+	if err := file.Dir(filepath.Join(dir, "keys")); err != nil {
+		return err
+	}
+	secrets, err := filepath.Glob(filepath.Join(dir, "keys", "*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(secrets, filepath.Join(dir, "node.key"), filepath.Join(dir, "node.db")) {
+		if err := os.Chmod(path, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("protect %s: %w", path, err)
+		}
+	}
+	return nil
 }

@@ -58,6 +58,9 @@ func New(cfg Config) (_ *Node, err error) {
 	if err := file.Dir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("the folder %s: %w", cfg.Dir, err)
 	}
+	if err := tighten(cfg.Dir); err != nil {
+		return nil, err
+	}
 	key, err := nodeKey(cfg.Dir)
 	if err != nil {
 		return nil, err

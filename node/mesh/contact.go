@@ -231,44 +231,68 @@ const (
 	eraseAtMost = 6 * time.Hour      // of running time between two erasures: clocks jump
 )
 
+// renewal is a binding and perhaps a delivery key that are not on disk yet.
+type renewal struct {
+	bind  ident.Statement
+	fresh *freshKey
+}
+
+// plan makes the own binding new, and the delivery key if a day has passed.
+func (m *Mesh) plan(now time.Time) (r renewal, err error) {
+	if m.keyDue(now) {
+		if r.fresh, err = m.newDelivery(now); err != nil {
+			return r, err
+		}
+	}
+	r.bind = m.newBind(now)
+	return r, nil
+}
+
+// write puts a renewal on disk.
+func (r renewal) write(tx *store.Tx, id ident.MeshID, now time.Time) error {
+	if err := at(tx, id).Put(keyBind, r.bind.Marshal()); err != nil {
+		return err
+	}
+	if r.fresh == nil {
+		return nil
+	}
+	return succeed(at(tx, id, bucketDelivery), *r.fresh, now)
+}
+
+// use takes a renewal that is on disk into use.
+func (m *Mesh) use(r renewal, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bind = r.bind
+	if r.fresh != nil {
+		m.private[r.fresh.id] = r.fresh.private
+		m.delivery, m.deliverySeq, m.deliveryAt = r.fresh.record.Statement, r.fresh.record.Seq, now
+	}
+}
+
 // renew makes the own binding and delivery key new where a day has passed, and
 // erases at most one delivery key that nobody seals to any more.
 func (m *Mesh) renew(ctx context.Context, mayErase bool) (erased bool, err error) {
 	now := m.all.cfg.Now()
-	var fresh *freshKey
-	if m.keyDue(now) {
-		if fresh, err = m.newDelivery(now); err != nil {
-			return false, err
-		}
+	r, err := m.plan(now)
+	if err != nil {
+		return false, err
 	}
-	bind := m.newBind(now)
 	var gone [][32]byte
 	err = m.all.cfg.DB.Update(ctx, func(tx *store.Tx) error {
 		gone = gone[:0]
-		if err := at(tx, m.id).Put(keyBind, bind.Marshal()); err != nil {
+		if err := r.write(tx, m.id, now); err != nil || !mayErase {
 			return err
 		}
-		keys := at(tx, m.id, bucketDelivery)
-		if fresh != nil {
-			if err := succeed(keys, *fresh, now); err != nil {
-				return err
-			}
-		}
-		if mayErase {
-			gone, err = eraseOne(keys, now)
-		}
+		gone, err = eraseOne(at(tx, m.id, bucketDelivery), now)
 		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("renew mesh %s: %w", m.id, err)
 	}
+	m.use(r, now)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.bind = bind
-	if fresh != nil {
-		m.private[fresh.id] = fresh.private
-		m.delivery, m.deliverySeq, m.deliveryAt = fresh.record.Statement, fresh.record.Seq, now
-	}
 	for _, id := range gone {
 		delete(m.private, id)
 	}

@@ -21,7 +21,7 @@ func (a *Meshes) Ops() []op.Op {
 }
 
 func (a *Meshes) answerList(context.Context, op.Caller, ListRequest) (ListResponse, error) {
-	out := ListResponse{Meshes: []Info{}}
+	out := ListResponse{Meshes: []Info{}, Broken: a.broken}
 	for _, m := range a.All() {
 		out.Meshes = append(out.Meshes, m.Info())
 	}
@@ -86,20 +86,26 @@ func (a *Meshes) enter(ctx context.Context, seed ident.Seed, entries []trust.Ent
 		return nil, err
 	}
 	if err := writeSeed(a.cfg.Dir, m.id, seed); err != nil {
+		return nil, diskError(err)
+	}
+	now := a.cfg.Now()
+	first, err := m.plan(now)
+	if err != nil {
 		return nil, err
 	}
 	err = a.cfg.DB.Update(ctx, func(tx *store.Tx) error {
 		if err := store.PutJSON(at(tx, m.id), keyInfo, rec); err != nil {
 			return err
 		}
+		if err := first.write(tx, m.id, now); err != nil {
+			return err
+		}
 		return m.write(tx, entries)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("keep mesh: %w", err)
+		return nil, diskError(fmt.Errorf("keep mesh: %w", err))
 	}
-	if _, err := m.renew(ctx, false); err != nil {
-		return nil, err
-	}
+	m.use(first, now)
 	a.add(m)
 	return m, nil
 }

@@ -1,6 +1,13 @@
 package mesh
 
-import "errors"
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/store"
+)
 
 // Opening and keeping.
 var (
@@ -21,3 +28,14 @@ var (
 	// ErrNotHere: this node is not (any more) in that mesh.
 	ErrNotHere = errors.New("this node is not in that mesh")
 )
+
+// diskError says what a user can do about a disk that takes nothing.
+func diskError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
+		return op.Errorf(op.Unavailable, "nothing was changed: %w", err).WithHint("free some space on the disk and try again")
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return op.Errorf(op.Denied, "nothing was changed: %w", err).WithHint("the node must be able to write into its folder")
+	}
+	return err
+}

@@ -130,7 +130,7 @@ func (m *Mesh) invite(ctx context.Context, secret invite.Secret, want trust.Invi
 		return at(tx, m.id, bucketInvite).Put(key[:], blob)
 	})
 	if err != nil {
-		return err
+		return diskError(err)
 	}
 	m.all.changed(m, added)
 	return nil

@@ -50,7 +50,7 @@ func (a *Meshes) join(ctx context.Context, link invite.Link, name string) (JoinR
 	pending := a.pendingPath(link.Secret)
 	seed, err := pendingSeed(pending)
 	if err != nil {
-		return JoinResponse{}, err
+		return JoinResponse{}, diskError(err)
 	}
 	var offer invite.Offer
 	got, err := a.cfg.Net.Join(ctx, link, join.Applicant{Seed: seed, Name: name, Accept: func(o invite.Offer) error {

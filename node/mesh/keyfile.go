@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -20,8 +21,18 @@ func keyPath(dir string, id ident.MeshID) string {
 }
 
 // writeSeed keeps a member's seed. It returns once the file is on disk.
+//
+// Another member's seed that is there already is put aside: this node's store may have
+// been lost, and the key is all that is left of that member.
 func writeSeed(dir string, id ident.MeshID, seed ident.Seed) error {
-	return putSeed(keyPath(dir, id), seed)
+	path := keyPath(dir, id)
+	if old, err := readSeed(dir, id); err == nil && old != seed {
+		pub := old.Member().Public()
+		if err := os.Rename(path, path+".old-"+pub.String()[:8]); err != nil {
+			return fmt.Errorf("put the older member key aside: %w", err)
+		}
+	}
+	return putSeed(path, seed)
 }
 
 func putSeed(path string, seed ident.Seed) error {

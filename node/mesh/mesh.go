@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hpke"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -136,7 +137,9 @@ func (m *Mesh) loadRest(tx *store.Tx) error {
 		if err != nil {
 			return fmt.Errorf("%w: binding: %w", ErrKept, err)
 		}
-		m.bind = stmt
+		if err := m.takeUp(stmt); err != nil {
+			return err
+		}
 	}
 	keys, err := deliveryKeys(at(tx, m.id, bucketDelivery))
 	if err != nil {
@@ -160,6 +163,22 @@ func (m *Mesh) loadRest(tx *store.Tx) error {
 		if member, err := ident.ParsePublicKey([]byte(key)); err == nil {
 			m.learn(member, c)
 		}
+	}
+	return nil
+}
+
+// takeUp goes on from the binding of the last run. When it named another node, this
+// installation's key is new: a higher generation tells the others that the member has
+// moved.
+func (m *Mesh) takeUp(stmt ident.Statement) error {
+	b, err := trust.CheckBind(m.id, stmt)
+	if err != nil || b.Member != m.self {
+		return fmt.Errorf("%w: the key file is not that of the member whose mesh this is (%w)", ErrKeyFile, errors.Join(err, ErrKept))
+	}
+	m.bind, m.gen = stmt, b.Gen
+	if string(b.Peer) != string(m.all.cfg.Peer) {
+		m.gen++
+		m.log().Warn("this node's key is new: other members find it again once they hear of it", "mesh", m.id)
 	}
 	return nil
 }

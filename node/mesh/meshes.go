@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -64,6 +65,7 @@ type Meshes struct {
 
 	mu     sync.RWMutex // guards meshes
 	meshes map[ident.MeshID]*Mesh
+	broken []Broken // meshes of which the key or the data cannot be used; fixed at Open
 
 	// entering orders making, joining and leaving meshes: two at once could take one
 	// name. It is held across commits and network calls, never together with mu.
@@ -81,7 +83,9 @@ func Open(cfg Config) (*Meshes, error) {
 		for _, id := range ids {
 			m, err := load(a, tx, id)
 			if err != nil {
-				return fmt.Errorf("mesh %s: %w", id, err)
+				// One damaged mesh must not keep the others from working.
+				a.breaks(id.String(), err)
+				continue
 			}
 			a.meshes[id] = m
 		}
@@ -90,7 +94,29 @@ func Open(cfg Config) (*Meshes, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a, nil
+	return a, a.findOrphans()
+}
+
+// breaks notes a mesh that cannot be used.
+func (a *Meshes) breaks(id string, err error) {
+	a.cfg.Log.Error("mesh cannot be used", "mesh", id, "error", err)
+	a.broken = append(a.broken, Broken{ID: id, Reason: err.Error()})
+}
+
+// findOrphans tells of member keys whose mesh is not in the store.
+func (a *Meshes) findOrphans() error {
+	paths, err := filepath.Glob(filepath.Join(a.cfg.Dir, keyDir, "*.key"))
+	if err != nil {
+		return fmt.Errorf("list key files: %w", err)
+	}
+	for _, path := range paths {
+		id, err := ident.ParseMeshID(strings.TrimSuffix(filepath.Base(path), ".key"))
+		if err != nil || a.meshes[id] != nil || slices.ContainsFunc(a.broken, func(b Broken) bool { return b.ID == id.String() }) {
+			continue
+		}
+		a.breaks(id.String(), fmt.Errorf("%w: there is a member key (%s) and no data: put a copy of node.db back, or join anew", ErrKept, path))
+	}
+	return nil
 }
 
 // Start renews bindings and delivery keys that are due. It comes after the store's

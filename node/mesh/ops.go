@@ -116,17 +116,27 @@ type ListRequest struct{}
 
 // ListResponse lists meshes by name.
 type ListResponse struct {
-	Meshes []Info `json:"meshes"`
+	Meshes []Info   `json:"meshes"`
+	Broken []Broken `json:"broken,omitempty" jsonschema:"meshes on this machine that cannot be used"`
+}
+
+// Broken is a mesh whose key or data cannot be used.
+type Broken struct {
+	ID     string `json:"mesh_id"`
+	Reason string `json:"reason"`
 }
 
 // Text has a line per mesh.
 func (r ListResponse) Text() string {
+	var lines []string
 	if len(r.Meshes) == 0 {
-		return "You are in no mesh."
+		lines = append(lines, "You are in no mesh.")
 	}
-	lines := make([]string, 0, len(r.Meshes))
 	for _, m := range r.Meshes {
 		lines = append(lines, fmt.Sprintf("%s  %s  you: %s (%s)  members: %d", m.Slug, m.ID, m.Member, m.Role, m.Members))
+	}
+	for _, b := range r.Broken {
+		lines = append(lines, fmt.Sprintf("%s cannot be used: %s", b.ID, b.Reason))
 	}
 	return strings.Join(lines, "\n")
 }
