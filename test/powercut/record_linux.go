@@ -34,7 +34,7 @@ func record(t testing.TB, cfg Config) recording {
 	var r recording
 	func() {
 		defer unmount()
-		r.exit, r.output = runChild(t, cfg, mount, l)
+		r.output, r.exit = runChild(t, cfg, mount, l)
 	}()
 	r.events = l.take()
 	return r
@@ -104,7 +104,7 @@ func sweep() {
 }
 
 // runChild runs the child until it ends, has acknowledged enough or is late.
-func runChild(t testing.TB, cfg Config, mount string, l *log) (exit error, output string) {
+func runChild(t testing.TB, cfg Config, mount string, l *log) (output string, exit error) {
 	t.Helper()
 	var out tail
 	cmd := cfg.Child(mount)
@@ -130,7 +130,7 @@ func runChild(t testing.TB, cfg Config, mount string, l *log) (exit error, outpu
 		exit = <-ended
 		t.Errorf("the child did not end in %v", cfg.Timeout)
 	}
-	return exit, out.String()
+	return out.String(), exit
 }
 
 // kill ends the child's process group.

@@ -38,4 +38,7 @@
 // for the session. The library's own stdio loop is not used: it shares one session
 // among all servers of a process, takes lines of any length and drops queued calls
 // at the end of input.
+//
+// The package has more lines than most because what a client is shown and when it is
+// shown cannot be told apart: tools, pushes and reports share one output.
 package mcp
