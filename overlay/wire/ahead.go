@@ -37,7 +37,11 @@ func (a *ahead) ReadByte() (byte, error) {
 func (a *ahead) Read(p []byte) (int, error) {
 	if a.from == a.to {
 		if len(p) >= len(a.buf) && a.err == nil {
-			return a.r.Read(p)
+			var n int
+			if n, a.err = a.r.Read(p); n > 0 {
+				return n, nil // an error that came along is for the next read
+			}
+			return 0, a.err
 		}
 		if err := a.fill(); err != nil {
 			return 0, err
