@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +56,13 @@ func Main(ctx context.Context, env Env) int {
 	// What cobra prints by itself is nothing: help and errors are ours.
 	root.SetOut(io.Discard)
 	root.SetErr(io.Discard)
-	err := root.ExecuteContext(ctx)
+	err := plain(env.Args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
+	if err == nil {
+		err = a.term.Err()
+	}
 	if a.client != nil {
 		a.client.Close()
 	}
@@ -63,6 +70,16 @@ func Main(ctx context.Context, env Env) int {
 		return a.fail(ctx, err)
 	}
 	return exitOK
+}
+
+// plain refuses arguments that are no text: on their way they would be altered.
+func plain(args []string) error {
+	for i, word := range args {
+		if !utf8.ValidString(word) {
+			return usage("type it as UTF-8 text", "argument %d is not valid UTF-8 text", i+1)
+		}
+	}
+	return nil
 }
 
 // ownWords are the arguments before a "--".

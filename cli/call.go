@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -84,6 +83,10 @@ func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) er
 	if err != nil {
 		return err
 	}
+	id, report, err := k.Report(out)
+	if err != nil {
+		return err
+	}
 	err = show(a, out, func(json.RawMessage) {
 		text, err := k.Text(out)
 		if err != nil {
@@ -91,19 +94,14 @@ func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) er
 		}
 		a.term.Block(1, text)
 	})
-	if err != nil {
+	if id == "" {
 		return err
 	}
-	return reported(cmd.Context(), client, k, out)
-}
-
-// reported tells the node that an answer was shown, where it wants to know.
-func reported(ctx context.Context, client op.Doer, k op.Contract, answer json.RawMessage) error {
-	id, in, err := k.Report(answer)
-	if err != nil || id == "" {
+	// The node wants to know that the answer was shown.
+	if err := a.shown(err); err != nil {
 		return err
 	}
-	_, err = client.Do(ctx, op.Caller{}, id, in)
+	_, err = client.Do(cmd.Context(), op.Caller{}, id, report)
 	return err
 }
 

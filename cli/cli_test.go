@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/store"
 )
 
 // run runs a command that needs no node.
@@ -55,6 +58,15 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		{"inbox --wait x", 3, []string{"--wait"}},
 		{"inbox --wait=-1", 3, []string{"--wait"}},
 		{"invite --uses many", 3, []string{"--uses"}},
+		{"invite --uses 0", 3, []string{"--uses cannot be 0", "1 to 1000"}},
+		{"invite bob", 3, []string{`"bob" is no e-mail address`}},
+		{"inbox --wait nan", 3, []string{"--wait cannot be NaN", "86400"}},
+		{"inbox --wait inf", 3, []string{"--wait"}},
+		{"inbox --limit 0", 3, []string{"--limit cannot be 0"}},
+		{"inbox --limit -3", 3, []string{"--limit"}},
+		{"send bob hi --priority urgent", 3, []string{`"urgent"`, "idle"}},
+		{"send bob -", 3, []string{"the message is empty", "stdin"}},
+		{"send bob \xff", 3, []string{"argument 3 is not valid UTF-8"}},
 		{"call", 3, []string{"--list"}},
 		{"call peers.lst", 5, []string{"peers.list"}},
 		{"call peers.list {", 3, []string{"JSON"}},
@@ -146,10 +158,23 @@ func TestErrorsSayTheNextStep(t *testing.T) {
 		code op.Code
 		hint string
 	}{
-		{t.Context(), &daemon.StartError{Reason: "x"}, op.Unavailable, "node logs"},
-		{t.Context(), &daemon.StartError{Reason: "x", Ago: 1e9}, op.Unavailable, "node up"},
+		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Message: "x"}}, op.Unavailable, "node logs"},
+		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Message: "x"}, Ago: 1e9}, op.Unavailable, "node up"},
+		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Code: "conflict", Message: "x", Hint: "do y"}}, op.Conflict, "do y"},
+		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Code: "odd", Message: "x", Hint: "do y"}, Ago: 1e9}, op.Unavailable, "do y; then run `claudemesh node up`"},
+		{t.Context(), &daemon.HungError{PID: 7}, op.Unavailable, "kill -9 7"},
+		{t.Context(), &daemon.HungError{}, op.Unavailable, "node run"},
+		{t.Context(), fmt.Errorf("%w: /f: odd; move it away", store.ErrBroken), op.Unavailable, "move it away"},
+		{t.Context(), fmt.Errorf("%w: /f; use that process", store.ErrLocked), op.Conflict, "use that process"},
+		{t.Context(), fmt.Errorf("%w: /f; use the newer", store.ErrNewer), op.Unavailable, "use the newer"},
+		{t.Context(), op.Errorf(op.Internal, "%s", store.ErrFull.Error()), op.Unavailable, "free some space"},
+		{t.Context(), onDisk(errors.New("the node key is damaged")), op.Unavailable, "put that right"},
+		{t.Context(), onDisk(store.ErrLocked), op.Conflict, ""},
+		{t.Context(), fmt.Errorf("listen: %w", syscall.EADDRINUSE), op.Unavailable, "another address"},
+		{t.Context(), &fs.PathError{Op: "open", Path: "/f", Err: syscall.EACCES}, op.Unavailable, "yours"},
+		{t.Context(), &fs.PathError{Op: "write", Path: "/f", Err: syscall.ENOSPC}, op.Unavailable, "free some space"},
 		{t.Context(), daemon.ErrManual, op.Unavailable, "node up"},
-		{t.Context(), context.DeadlineExceeded, op.Unavailable, "node status"},
+		{t.Context(), context.DeadlineExceeded, op.Unavailable, "node down"},
 		{t.Context(), errors.New("odd"), op.Internal, "node logs"},
 		{ended, fmt.Errorf("ask: %w", context.Canceled), cancelled, ""},
 		{t.Context(), op.Errorf(op.Denied, "no").WithHint("ask ana"), op.Denied, "ask ana"},
@@ -257,6 +282,65 @@ func TestOnlyHere(t *testing.T) {
 	} {
 		if onlyHere(strings.Fields(addrs)) != want {
 			t.Errorf("%q: %v", addrs, !want)
+		}
+	}
+}
+
+// A hint of the operation stays; what it leaves to its surface is told here.
+func TestHintsOfSend(t *testing.T) {
+	for message, hint := range map[string]string{
+		`expires_in: "x" is no duration`:    "30m",
+		`id: "x" is no UUID`:                "UUID",
+		`reply_to: "x" is no message id: y`: "inbox",
+		"something else":                    "",
+	} {
+		if e := op.AsError(sendHint(op.Errorf(op.Invalid, "%s", message))); !strings.Contains(e.Hint, hint) || (e.Hint == "") != (hint == "") {
+			t.Errorf("%s: %q", message, e.Hint)
+		}
+	}
+}
+
+func TestWithoutAHome(t *testing.T) {
+	var out, errs bytes.Buffer
+	t.Setenv("HOME", "")
+	status := Main(t.Context(), Env{
+		Args: []string{"list"}, In: strings.NewReader(""), Out: &out, Err: &errs,
+		Getenv: func(string) string { return "" }, Environ: os.Environ,
+	})
+	if status != 3 || !strings.Contains(errs.String(), "set HOME") {
+		t.Errorf("%d, %q", status, errs.String())
+	}
+}
+
+func TestStdinThatIsNoText(t *testing.T) {
+	var out, errs bytes.Buffer
+	status := Main(t.Context(), Env{
+		Args: []string{"send", "bob", "-"}, In: strings.NewReader("a\xffb"), Out: &out, Err: &errs,
+		Getenv: func(string) string { return "" }, Environ: os.Environ,
+	})
+	if status != 3 || !strings.Contains(errs.String(), "stdin is not valid UTF-8") {
+		t.Errorf("%d, %q", status, errs.String())
+	}
+}
+
+// full is a stdout with no room left.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestNothingIsDoneThatCouldNotBeTold(t *testing.T) {
+	for _, args := range []string{"--version", "--version --json", "--help", "call --list", "call --list --json", "call peers.list --schema", "node status"} {
+		var errs bytes.Buffer
+		dir := t.TempDir()
+		status := Main(t.Context(), Env{
+			Args: strings.Fields(args), In: strings.NewReader(""), Out: full{}, Err: &errs, Version: "1",
+			Getenv: func(name string) string {
+				return map[string]string{"CLAUDEMESH_CONFIG_DIR": dir}[name]
+			},
+			Environ: os.Environ,
+		})
+		if status != 8 || !strings.Contains(errs.String(), "✘ stdout cannot be written: no space left") || strings.Count(errs.String(), "✘") != 1 {
+			t.Errorf("%s: %d, %q", args, status, errs.String())
 		}
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/agent"
 	"github.com/claudemesh/claudemesh/cli/daemon"
 	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
@@ -37,13 +39,33 @@ func call[In, Out any](ctx context.Context, a *app, spec op.Spec[In, Out], in In
 	return spec.Call(ctx, client, op.Caller{}, in)
 }
 
-// show prints an answer: the document with --json, else what human prints.
+// show prints an answer: the document with --json, else what human prints. It
+// returns why that could not be written.
 func show[Out any](a *app, out Out, human func(Out)) error {
 	if a.term.IsDocument() {
-		return a.term.JSON(out)
+		if err := a.term.JSON(out); !errors.Is(err, term.ErrWrite) {
+			return err
+		}
+	} else {
+		human(out)
 	}
-	human(out)
+	if err := a.term.Err(); err != nil {
+		return op.Errorf(op.Internal, "%w", err).WithHint("what you asked for is done, only its answer is lost")
+	}
 	return nil
+}
+
+// shown tells whether messages were really written, so that they may count as
+// read. err is what showing them met.
+func (a *app) shown(err error) error {
+	if err == nil {
+		err = a.term.Shown()
+	}
+	if errors.Is(err, term.ErrWrite) {
+		return op.Errorf(op.Internal, "%w", a.term.Shown()).
+			WithHint("nothing was marked read: `claudemesh inbox --again` shows it")
+	}
+	return err
 }
 
 // connect returns a client of a running node. Inside an agent session it speaks
@@ -75,6 +97,10 @@ func (a *app) dir() (string, error) {
 		return a.folder, nil
 	}
 	f, err := settings.Find(a.env.Getenv)
+	if errors.Is(err, settings.ErrHome) {
+		return "", op.Errorf(op.Invalid, "%w", err).
+			WithHint("set HOME, or %s to a folder that exists", settings.EnvDir)
+	}
 	if err != nil {
 		return "", op.Errorf(op.Invalid, "%w", err).
 			WithHint("correct %s, or unset it to use ~/.claudemesh", settings.EnvDir)
@@ -95,7 +121,9 @@ func (a *app) control(dir string, log *slog.Logger) *daemon.Control {
 	probe := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
 	return daemon.New(daemon.Config{
 		Dir:     dir,
-		Command: []string{exe, "node", "run"},
+		Socket:  local.SocketPath(dir),
+		Command: []string{exe, "node", "run", "--json"},
+		Failure: failure,
 		Manual:  a.env.Getenv(envAutoStart) == "0",
 		Environ: nodeEnviron(a.env.Environ(), dir),
 		Probe: func(ctx context.Context) (daemon.State, error) {
@@ -109,6 +137,15 @@ func (a *app) control(dir string, log *slog.Logger) *daemon.Control {
 		Now:      time.Now,
 		Log:      log,
 	})
+}
+
+// failure reads what a node that could not start has printed.
+func failure(stdout []byte) (daemon.Failure, bool) {
+	var doc term.Failed
+	if json.Unmarshal(stdout, &doc) != nil || doc.Error.Message == "" {
+		return daemon.Failure{}, false
+	}
+	return daemon.Failure(doc.Error), true
 }
 
 // absent tells whether an error says that nobody listens at the node's socket.

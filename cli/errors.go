@@ -4,11 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/claudemesh/claudemesh/cli/daemon"
+	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/surface/local"
+	"github.com/claudemesh/claudemesh/store"
 )
 
 // Exit statuses, as scripts know them.
@@ -57,12 +63,15 @@ func (a *app) fail(ctx context.Context, err error) int {
 // the operation, the next step.
 func asError(ctx context.Context, err error) *op.Error {
 	var start *daemon.StartError
+	var hung *daemon.HungError
 	switch {
-	case errors.As(err, &start) && start.Ago > 0:
-		return op.Errorf(op.Unavailable, "%w", err).
-			WithHint("run `claudemesh node up` to try again at once, `claudemesh node logs` to see why")
 	case errors.As(err, &start):
-		return op.Errorf(op.Unavailable, "%w", err).WithHint("run `claudemesh node logs` to see why")
+		return notStarted(start)
+	case errors.As(err, &hung) && hung.PID == 0:
+		return op.Errorf(op.Unavailable, "%w", err).WithHint("end its process `claudemesh node run`, then try again")
+	case errors.As(err, &hung):
+		return op.Errorf(op.Unavailable, "%w", err).
+			WithHint("run `claudemesh node down --force` to end it, or `kill -9 %d`", hung.PID)
 	case errors.Is(err, daemon.ErrManual):
 		return op.Errorf(op.Unavailable, "no node runs, and %s=0 keeps commands from starting one", envAutoStart).
 			WithHint("run `claudemesh node up`, or start the service that runs it")
@@ -70,13 +79,75 @@ func asError(ctx context.Context, err error) *op.Error {
 		return op.Errorf(cancelled, "interrupted")
 	case errors.Is(err, context.DeadlineExceeded):
 		return op.Errorf(op.Unavailable, "the node did not answer in time").
-			WithHint("run `claudemesh node status`; `claudemesh node logs` tells what it is doing")
+			WithHint("`claudemesh node logs` tells what it is doing, `claudemesh node down` ends it")
 	}
 	e := op.AsError(err)
 	if e.Hint == "" && e.Code == op.Internal {
-		e = e.WithHint("this should not happen: run `claudemesh node logs` and report what it says")
+		return explain(e)
 	}
 	return e
+}
+
+// notStarted is the failure of a start, with what the node itself said about it.
+func notStarted(start *daemon.StartError) *op.Error {
+	code, hint := op.Code(start.Code), start.Hint
+	if _, known := exits[code]; !known {
+		code = op.Unavailable
+	}
+	if hint == "" {
+		hint = "run `claudemesh node logs` to see why"
+	}
+	if start.Ago > 0 {
+		hint += "; then run `claudemesh node up`, which tries again at once"
+	}
+	return op.Errorf(code, "%w", start).WithHint("%s", hint)
+}
+
+// explain gives a code and a next step to failures that name none: those of the
+// disk and of the system, which are no faults of ours.
+func explain(e *op.Error) *op.Error {
+	is := func(target error) bool {
+		// What a node answered has lost its causes, not its text.
+		return errors.Is(e, target) || strings.Contains(e.Message, target.Error())
+	}
+	coded := func(code op.Code, hint string) *op.Error {
+		return op.Errorf(code, "%w", e).WithHint("%s", hint)
+	}
+	switch {
+	case errors.Is(e, term.ErrWrite):
+		return coded(op.Internal, "give it another place to write to")
+	case is(local.ErrRunning):
+		return coded(op.Conflict, "`claudemesh node status` shows it, `claudemesh node down` ends it")
+	case is(local.ErrNotPrivate), is(local.ErrNotSocket), is(node.ErrConfig):
+		return coded(op.Invalid, "put that right, then run `claudemesh node up`")
+	case is(store.ErrLocked):
+		return split(op.Conflict, e)
+	case is(store.ErrBroken), is(store.ErrNewer), is(store.ErrFailed):
+		return split(op.Unavailable, e)
+	case is(store.ErrFull):
+		full := coded(op.Unavailable, "free some space, then try again")
+		full.Message = strings.ReplaceAll(e.Message, store.ErrFull.Error(), "the disk is full, nothing was stored")
+		return full
+	case is(syscall.ENOSPC):
+		return coded(op.Unavailable, "free some space on the disk, then try again")
+	case is(syscall.EADDRINUSE), is(syscall.EADDRNOTAVAIL):
+		return coded(op.Unavailable, "give it another address to listen on: --listen, "+settings.EnvListen+" or node.listen in config.json")
+	case is(syscall.EROFS), errors.Is(e, fs.ErrPermission):
+		return coded(op.Unavailable, "the claudemesh folder and all in it must be yours to read and write")
+	}
+	return e.WithHint("this should not happen: run `claudemesh node logs` and report what it says")
+}
+
+// split takes the next step out of the sentence of a store's error, where it stands
+// behind the last semicolon.
+func split(code op.Code, e *op.Error) *op.Error {
+	i := strings.LastIndex(e.Message, "; ")
+	if i < 0 {
+		return op.Errorf(code, "%w", e).WithHint("`claudemesh node logs` has more")
+	}
+	c := op.Errorf(code, "%w", e)
+	c.Message = e.Message[:i]
+	return c.WithHint("%s", e.Message[i+len("; "):])
 }
 
 // usage is the error of a command that was typed wrong.

@@ -108,6 +108,9 @@ func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) 
 			if err == nil && s.Version != a.env.Version {
 				log.Debug("the node is of another version", "node", s.Version, "mcp", a.env.Version)
 			}
+			if err != nil && ctx.Err() == nil {
+				return asError(ctx, err)
+			}
 			return err
 		},
 		Wanted: ctl.Wanted,

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"net/mail"
 	"net/netip"
 	"strings"
 
@@ -56,6 +57,12 @@ func (a *app) inviteCommand() *cobra.Command {
 		Example: "claudemesh invite --expires 12h --uses 3",
 		Args:    words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if in.Uses < 1 {
+				return usage("give --uses a number from 1 to 1000", "--uses cannot be %d", in.Uses)
+			}
+			if len(args) > 0 && !isEmail(args[0]) {
+				return usage("type `claudemesh invite` alone to make a link", "%q is no e-mail address", args[0])
+			}
 			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
 				return err
 			}
@@ -75,6 +82,12 @@ func (a *app) inviteCommand() *cobra.Command {
 	cmd.Flags().IntVar(&in.Uses, "uses", 1, "how `many` people may use it")
 	cmd.Flags().StringVar(&in.Role, "role", "member", "what they `become`: member or admin")
 	return cmd
+}
+
+// isEmail tells whether a word is an e-mail address and nothing else.
+func isEmail(word string) bool {
+	a, err := mail.ParseAddress(word)
+	return err == nil && a.Address == word
 }
 
 // inviteDoc adds the names that scripts know an invite by.

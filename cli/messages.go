@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -40,12 +41,15 @@ func (a *app) sendCommand() *cobra.Command {
 				return err
 			}
 			in.To, in.Priority = message.Targets{args[0]}, message.Priority(priority)
+			if err := checkSend(in); err != nil {
+				return err
+			}
 			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
 				return err
 			}
 			out, err := call(cmd.Context(), a, message.Send, in)
 			if err != nil {
-				return err
+				return sendHint(err)
 			}
 			a.used(a.mesh)
 			return show(a, out, a.printSent)
@@ -58,6 +62,37 @@ func (a *app) sendCommand() *cobra.Command {
 	return cmd
 }
 
+// checkSend refuses what needs no node to be seen as wrong.
+func checkSend(in message.SendRequest) error {
+	switch in.Priority {
+	case message.Now, message.Next, message.Low, "":
+	default:
+		return usage("now is at once, next when they are idle, low when they ask", "--priority %q is none of now, next, low", string(in.Priority))
+	}
+	if in.Message == "" {
+		return usage("type the message behind the name, or - to read it from stdin", "the message is empty")
+	}
+	return nil
+}
+
+// sendHints are the next steps where the operation leaves them to its surface, by
+// how its message begins.
+var sendHints = map[string]string{
+	"expires_in:": "give --expires a time as in 30m, 12h or 7d, at most 30d",
+	"id:":         "--id takes a UUID; leave it out and the message gets one",
+	"reply_to:":   "--reply-to takes the whole id of a message, as `claudemesh inbox` shows it",
+}
+
+func sendHint(err error) error {
+	e := op.AsError(err)
+	for start, hint := range sendHints {
+		if e.Code == op.Invalid && e.Hint == "" && strings.HasPrefix(e.Message, start) {
+			return e.WithHint("%s", hint)
+		}
+	}
+	return err
+}
+
 // body is the text to send: the words, or stdin for a single "-".
 func (a *app) body(args []string) (string, error) {
 	if len(args) != 1 || args[0] != "-" {
@@ -66,6 +101,9 @@ func (a *app) body(args []string) (string, error) {
 	text, err := a.term.ReadAll(maxStdin)
 	if err != nil {
 		return "", op.Errorf(op.TooLarge, "%w", err).WithHint("send less at a time")
+	}
+	if !utf8.Valid(text) {
+		return "", usage("send text; of a file that holds something else, send the path", "stdin is not valid UTF-8 text")
 	}
 	return strings.TrimRight(string(text), "\n"), nil
 }
@@ -92,45 +130,84 @@ func (a *app) inboxCommand() *cobra.Command {
 		Long:  "Read the messages that wait for you, and mark them read: a second look shows only new ones.",
 		Args:  words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if wait < 0 || wait > 24*60*60 {
+			// Not "wait < 0", which a NaN is not either.
+			if !(wait >= 0 && wait <= 24*60*60) {
 				return usage("give --wait a number of seconds, at most 86400", "--wait cannot be %v", wait)
 			}
-			in.Mesh = a.mesh
-			out, err := a.check(cmd.Context(), in, time.Duration(wait*float64(time.Second)))
+			if in.Limit < 1 {
+				return usage("give --limit a number from 1 to 500", "--limit cannot be %d", in.Limit)
+			}
+			all, err := a.check(cmd.Context(), in, time.Duration(wait*float64(time.Second)))
 			if err != nil {
 				return err
 			}
-			if err := show(a, inboxDocOf(out), func(inboxDoc) { a.printInbox(out) }); err != nil || len(out.Messages) == 0 {
-				return err
-			}
-			_, err = call(cmd.Context(), a, message.Read, out.Shown())
-			return err
+			return a.showInbox(cmd.Context(), all)
 		},
 	}
 	cmd.Flags().Float64Var(&wait, "wait", 1, "wait this many `seconds` for a message, at most")
 	cmd.Flags().BoolVar(&in.Again, "again", false, "also show what was pushed earlier but never confirmed")
-	cmd.Flags().IntVar(&in.Limit, "limit", 100, "at most this many")
+	cmd.Flags().IntVar(&in.Limit, "limit", 100, "at most this `many` of each mesh")
 	return cmd
 }
 
-// check reads the inbox, again and again while it is empty and time is left. It
-// does not follow the feed: inside an agent session that would take the feed away
-// from the agent's own MCP server.
-func (a *app) check(ctx context.Context, in message.CheckRequest, wait time.Duration) (message.CheckResponse, error) {
+// check reads the inbox of each mesh, again and again while all are empty and time
+// is left. It does not follow the feed: inside an agent session that would take the
+// feed away from the agent's own MCP server.
+func (a *app) check(ctx context.Context, in message.CheckRequest, wait time.Duration) ([]message.CheckResponse, error) {
 	until := time.Now().Add(wait)
+	slugs, err := a.everyMesh(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for {
-		out, err := call(ctx, a, message.Check, in)
-		if err != nil || len(out.Messages) > 0 || !time.Now().Before(until) {
-			return out, err
+		var all []message.CheckResponse
+		some := false
+		for _, in.Mesh = range slugs {
+			out, err := call(ctx, a, message.Check, in)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, out)
+			some = some || len(out.Messages) > 0
+		}
+		if some || !time.Now().Before(until) {
+			return all, nil
 		}
 		timer := time.NewTimer(min(inboxPoll, time.Until(until)))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return out, ctx.Err()
+			return nil, ctx.Err()
 		case <-timer.C:
 		}
 	}
+}
+
+// showInbox shows what came from each mesh and, once that is really written, marks
+// it read.
+func (a *app) showInbox(ctx context.Context, all []message.CheckResponse) error {
+	var sum message.CheckResponse
+	for _, r := range all {
+		sum.Messages = append(sum.Messages, r.Messages...)
+		sum.More += r.More
+		sum.Unconfirmed = append(sum.Unconfirmed, r.Unconfirmed...)
+	}
+	err := show(a, inboxDocOf(sum), func(inboxDoc) { a.printInbox(sum) })
+	if len(sum.Messages) == 0 {
+		return err
+	}
+	if err := a.shown(err); err != nil {
+		return err
+	}
+	for _, r := range all {
+		if len(r.Messages) == 0 {
+			continue
+		}
+		if _, err := call(ctx, a, message.Read, r.Shown()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inboxDoc names things as scripts know them.
@@ -204,14 +281,45 @@ func (a *app) statusCommand() *cobra.Command {
 		Example: "claudemesh msg-status 01890a5d-ac96",
 		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := message.StatusRequest{InMesh: op.InMesh{Mesh: a.mesh}, ID: args[0]}
-			out, err := call(cmd.Context(), a, message.Status, in)
+			out, err := a.findSent(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			return show(a, out, a.printStatus)
 		},
 	}
+}
+
+// findSent looks for a message in each mesh. Its id says which one that is, so that
+// nobody need choose.
+func (a *app) findSent(ctx context.Context, id string) (message.StatusResponse, error) {
+	var found []message.StatusResponse
+	var none error
+	slugs, err := a.everyMesh(ctx)
+	if err != nil {
+		return message.StatusResponse{}, err
+	}
+	for _, slug := range slugs {
+		out, err := call(ctx, a, message.Status, message.StatusRequest{InMesh: op.InMesh{Mesh: slug}, ID: id})
+		switch {
+		case err == nil:
+			found = append(found, out)
+		case op.CodeOf(err) == op.NotFound:
+			none = err
+		default:
+			return out, err
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return found[0], op.Errorf(op.Ambiguous, "%s begins ids in several meshes", id).WithHint("type more of it, or add --mesh")
+	case len(slugs) > 1:
+		return message.StatusResponse{}, op.Errorf(op.NotFound, "no message %s was sent from here in any of %s", id, strings.Join(slugs, ", ")).
+			WithHint("%s", op.AsError(none).Hint)
+	}
+	return message.StatusResponse{}, none
 }
 
 // fates are the colours of what became of a message.

@@ -52,7 +52,13 @@ func (a *app) nodeRun() *cobra.Command {
 			if cmd.Flags().Changed("portmap") {
 				flags.PortMap = &portmap
 			}
-			return a.runNode(cmd.Context(), flags)
+			err := a.runNode(cmd.Context(), flags)
+			if err != nil && a.term.IsDocument() {
+				// The document is for who started it; the log has it, too.
+				e := asError(cmd.Context(), err)
+				a.term.Logger(false).Error("the node ends", "code", e.Code, "error", e.Message, "hint", e.Hint)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringSliceVar(&flags.Listen, "listen", nil, "`addresses` to listen on: IP:PORT or multiaddrs (default all interfaces, a free port)")
@@ -86,27 +92,29 @@ func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
 		Version: a.env.Version, Log: log,
 	})
 	if err != nil {
-		return explain(err)
+		return onDisk(err)
 	}
 	ctl.Started()
 	if err := keepSettings(dir, running{PID: os.Getpid(), Settings: set}); err != nil {
 		log.Warn("settings not noted for node status", "error", err)
 	}
 	if err := n.Run(ctx); err != nil && ctx.Err() == nil {
-		return explain(err)
+		return err
 	}
 	return nil
 }
 
-// explain gives the failures of a start their code and next step.
-func explain(err error) error {
-	switch {
-	case errors.Is(err, local.ErrRunning):
-		return op.Errorf(op.Conflict, "%w", err).WithHint("`claudemesh node status` shows it, `claudemesh node down` ends it")
-	case errors.Is(err, local.ErrNotPrivate), errors.Is(err, local.ErrNotSocket), errors.Is(err, node.ErrConfig):
-		return op.Errorf(op.Invalid, "%w", err)
+// onDisk is the failure of opening what a node has on disk. Whatever it is, it can
+// be put right there: damaged keys, say, which name themselves.
+func onDisk(err error) error {
+	e := op.AsError(err)
+	if e.Code != op.Internal || e.Hint != "" {
+		return e
 	}
-	return err
+	if known := explain(e); known.Code != op.Internal {
+		return known
+	}
+	return op.Errorf(op.Unavailable, "%w", err).WithHint("put that right, then run `claudemesh node up`")
 }
 
 // settings loads the settings; a wrong one is the user's to correct.
@@ -153,7 +161,8 @@ func (a *app) nodeUp() *cobra.Command {
 }
 
 func (a *app) nodeDown() *cobra.Command {
-	return &cobra.Command{
+	var force bool
+	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Stop the node",
 		Long: "Stop the node. What was acknowledged is on disk; sessions connect again when it is\n" +
@@ -164,7 +173,7 @@ func (a *app) nodeDown() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ran, err := a.control(dir, slog.New(slog.DiscardHandler)).Down(cmd.Context())
+			ran, err := a.control(dir, slog.New(slog.DiscardHandler)).Down(cmd.Context(), force)
 			if err != nil {
 				return err
 			}
@@ -177,6 +186,8 @@ func (a *app) nodeDown() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "kill a node that does not answer or does not end")
+	return cmd
 }
 
 // nodeDoc tells of the node's process.

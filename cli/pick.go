@@ -27,16 +27,9 @@ func (a *app) oneMesh(ctx context.Context) (string, error) {
 	if a.mesh != "" {
 		return a.mesh, nil
 	}
-	out, err := call(ctx, a, mesh.List, mesh.ListRequest{})
-	if err != nil {
+	slugs, err := a.everyMesh(ctx)
+	if err != nil || len(slugs) < 2 {
 		return "", err
-	}
-	if len(out.Meshes) < 2 {
-		return "", nil
-	}
-	slugs := make([]string, 0, len(out.Meshes))
-	for _, m := range out.Meshes {
-		slugs = append(slugs, m.Slug)
 	}
 	last := a.lastMesh()
 	for _, s := range slugs {
@@ -52,6 +45,27 @@ func (a *app) oneMesh(ctx context.Context) (string, error) {
 	}
 	a.used(slugs[i])
 	return slugs[i], nil
+}
+
+// everyMesh is what a command covers that can concern all meshes: the one of
+// --mesh, else all there are. With fewer than two it is one empty name, as with
+// oneMesh.
+func (a *app) everyMesh(ctx context.Context) ([]string, error) {
+	if a.mesh != "" {
+		return []string{a.mesh}, nil
+	}
+	out, err := call(ctx, a, mesh.List, mesh.ListRequest{})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.Meshes) < 2 {
+		return []string{""}, nil
+	}
+	slugs := make([]string, 0, len(out.Meshes))
+	for _, m := range out.Meshes {
+		slugs = append(slugs, m.Slug)
+	}
+	return slugs, nil
 }
 
 // lastMesh is the mesh that was named last, or "".

@@ -19,6 +19,8 @@ const (
 	startLimit = 30 * time.Second
 	// stopLimit is how long a node may take to end.
 	stopLimit = 20 * time.Second
+	// forceAfter is how long it may take before Down with force ends it the hard way.
+	forceAfter = 3 * time.Second
 	// poll is the pause between two probes of a node that comes or goes.
 	poll = 10 * time.Millisecond
 )
@@ -35,8 +37,13 @@ type State struct {
 type Config struct {
 	// Dir is the user's claudemesh folder. It must exist.
 	Dir string
+	// Socket is where the node listens.
+	Socket string
 	// Command is the program and its arguments that run a node in the foreground.
+	// Its stderr becomes the log; what it prints on stdout is read until it ends.
 	Command []string
+	// Failure finds in that stdout why the node could not start.
+	Failure func(stdout []byte) (Failure, bool)
 	// Manual keeps Ensure from starting a node: then a service manager does.
 	Manual bool
 	// Environ is the environment a node gets.
@@ -167,8 +174,9 @@ func (c *Control) ready(ctx context.Context, exited <-chan struct{}) (State, err
 	}
 }
 
-// Down ends the node and waits until it is gone. It tells whether one ran.
-func (c *Control) Down(ctx context.Context) (ran bool, err error) {
+// Down ends the node and waits until it is gone. It tells whether one ran. A node
+// that does not answer or does not end is a *HungError; with force it is killed.
+func (c *Control) Down(ctx context.Context, force bool) (ran bool, err error) {
 	defer c.cfg.Progress("stopping the node")()
 	ctx, cancel := context.WithTimeoutCause(ctx, stopLimit, ErrSlow)
 	defer cancel()
@@ -181,13 +189,36 @@ func (c *Control) Down(ctx context.Context) (ran bool, err error) {
 		return false, fmt.Errorf("note that the node was stopped: %w", err)
 	}
 	s, err := c.cfg.Probe(ctx)
-	if err != nil {
-		if c.cfg.Absent(err) {
-			err = nil
-		}
-		return false, err
+	switch {
+	case err == nil:
+		return true, end(ctx, s.PID, force)
+	case c.cfg.Absent(err):
+		return false, nil
 	}
-	return true, endProcess(ctx, s.PID)
+	// It hangs. Who holds our socket is a node of ours, whatever else it does.
+	pid := listener(c.cfg.Socket)
+	if pid <= 1 || !force {
+		return true, &HungError{PID: max(pid, 0)}
+	}
+	return true, end(ctx, pid, true)
+}
+
+// end has a process end in its own way or, with force, in the hard one.
+func end(ctx context.Context, pid int, force bool) error {
+	soft := ctx
+	if force {
+		var cancel context.CancelFunc
+		soft, cancel = context.WithTimeoutCause(ctx, forceAfter, ErrSlow)
+		defer cancel()
+	}
+	err := endProcess(soft, pid)
+	if !errors.Is(err, ErrSlow) {
+		return err
+	}
+	if !force || ctx.Err() != nil {
+		return &HungError{PID: pid}
+	}
+	return killProcess(ctx, pid)
 }
 
 func (c *Control) lock(ctx context.Context) (*fileLock, error) {

@@ -28,6 +28,15 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("FAKE_NODE") {
 	case "":
 		goleak.VerifyTestMain(m)
+	case "said":
+		fmt.Println(`{"Code":"invalid","Message":"the port is taken","Hint":"take another"}`)
+		fmt.Fprintln(os.Stderr, "some log line")
+		os.Exit(3)
+	case "silent":
+		os.Exit(9)
+	case "stubborn":
+		signal.Ignore(syscall.SIGTERM)
+		os.Exit(fakeNode(os.Getenv("FAKE_SOCKET")))
 	case "broken":
 		fmt.Fprintln(os.Stderr, "the port is taken")
 		os.Exit(8)
@@ -76,7 +85,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	w := &world{dir: dir, now: time.Now()}
-	t.Cleanup(func() { _, _ = w.control("").Down(context.Background()) })
+	t.Cleanup(func() { _, _ = w.control("").Down(context.Background(), true) })
 	return w
 }
 
@@ -87,12 +96,16 @@ func (w *world) control(mode string) *daemon.Control {
 		mode = socket
 	}
 	return daemon.New(daemon.Config{
-		Dir:      w.dir,
-		Command:  []string{os.Args[0]},
-		Manual:   w.manual,
-		Environ:  append(os.Environ(), "FAKE_NODE="+mode),
+		Dir:     w.dir,
+		Command: []string{os.Args[0]},
+		Manual:  w.manual,
+		Socket:  socket,
+		Failure: func(stdout []byte) (f daemon.Failure, ok bool) {
+			return f, json.Unmarshal(stdout, &f) == nil
+		},
+		Environ:  append(os.Environ(), "FAKE_NODE="+mode, "FAKE_SOCKET="+socket),
 		Probe:    func(ctx context.Context) (daemon.State, error) { return probe(ctx, socket) },
-		Absent:   func(err error) bool { var e *net.OpError; return errors.As(err, &e) },
+		Absent:   func(err error) bool { var e *net.OpError; return errors.As(err, &e) && e.Op == "dial" },
 		Progress: func(string) func() { return func() {} },
 		Now:      func() time.Time { return w.now },
 		Log:      slog.New(slog.DiscardHandler),
@@ -101,11 +114,14 @@ func (w *world) control(mode string) *daemon.Control {
 
 func probe(ctx context.Context, socket string) (daemon.State, error) {
 	var s daemon.State
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
 	c, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return s, err
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
 	return s, json.NewDecoder(c).Decode(&s)
 }
 
@@ -139,7 +155,7 @@ func TestDownEndsTheNodeAndIsRemembered(t *testing.T) {
 	if _, err := c.Ensure(t.Context()); err != nil || !c.Wanted() {
 		t.Fatal(err, c.Wanted())
 	}
-	if ran, err := c.Down(t.Context()); err != nil || !ran {
+	if ran, err := c.Down(t.Context(), false); err != nil || !ran {
 		t.Fatalf("ran %v, %v", ran, err)
 	}
 	if _, err := probe(t.Context(), filepath.Join(w.dir, "s")); err == nil {
@@ -148,7 +164,7 @@ func TestDownEndsTheNodeAndIsRemembered(t *testing.T) {
 	if c.Wanted() {
 		t.Error("a stopped node is wanted")
 	}
-	if ran, err := c.Down(t.Context()); err != nil || ran {
+	if ran, err := c.Down(t.Context(), true); err != nil || ran {
 		t.Errorf("stopped twice: %v, %v", ran, err)
 	}
 	if _, err := c.Ensure(t.Context()); err != nil || !c.Wanted() {
@@ -160,7 +176,7 @@ func TestAFailedStartIsNotRepeatedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	var failed *daemon.StartError
 	_, err := w.control("broken").Ensure(t.Context())
-	if !errors.As(err, &failed) || failed.Reason != "the port is taken" || failed.Ago != 0 {
+	if !errors.As(err, &failed) || failed.Message != "the port is taken" || failed.Ago != 0 {
 		t.Fatalf("first: %v", err)
 	}
 	w.now = w.now.Add(10 * time.Second)
@@ -225,5 +241,49 @@ func TestAKilledNodeIsStartedAnew(t *testing.T) {
 	again, err := w.control("").Ensure(t.Context())
 	if err != nil || again.PID == s.PID {
 		t.Fatalf("%+v, %v", again, err)
+	}
+}
+
+// What the node says of its failure counts more than its log, and is remembered.
+func TestAFailureKeepsItsCodeAndHint(t *testing.T) {
+	w := newWorld(t)
+	var failed *daemon.StartError
+	want := daemon.Failure{Code: "invalid", Message: "the port is taken", Hint: "take another"}
+	for range 2 {
+		if _, err := w.control("said").Ensure(t.Context()); !errors.As(err, &failed) || failed.Failure != want {
+			t.Fatalf("%v: %+v", err, failed)
+		}
+		w.now = w.now.Add(time.Second)
+	}
+	if failed.Ago == 0 {
+		t.Error("not remembered")
+	}
+	if _, _, err := w.control("silent").Up(t.Context()); !errors.As(err, &failed) || !strings.Contains(failed.Message, "exit status 9") {
+		t.Errorf("silent: %v", err)
+	}
+}
+
+func TestANodeThatHangs(t *testing.T) {
+	w := newWorld(t)
+	s, err := w.control("stubborn").Ensure(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(s.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var hung *daemon.HungError
+	if _, err := w.control("").Down(t.Context(), false); !errors.As(err, &hung) || (hung.PID != s.PID && hung.PID != 0) {
+		t.Fatalf("%v", err)
+	}
+	if hung.PID == 0 {
+		_ = syscall.Kill(s.PID, syscall.SIGKILL)
+		t.Skip("this system does not tell who listens at a socket")
+	}
+	if ran, err := w.control("").Down(t.Context(), true); err != nil || !ran {
+		t.Fatalf("%v, %v", ran, err)
+	}
+	if _, err := net.Dial("unix", filepath.Join(w.dir, "s")); err == nil {
+		t.Error("it lives on")
 	}
 }

@@ -15,10 +15,31 @@ var ErrManual = errors.New("no node runs")
 // errExited: the process that was started ended before it answered.
 var errExited = errors.New("the node's process ended at once")
 
+// HungError says that a node runs and does not answer, or does not end.
+type HungError struct {
+	// PID is its process, 0 where the system does not tell.
+	PID int
+}
+
+// Error says what is known.
+func (e *HungError) Error() string {
+	if e.PID == 0 {
+		return "the node does not answer"
+	}
+	return fmt.Sprintf("the node, process %d, does not answer", e.PID)
+}
+
+// Failure is why a node could not start, as it says itself. Code and Hint may be
+// empty.
+type Failure struct {
+	Code, Message, Hint string
+}
+
 // StartError says that a node could not be started.
 type StartError struct {
-	// Reason is the last line the node wrote, or what kept it from running.
-	Reason string
+	// Failure is what the node said, else the last line of its log, or what kept it
+	// from running.
+	Failure
 	// Ago is how long ago it failed, zero for the start just tried.
 	Ago time.Duration
 }
@@ -26,7 +47,7 @@ type StartError struct {
 // Error names the reason.
 func (e *StartError) Error() string {
 	if e.Ago == 0 {
-		return "the node did not start: " + e.Reason
+		return "the node did not start: " + e.Message
 	}
-	return fmt.Sprintf("the node did not start %d s ago: %s", int(e.Ago.Seconds()), e.Reason)
+	return fmt.Sprintf("the node did not start %d s ago: %s", int(e.Ago.Seconds()), e.Message)
 }

@@ -22,7 +22,8 @@ const (
 
 	// maxLog is the size from which a log is put aside at the next start.
 	maxLog = 10 << 20
-	// tail is how much of a log is read to find its last line.
+	// tail is how much of a log is read to find its last line, and of what
+	// a child says.
 	tail = 8 << 10
 )
 
@@ -30,6 +31,8 @@ const (
 type failure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
+	Code   string    `json:"code,omitempty"`
+	Hint   string    `json:"hint,omitempty"`
 }
 
 // start runs a node in the background and waits until it is ready. The caller
@@ -43,35 +46,81 @@ func (c *Control) start(ctx context.Context) (State, error) {
 	defer log.Close()
 	cmd := exec.Command(c.cfg.Command[0], c.cfg.Command[1:]...)
 	cmd.Dir, cmd.Env = c.cfg.Dir, c.cfg.Environ
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stderr = log
 	cmd.SysProcAttr = detached()
 	from := size(c.LogPath())
-	if err := cmd.Start(); err != nil {
-		return State{}, &StartError{Reason: err.Error()}
+	said, err := speak(cmd)
+	if err != nil {
+		return State{}, &StartError{Failure: Failure{Message: err.Error()}}
 	}
-	s, err := c.ready(ctx, c.reap(cmd))
+	child := c.reap(cmd, said)
+	s, err := c.ready(ctx, child.exited)
 	switch {
 	case err == nil:
 		return s, nil
 	case errors.Is(err, errExited):
-		return State{}, &StartError{Reason: lastLine(c.LogPath(), from)}
+		return State{}, &StartError{Failure: c.lastWords(child, from)}
 	case errors.Is(err, ErrSlow):
-		return State{}, &StartError{Reason: fmt.Sprintf("no answer within %s", startLimit)}
+		return State{}, &StartError{Failure: Failure{Message: fmt.Sprintf("no answer within %s", startLimit)}}
 	default:
 		return State{}, err
 	}
 }
 
+// speak starts a command and returns where its stdout can be read. It is a pipe and
+// no file, so that even on a full disk a node can say why it does not start.
+func speak(cmd *exec.Cmd) (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	cmd.Stdout = w
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// child is a process that was started here. Its fields but exited are set once
+// that is closed.
+type child struct {
+	exited chan struct{}
+	said   []byte // on stdout
+	err    error  // its exit status
+}
+
 // reap waits for the child in a goroutine that ends with it, so that a long-lived
 // starter leaves no zombie. The child may well outlive this process.
-func (c *Control) reap(cmd *exec.Cmd) <-chan struct{} {
-	exited := make(chan struct{})
+func (c *Control) reap(cmd *exec.Cmd, said *os.File) *child {
+	ch := &child{exited: make(chan struct{})}
 	go func() {
-		defer close(exited)
-		err := cmd.Wait()
-		c.cfg.Log.Debug("node process ended", "pid", cmd.Process.Pid, "error", err)
+		defer close(ch.exited)
+		defer said.Close()
+		var err error
+		ch.said, err = io.ReadAll(io.LimitReader(said, tail))
+		_, _ = io.Copy(io.Discard, said) // so that the child never waits for us
+		ch.err = cmd.Wait()
+		c.cfg.Log.Debug("node process ended", "pid", cmd.Process.Pid, "error", errors.Join(ch.err, err))
 	}()
-	return exited
+	return ch
+}
+
+// lastWords are why a child that has ended did so: what it said, else the last
+// thing it wrote into its log, which got longer from an offset on.
+func (c *Control) lastWords(ch *child, from int64) Failure {
+	if f, ok := c.cfg.Failure(ch.said); ok {
+		return f
+	}
+	if line := lastLine(c.LogPath(), from); line != "" {
+		return Failure{Message: line}
+	}
+	if ch.err != nil {
+		return Failure{Message: "it ended without a word: " + ch.err.Error()}
+	}
+	return Failure{Message: "it ended without a word"}
 }
 
 // remember notes how a start went for the commands that come next.
@@ -82,7 +131,7 @@ func (c *Control) remember(err error) {
 		_ = os.Remove(c.path(failedFile))
 		_ = os.Remove(c.path(stoppedFile))
 	case errors.As(err, &failed):
-		text, _ := json.Marshal(failure{c.cfg.Now(), failed.Reason})
+		text, _ := json.Marshal(failure{c.cfg.Now(), failed.Message, failed.Code, failed.Hint})
 		if err := file.Write(c.path(failedFile), text); err != nil {
 			c.cfg.Log.Warn("cannot note the failed start", "error", err)
 		}
@@ -103,7 +152,7 @@ func (c *Control) recentFailure() error {
 	if ago < 0 || ago >= BackOff {
 		return nil
 	}
-	return &StartError{Reason: f.Reason, Ago: max(ago, time.Second)}
+	return &StartError{Failure: Failure{f.Code, f.Reason, f.Hint}, Ago: max(ago, time.Second)}
 }
 
 // openLog opens a log for appending, in a folder of its own that only the user
@@ -132,24 +181,20 @@ func size(path string) int64 {
 	return info.Size()
 }
 
-// lastLine returns the last line a log got behind an offset.
+// lastLine returns the last line a log got behind an offset, or "".
 func lastLine(path string, from int64) string {
-	const silent = "it ended without a word"
 	f, err := os.Open(path)
 	if err != nil {
-		return silent
+		return ""
 	}
 	defer f.Close()
 	if _, err := f.Seek(max(from, size(path)-tail), io.SeekStart); err != nil {
-		return silent
+		return ""
 	}
 	text, err := io.ReadAll(io.LimitReader(f, tail))
 	if err != nil {
-		return silent
+		return ""
 	}
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	if last := bytes.TrimSpace(lines[len(lines)-1]); len(last) > 0 {
-		return string(last)
-	}
-	return silent
+	return string(bytes.TrimSpace(lines[len(lines)-1]))
 }

@@ -40,11 +40,17 @@ func tryLock(path string) (*fileLock, error) {
 func (l *fileLock) unlock() { l.f.Close() }
 
 // endProcess asks a process to end and waits until it is gone.
-func endProcess(ctx context.Context, pid int) error {
+func endProcess(ctx context.Context, pid int) error { return signal(ctx, pid, syscall.SIGTERM) }
+
+// killProcess ends a process that does not heed the question.
+func killProcess(ctx context.Context, pid int) error { return signal(ctx, pid, syscall.SIGKILL) }
+
+// signal sends a signal that ends a process and waits until it is gone.
+func signal(ctx context.Context, pid int, sig syscall.Signal) error {
 	if pid <= 1 {
 		return fmt.Errorf("the node gave no usable process id: %d", pid)
 	}
-	err := syscall.Kill(pid, syscall.SIGTERM)
+	err := syscall.Kill(pid, sig)
 	for err == nil && !zombie(pid) {
 		if err := pause(ctx); err != nil {
 			return fmt.Errorf("process %d does not end: %w", pid, err)

@@ -60,6 +60,9 @@ func endProcess(ctx context.Context, pid int) error {
 	return nil
 }
 
+// killProcess is endProcess, which is hard enough here.
+func killProcess(ctx context.Context, pid int) error { return endProcess(ctx, pid) }
+
 // Alive tells whether a process exists.
 func Alive(pid int) bool {
 	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))

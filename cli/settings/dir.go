@@ -13,6 +13,9 @@ import (
 // EnvDir names the user's claudemesh folder.
 const EnvDir = "CLAUDEMESH_CONFIG_DIR"
 
+// ErrHome means that there is no home folder to put the claudemesh folder in.
+var ErrHome = errors.New("your home folder is not known")
+
 // Folder is the user's claudemesh folder.
 type Folder struct {
 	// Path is absolute. The folder exists and belongs to the user alone (0700).
@@ -44,7 +47,7 @@ func Find(getenv func(string) string) (Folder, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return Folder{}, fmt.Errorf("find the home folder: %w", err)
+		return Folder{}, fmt.Errorf("%w: %w", ErrHome, err)
 	}
 	f := Folder{Path: filepath.Join(home, ".claudemesh"), Stale: named}
 	return f, private(f.Path)

@@ -27,19 +27,19 @@ func (t *Term) JSON(v any) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.wipe()
-	_, err = t.out.Write(text)
-	return err
+	return t.put(text)
+}
+
+// Failed is the document of a failure.
+type Failed struct {
+	OK    bool    `json:"ok"`
+	Error Failure `json:"error"`
 }
 
 // Fail reports a failure: on stderr for people, as a document on stdout otherwise.
+// A document that cannot be written leaves stderr.
 func (t *Term) Fail(f Failure) {
-	if t.IsDocument() {
-		// A document of plain strings always encodes; a closed stdout leaves only
-		// the exit status.
-		_ = t.JSON(struct {
-			OK    bool    `json:"ok"`
-			Error Failure `json:"error"`
-		}{false, f})
+	if t.IsDocument() && t.JSON(Failed{Error: f}) == nil {
 		return
 	}
 	text := indent + Red(Bad).render(t.errHue) + " " + oneLine(f.Message) + "\n"

@@ -40,8 +40,12 @@ type Term struct {
 	outHue, errHue  bool
 	mu              sync.Mutex // guards what is printed, quiet, json and pending
 	quiet, document bool
-	pending         bool // a progress line stands on stderr
+	pending         bool  // a progress line stands on stderr
+	failed          error // why stdout could not be written, the first time
 }
+
+// ErrWrite means that text for stdout could not be written.
+var ErrWrite = errors.New("stdout cannot be written")
 
 // New looks at the streams and the environment; it prints nothing.
 func New(c Config) *Term {
@@ -119,13 +123,17 @@ func (t *Term) Warn(format string, args ...any) {
 	t.write(false, indent+mark+" "+fmt.Sprintf(format, render(args, t.errHue)...)+"\n")
 }
 
-// Copy passes the lines of a text file, such as a log, to stdout.
+// Copy passes the lines of a text file, such as a log, to stdout, as long as that
+// takes them.
 func (t *Term) Copy(r io.Reader) error {
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadString('\n')
 		if line != "" {
 			t.write(true, Clean(line))
+		}
+		if failed := t.Err(); failed != nil {
+			return failed
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -142,20 +150,49 @@ func (t *Term) muted() bool {
 	return t.quiet
 }
 
-// write prints text whole, after wiping a progress line. A failing stream has
-// nobody left to be told: the command's exit status stands.
+// Err tells why something for stdout could not be written (ErrWrite), or nil. What
+// came after it was not written either.
+func (t *Term) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed
+}
+
+// Shown is Err for text that must not get lost: it also fails where there is no
+// stdout at all. A stdout that leads to the null device on purpose is fine.
+func (t *Term) Shown() error {
+	if err := t.Err(); err != nil {
+		return err
+	}
+	if f, ok := t.out.(*os.File); ok && closed(f) {
+		return fmt.Errorf("%w: it is closed", ErrWrite)
+	}
+	return nil
+}
+
+// write prints text whole, after wiping a progress line. That stdout fails is kept
+// for Err; when stderr does, nobody is left to be told.
 func (t *Term) write(out bool, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.wipe()
-	w := t.err
-	if out {
-		if t.document {
-			return
-		}
-		w = t.out
+	switch {
+	case !out:
+		_, _ = io.WriteString(t.err, text)
+	case !t.document:
+		_ = t.put([]byte(text))
 	}
-	_, _ = io.WriteString(w, text)
+}
+
+// put writes to stdout until that fails once. The caller holds mu.
+func (t *Term) put(text []byte) error {
+	if t.failed != nil {
+		return t.failed
+	}
+	if _, err := t.out.Write(text); err != nil {
+		t.failed = fmt.Errorf("%w: %w", ErrWrite, err)
+	}
+	return t.failed
 }
 
 // wipe takes a progress line off the terminal. The caller holds mu.

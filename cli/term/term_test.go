@@ -3,6 +3,8 @@ package term_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"unicode"
@@ -131,5 +133,48 @@ func TestAProgressLineOnlyShowsForWhatTakesLong(t *testing.T) {
 	stop()
 	if errs.Len() > 0 {
 		t.Fatalf("%q", errs)
+	}
+}
+
+// narrow is a stdout that takes a number of writes.
+type narrow int
+
+func (n *narrow) Write(p []byte) (int, error) {
+	if *n--; *n < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+func TestTheFirstFailedWriteIsRemembered(t *testing.T) {
+	for name, write := range map[string]func(*term.Term){
+		"line":  func(tm *term.Term) { tm.Line("x") },
+		"block": func(tm *term.Term) { tm.Block(1, "x") },
+		"bare":  func(tm *term.Term) { tm.Bare("x") },
+		"blank": func(tm *term.Term) { tm.Blank() },
+		"json":  func(tm *term.Term) { _ = tm.JSON(struct{}{}) },
+		"copy":  func(tm *term.Term) { _ = tm.Copy(strings.NewReader("x\n")) },
+	} {
+		room := narrow(1)
+		var errs bytes.Buffer
+		tm := term.New(term.Config{Out: &room, Err: &errs, Getenv: func(string) string { return "" }})
+		tm.Line("fits")
+		if tm.Err() != nil || tm.Shown() != nil {
+			t.Fatalf("%s: failed too early: %v", name, tm.Err())
+		}
+		write(tm)
+		if err := tm.Shown(); !errors.Is(err, term.ErrWrite) || !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("%s: %v", name, err)
+		}
+		room = 5
+		tm.Line("room again")
+		if room != 5 || tm.Err() == nil {
+			t.Errorf("%s: it went on after a gap", name)
+		}
+		tm.Document(true)
+		tm.Fail(term.Failure{Message: "gone"})
+		if errs.String() != "  ✘ gone\n" {
+			t.Errorf("%s: stderr %q", name, errs.String())
+		}
 	}
 }
