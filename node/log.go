@@ -8,7 +8,8 @@ import (
 )
 
 // A peer must not be able to fill the disk by doing something that is worth a line,
-// over and over: of each message text so many lines pass per minute.
+// over and over: of each message text so many lines pass per minute. Who asks for
+// debug lines gets them all.
 const (
 	logLines  = 60
 	logWindow = time.Minute
@@ -42,6 +43,9 @@ type window struct {
 
 // Handle implements slog.Handler.
 func (l *limiter) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level < slog.LevelInfo {
+		return l.Handler.Handle(ctx, r)
+	}
 	pass, leftOut := l.shared.count(r.Message)
 	if leftOut > 0 {
 		r = r.Clone()

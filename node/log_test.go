@@ -11,13 +11,18 @@ import (
 func TestALineThatComesTooOftenIsLeftOut(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Unix(1000, 0)
-	log := limited(slog.New(slog.NewTextHandler(&out, nil)), func() time.Time { return now })
+	all := &slog.HandlerOptions{Level: slog.LevelDebug}
+	log := limited(slog.New(slog.NewTextHandler(&out, all)), func() time.Time { return now })
 	for range 10 * logLines {
 		log.With("peer", "x").Warn("junk")
+		log.Debug("detail")
 	}
 	log.Warn("something else")
 	if got := strings.Count(out.String(), "msg=junk"); got != logLines {
 		t.Errorf("%d lines passed", got)
+	}
+	if got := strings.Count(out.String(), "msg=detail"); got != 10*logLines {
+		t.Errorf("%d of the debug lines passed", got)
 	}
 	if !strings.Contains(out.String(), "something else") {
 		t.Error("another line was left out")
