@@ -14,6 +14,7 @@ func (o *outgoing) run(life context.Context) {
 	stop := context.AfterFunc(life, func() { o.end(ErrStopped) })
 	defer stop()
 	err := o.fail(o.read(life))
+	o.receipts.Wait()
 	o.lane.drop(o)
 	close(o.done)
 	o.report(err)
@@ -112,9 +113,19 @@ func (o *outgoing) acked(life context.Context, back *seal.Recipient, content []b
 		return err
 	}
 	if len(receipt) > 0 {
-		o.lane.post.cfg.Receipt(life, o.peer.Mesh, o.peer.Member, receipt)
+		o.handOver(life, receipt)
 	}
 	return nil
+}
+
+// handOver gives a receipt to whoever keeps it. It waits only while many are being
+// kept: so those that come one after the other can be kept by one commit.
+func (o *outgoing) handOver(life context.Context, receipt []byte) {
+	o.keeping <- struct{}{}
+	o.receipts.Go(func() {
+		defer func() { <-o.keeping }()
+		o.lane.post.cfg.Receipt(life, o.peer.Mesh, o.peer.Member, receipt)
+	})
 }
 
 // take removes the oldest count parcels from those under way.

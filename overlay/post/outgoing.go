@@ -29,6 +29,9 @@ type outgoing struct {
 	done chan struct{} // closed when the stream has ended
 	room chan struct{} // holds a token after something was acknowledged
 
+	receipts sync.WaitGroup // those being kept; the reader's
+	keeping  chan struct{}  // a token each
+
 	order  sync.Mutex // guards sender and tried: frames are written in the order they are sealed
 	sender *seal.Sender
 	tried  [][32]byte // ids of the keys used so far
@@ -54,7 +57,7 @@ type parcel struct {
 func newOutgoing(l *lane, s Stream, peer Peer) *outgoing {
 	o := &outgoing{
 		lane: l, s: s, peer: peer, born: time.Now(), busy: true,
-		done: make(chan struct{}), room: make(chan struct{}, 1),
+		done: make(chan struct{}), room: make(chan struct{}, 1), keeping: make(chan struct{}, maxKeeping),
 	}
 	o.conn = wire.NewConn(patient{o})
 	return o

@@ -19,6 +19,7 @@ const Proto = "post/1"
 const (
 	maxBatch      = 256     // letters handed to Deliver at once, and letters under way
 	maxBatchBytes = 4 << 20 // the same in bytes
+	maxKeeping    = 32      // receipts handed to Receipt at once
 	maxInbound    = 4       // streams one peer may have open towards us: one in use, the others ending
 
 	streamLife    = time.Hour        // a stream takes no new letters after it
@@ -87,7 +88,8 @@ type Config struct {
 	Deliver func(ctx context.Context, mesh ident.MeshID, from ident.PublicKey, letters [][]byte) (receipt []byte, err error)
 
 	// Receipt takes a receipt: the answer to letters sent, or one posted by
-	// itself. It returns once the receipt is committed.
+	// itself. It returns once the receipt is committed. It may be called for
+	// several at once, in no order.
 	Receipt func(ctx context.Context, mesh ident.MeshID, from ident.PublicKey, receipt []byte)
 
 	// Lost says that a stream ended with letters unacknowledged, so that whoever
