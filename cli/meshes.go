@@ -181,14 +181,20 @@ func (a *app) listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(a, listDocOf(out), func(listDoc) { a.printMeshes(out.Meshes) })
+			return show(a, listDocOf(out), func(listDoc) {
+				a.printMeshes(out.Meshes)
+				for _, b := range out.Broken {
+					a.term.Note("%s %s cannot be used: %s", term.Red(term.Bad), b.ID, b.Reason)
+				}
+			})
 		},
 	}
 }
 
 // listDoc adds the names that scripts know a mesh's facts by.
 type listDoc struct {
-	Meshes []listed `json:"meshes"`
+	Meshes []listed      `json:"meshes"`
+	Broken []mesh.Broken `json:"broken,omitempty"`
 }
 
 type listed struct {
@@ -200,7 +206,7 @@ type listed struct {
 }
 
 func listDocOf(r mesh.ListResponse) listDoc {
-	d := listDoc{Meshes: []listed{}}
+	d := listDoc{Meshes: []listed{}, Broken: r.Broken}
 	for _, m := range r.Meshes {
 		d.Meshes = append(d.Meshes, listed{Info: m, MemberCount: m.Members, IsOwner: m.Role == "owner", Local: true})
 	}
@@ -225,13 +231,14 @@ func (a *app) printMeshes(meshes []mesh.Info) {
 }
 
 func (a *app) leaveCommand() *cobra.Command {
-	return &cobra.Command{
+	var force bool
+	cmd := &cobra.Command{
 		Use:     "leave <mesh>",
 		Short:   "Leave a mesh and remove its keys from this machine",
 		Example: "claudemesh leave first-light",
 		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := call(cmd.Context(), a, mesh.Leave, mesh.LeaveRequest{Mesh: args[0]})
+			out, err := call(cmd.Context(), a, mesh.Leave, mesh.LeaveRequest{Mesh: args[0], Force: force})
 			if err != nil {
 				return err
 			}
@@ -241,4 +248,6 @@ func (a *app) leaveCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "as its owner: forget it on this machine although others are in it")
+	return cmd
 }
