@@ -21,6 +21,7 @@ var (
 	errSigner   = errors.New("post: stream statement of another member")
 	errKey      = errors.New("post: sealed to a key that is not here")
 	errWindow   = errors.New("post: more acknowledged than sent")
+	errBeyond   = errors.New("post: more under way than a window")
 	errWrongEnd = errors.New("post: the stream leads to another member")
 	errReceipt  = errors.New("post: receipt over its limit")
 	errEnded    = errors.New("post: stream has ended")

@@ -72,7 +72,8 @@ func (h *hostile) seal(k kind, aad kind, text string) []byte {
 
 func (h *hostile) letter(text string) []byte { return h.seal(kindLetter, kindLetter, text) }
 
-// TestHostileOpeners: bob delivers nothing that does not fit, and ends the stream.
+// TestHostileOpeners: bob delivers nothing from what does not fit on, and ends the
+// stream.
 func TestHostileOpeners(t *testing.T) {
 	w := newPair(t)
 	eve := newPerson(t)
@@ -142,7 +143,7 @@ func TestHostileOpeners(t *testing.T) {
 			}
 			return frames(append(all, good().first())...)
 		}, 0},
-		"open twice":          {func() []byte { h := good(); return frames(h.first(), h.letter("x"), h.first()) }, 0},
+		"open twice":          {func() []byte { h := good(); return frames(h.first(), h.letter("x"), h.first()) }, 1},
 		"ack from the opener": {func() []byte { h := good(); return frames(h.first(), h.seal(kindAck, kindAck, "x")) }, 0},
 		"letter as receipt":   {func() []byte { h := good(); return frames(h.first(), h.seal(kindReceipt, kindLetter, "x")) }, 0},
 		"not sealed":          {func() []byte { h := good(); return frames(h.first(), frame(kindLetter, []byte("in the clear"))) }, 0},
@@ -151,7 +152,7 @@ func TestHostileOpeners(t *testing.T) {
 			return append(frames(h.first()), binary.AppendUvarint(nil, MaxFrame+1)...)
 		}, 0},
 		"reordered":      {func() []byte { h := good(); a, b := h.letter("a"), h.letter("b"); return frames(h.first(), b, a) }, 0},
-		"repeated":       {func() []byte { h := good(); a := h.letter("a"); return frames(h.first(), a, a) }, 0},
+		"repeated":       {func() []byte { h := good(); a := h.letter("a"); return frames(h.first(), a, a) }, 1},
 		"one left out":   {func() []byte { h := good(); h.letter("a"); return frames(h.first(), h.letter("b")) }, 0},
 		"broken halfway": {func() []byte { h := good(); b := frames(h.first(), h.letter("a"), h.letter("b")); return b[:len(b)-1] }, 1},
 	} {
@@ -164,6 +165,30 @@ func TestHostileOpeners(t *testing.T) {
 	}
 	if _, _, err := w.ana.Public(testMesh, eve.key.Public()); err == nil {
 		t.Error("ana knows eve")
+	}
+}
+
+// TestAnOpenerKeepsToItsWindow: what nobody has acknowledged is not more than a
+// window, so that no opener fills bob's memory.
+func TestAnOpenerKeepsToItsWindow(t *testing.T) {
+	in := &incoming{}
+	for n := range maxBatch {
+		if err := in.admit(parcel{kindLetter, []byte("x")}); err != nil {
+			t.Fatalf("letter %d: %v", n, err)
+		}
+	}
+	if err := in.admit(parcel{kindLetter, []byte("x")}); !errors.Is(err, errBeyond) {
+		t.Errorf("one more: %v", err)
+	}
+	in = &incoming{}
+	large := parcel{kindLetter, make([]byte, MaxLetter)}
+	for range maxBatchBytes / MaxLetter {
+		if err := in.admit(large); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := in.admit(large); !errors.Is(err, errBeyond) {
+		t.Errorf("more bytes: %v", err)
 	}
 }
 

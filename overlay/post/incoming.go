@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/claudemesh/claudemesh/overlay/seal"
@@ -12,13 +13,13 @@ import (
 )
 
 // Serve takes the letters of one stream that a proven peer opened, until it
-// ends or ctx does. It works without Run. Everything runs in the caller's
-// goroutine, one batch after the other: what comes in meanwhile is the next
-// batch, and the sender's window is the only queue.
+// ends or ctx does. It works without Run. One goroutine reads and opens, the
+// caller's hands over: what comes in while a batch is being committed is the next
+// batch. The sender's window is the only queue; who goes beyond it is cut off.
 func (p *Post) Serve(ctx context.Context, peer Peer, s Stream) {
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
-	in := &incoming{post: p, peer: peer, s: s}
+	in := &incoming{post: p, peer: peer, s: s, parcels: make(chan parcel, maxBatch)}
 	in.conn = wire.NewConn(in)
 	err := in.serve(ctx)
 	if errors.Is(err, io.EOF) {
@@ -29,18 +30,24 @@ func (p *Post) Serve(ctx context.Context, peer Peer, s Stream) {
 	p.log.Debug("post stream of a peer ended", "mesh", peer.Mesh, "peer", peer.Member, "cause", err)
 }
 
-// incoming is one stream that a peer opened. It belongs to one goroutine.
+// incoming is one stream that a peer opened.
 type incoming struct {
 	post *Post
 	peer Peer
 	s    Stream
 	conn *wire.Conn
 
-	letters *seal.Recipient // the opener's context
+	letters *seal.Recipient // the opener's context; the reader's once it runs
 	acks    *seal.Sender    // ours
+	parcels chan parcel     // what the reader has opened; closed at the end
+	cause   error           // why the reader ended; set before parcels is closed
+
+	mu    sync.Mutex // guards what follows
+	count int        // parcels that are not acknowledged
+	bytes int        // in them
 }
 
-// batch is what came in together.
+// batch is what is handed over together.
 type batch struct {
 	letters  [][]byte
 	receipts [][]byte
@@ -66,12 +73,16 @@ func (in *incoming) serve(ctx context.Context) error {
 	if err := in.s.SetReadDeadline(time.Now().Add(streamLife + answererGrace)); err != nil {
 		return err
 	}
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	reader.Go(in.read)
 	for {
-		b, err := in.gather()
-		if err != nil {
-			return err
+		b, ok := in.gather()
+		if !ok {
+			return in.cause
 		}
 		if err := in.deliver(ctx, b); err != nil {
+			_ = in.s.Reset() // the reader ends by it
 			return err
 		}
 	}
@@ -151,44 +162,77 @@ func (in *incoming) answer(first open) error {
 	return in.conn.Send(frame(kindOpen, own.encode()))
 }
 
-// gather waits for a letter and takes all that are here already.
-func (in *incoming) gather() (batch, error) {
-	var b batch
+// read opens what comes in until the stream ends.
+func (in *incoming) read() {
+	defer close(in.parcels)
 	for {
-		if err := in.next(&b); err != nil {
-			return batch{}, err
+		p, err := in.next()
+		if err == nil {
+			err = in.admit(p)
 		}
-		if b.count == maxBatch || b.bytes+MaxLetter > maxBatchBytes || !in.conn.Ready() {
-			return b, nil
+		if err != nil {
+			in.cause = err
+			return
 		}
+		in.parcels <- p // there is room for a whole window
 	}
 }
 
-// next adds one letter or receipt to b.
-func (in *incoming) next(b *batch) error {
+// next reads and opens one letter or receipt.
+func (in *incoming) next() (parcel, error) {
 	raw, err := in.conn.ReadFrame(MaxFrame)
 	if err != nil {
-		return err
+		return parcel{}, err
 	}
 	k, sealed, err := splitFrame(raw)
 	if err != nil {
-		return err
+		return parcel{}, err
 	}
 	if k != kindLetter && k != kindReceipt {
-		return fmt.Errorf("%w: kind %d", errOrder, k)
+		return parcel{}, fmt.Errorf("%w: kind %d", errOrder, k)
 	}
 	plain, err := in.letters.Open([]byte{byte(k)}, sealed)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errFrame, err)
+		return parcel{}, fmt.Errorf("%w: %w", errFrame, err)
 	}
-	if k == kindLetter {
-		b.letters = append(b.letters, plain)
+	return parcel{k, plain}, nil
+}
+
+// admit counts a parcel among those not acknowledged. It fails with errBeyond if
+// they are more than an opener may have under way.
+func (in *incoming) admit(p parcel) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.count++
+	in.bytes += len(p.body)
+	if in.count > maxBatch || in.count > 1 && in.bytes > maxBatchBytes {
+		return errBeyond
+	}
+	return nil
+}
+
+// gather waits for a parcel and takes all that are here already; not ok when there
+// are no more.
+func (in *incoming) gather() (b batch, ok bool) {
+	p, ok := <-in.parcels
+	for ok {
+		b.add(p)
+		if len(in.parcels) == 0 {
+			return b, true
+		}
+		p, ok = <-in.parcels
+	}
+	return b, b.count > 0
+}
+
+func (b *batch) add(p parcel) {
+	if p.kind == kindLetter {
+		b.letters = append(b.letters, p.body)
 	} else {
-		b.receipts = append(b.receipts, plain)
+		b.receipts = append(b.receipts, p.body)
 	}
 	b.count++
-	b.bytes += len(plain)
-	return nil
+	b.bytes += len(p.body)
 }
 
 // deliver hands a batch over and acknowledges it.
@@ -211,5 +255,9 @@ func (in *incoming) deliver(ctx context.Context, b batch) error {
 	if err != nil {
 		return err
 	}
+	in.mu.Lock()
+	in.count -= b.count
+	in.bytes -= b.bytes
+	in.mu.Unlock()
 	return in.conn.Send(frame(kindAck, sealed))
 }
