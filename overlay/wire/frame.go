@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ const (
 	// MaxFrame is the largest frame any reader or writer may allow: 1 MiB.
 	MaxFrame = 1 << 20
 
+	readBuffer  = 16 << 10 // bytes read ahead of the frame asked for
 	writeBuffer = 64 << 10 // bytes gathered before they are written without a Flush
 	keepBuffer  = 16 << 10 // a larger write buffer is let go once less than this goes through it
 	maxPrefix   = 4        // bytes of a uvarint up to MaxFrame, and one to spare
@@ -24,7 +26,7 @@ const (
 // Written frames are gathered. The writer calls Flush when its queue is empty, so that a burst costs
 // one write and a single frame is never held back.
 type Conn struct {
-	r *ahead
+	r *bufio.Reader
 
 	mu  sync.Mutex // guards w, buf, err
 	w   io.Writer
@@ -34,7 +36,7 @@ type Conn struct {
 
 // NewConn returns a Conn over rw. Bytes that Conn has read ahead are lost to other readers of rw.
 func NewConn(rw io.ReadWriter) *Conn {
-	return &Conn{r: &ahead{r: rw}, w: rw}
+	return &Conn{r: bufio.NewReaderSize(rw, readBuffer), w: rw}
 }
 
 // ReadFrame returns the next frame's payload, at most max bytes of it; the slice is the caller's.
@@ -52,12 +54,16 @@ func (c *Conn) ReadFrame(max int) ([]byte, error) {
 // that works in batches goes on until Ready is false. It may be false for a frame larger than the
 // read-ahead. It belongs to the reading goroutine.
 func (c *Conn) Ready() bool {
-	have := c.r.buffered()
-	n, size := binary.Uvarint(have[:min(len(have), maxPrefix)])
+	have := c.r.Buffered()
+	if have == 0 {
+		return false
+	}
+	head, _ := c.r.Peek(min(have, maxPrefix))
+	n, size := binary.Uvarint(head)
 	if size < 0 {
 		return true // an overlong length: ReadFrame answers at once
 	}
-	return size > 0 && n <= uint64(len(have)-size)
+	return size > 0 && n <= uint64(have-size)
 }
 
 // WriteFrame adds a frame, which goes out with the next Flush or when 64 KiB have gathered. The
