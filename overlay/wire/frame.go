@@ -50,22 +50,6 @@ func (c *Conn) ReadFrame(max int) ([]byte, error) {
 	return readPayload(c.r, n, max)
 }
 
-// Ready reports whether a whole frame has been read ahead: if so ReadFrame will not wait. A reader
-// that works in batches goes on until Ready is false. It may be false for a frame larger than the
-// read-ahead. It belongs to the reading goroutine.
-func (c *Conn) Ready() bool {
-	have := c.r.Buffered()
-	if have == 0 {
-		return false
-	}
-	head, _ := c.r.Peek(min(have, maxPrefix))
-	n, size := binary.Uvarint(head)
-	if size < 0 {
-		return true // an overlong length: ReadFrame answers at once
-	}
-	return size > 0 && n <= uint64(have-size)
-}
-
 // WriteFrame adds a frame, which goes out with the next Flush or when 64 KiB have gathered. The
 // payload is copied. A payload over MaxFrame gives ErrTooLarge and writes nothing.
 func (c *Conn) WriteFrame(p []byte) error {

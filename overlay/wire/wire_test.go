@@ -84,30 +84,6 @@ func TestBadFrames(t *testing.T) {
 	}
 }
 
-func TestReady(t *testing.T) {
-	var buf bytes.Buffer
-	w := NewConn(pipe{Writer: &buf})
-	for range 3 {
-		w.WriteFrame([]byte("frame"))
-	}
-	w.Flush()
-	buf.WriteString("\x05fra")
-	r := NewConn(pipe{Reader: &buf})
-	if r.Ready() {
-		t.Error("ready before anything was read")
-	}
-	n := 0
-	for ok := true; ok; ok = r.Ready() {
-		if _, err := r.ReadFrame(10); err != nil {
-			t.Fatal(err)
-		}
-		n++
-	}
-	if n != 3 {
-		t.Errorf("a batch of %d", n)
-	}
-}
-
 // counter counts writes.
 type counter struct {
 	bytes.Buffer
