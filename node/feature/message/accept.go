@@ -149,7 +149,7 @@ func (f *Feature) commit(tx *store.Tx, s *sealed, g *gate, trip *courier.Trip) (
 	for _, h := range s.homes {
 		trip.Announce(courier.Letter{
 			Home: h, Ord: ord, Deadline: s.remember.Deadline, Priority: s.msg.Priority,
-			Statement: s.statement, Attest: s.self.Attest,
+			Statement: s.statement, Attest: s.self.Attest, Held: s.named,
 		}, s.rows)
 	}
 	return seen, nil

@@ -24,6 +24,7 @@ type draft struct {
 	results []TargetResult
 	online  map[int]bool // by row
 	closeTo *replied     // what it answers, if that is known here
+	named   bool         // the caller chose the id
 }
 
 // check turns a request into a draft, without looking at anything else.
@@ -44,7 +45,7 @@ func (f *Feature) checkRequest(self Self, in SendRequest) (*draft, error) {
 	case n > letter.MaxTo:
 		return nil, op.Errorf(op.TooLarge, "%d targets, the limit is %d", n, letter.MaxTo)
 	}
-	d := &draft{self: self, request: hashRequest(self, in)}
+	d := &draft{self: self, request: hashRequest(self, in), named: in.ID != ""}
 	d.msg = letter.Message{
 		Origin: self.Member, Session: self.Session, Reach: letter.Direct, Body: in.Message,
 		Created: time.UnixMilli(f.cfg.Now().UnixMilli()),

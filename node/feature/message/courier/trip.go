@@ -16,6 +16,10 @@ type Letter struct {
 	Statement []byte
 	Attest    []byte
 	Rows      []outbox.Row // of that home, not final
+	// Held keeps the letter until the commit is done. One whose id the caller chose is
+	// held: if the commit is lost the caller sends again under that id, and a letter
+	// that had left would be another one by then, which its recipient must refuse.
+	Held bool
 }
 
 // Trip is the letters of one operation of the store: they may leave while its
@@ -69,7 +73,7 @@ func (t *Trip) Settle(committed bool) {
 // announce puts a letter into its worker's window, if that knows all before it.
 func (c *Courier) announce(l Letter) (taken bool) {
 	c.tell(l.Home, func(w *worker) {
-		taken = !w.fresh && w.behind == 0 && w.window.Room() > 0
+		taken = !l.Held && !w.fresh && w.behind == 0 && w.window.Room() > 0
 		if !taken {
 			w.behind++
 			return
