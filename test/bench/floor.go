@@ -23,16 +23,16 @@ const size = 512
 
 const echo = "/bench/echo"
 
-// floors is a stream between two bare hosts, and a bare store.
+// floors is a stream between two bare hosts, and two bare stores.
 type floors struct {
 	near, far host.Host
 	stream    network.Stream
-	db        *store.DB
+	db, other *store.DB
 	over      sync.WaitGroup
 	written   uint64
 }
 
-// newFloors opens the store in dir.
+// newFloors opens the stores in dir.
 func newFloors(ctx context.Context, dir string) (_ *floors, err error) {
 	f := &floors{}
 	defer func() {
@@ -52,17 +52,21 @@ func newFloors(ctx context.Context, dir string) (_ *floors, err error) {
 	if f.stream, err = f.near.NewStream(ctx, f.far.ID(), echo); err != nil {
 		return nil, err
 	}
-	if f.db, err = store.Open(store.Config{Path: filepath.Join(dir, "floor.db"), Schema: 1}); err != nil {
-		return nil, err
+	for name, db := range map[string]**store.DB{"floor.db": &f.db, "other.db": &f.other} {
+		if *db, err = store.Open(store.Config{Path: filepath.Join(dir, name), Schema: 1}); err != nil {
+			return nil, err
+		}
+		f.over.Go(func() { _ = (*db).Run(context.Background()) }) // ends with close
 	}
-	f.over.Go(func() { _ = f.db.Run(context.Background()) }) // ends with close
 	return f, nil
 }
 
 func (f *floors) close() error {
 	var err error
-	if f.db != nil {
-		err = f.db.Close()
+	for _, db := range []*store.DB{f.db, f.other} {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
 	}
 	f.over.Wait()
 	for _, h := range []host.Host{f.near, f.far} {
@@ -84,14 +88,32 @@ func (f *floors) both() (time.Duration, error) {
 		return 0, fmt.Errorf("floor: %w", err)
 	}
 	f.written++
-	if err := f.put(f.written); err != nil {
+	if err := put(f.db, f.written); err != nil {
 		return 0, fmt.Errorf("floor: %w", err)
 	}
 	return time.Since(began), nil
 }
 
-func (f *floors) put(n uint64) error {
-	return f.db.Update(context.Background(), func(tx *store.Tx) error {
+// together measures a commit alone, and until two at once, to two stores on the one
+// disk, are done: as those of the two ends of a message here.
+func (f *floors) together() (one, two time.Duration, err error) {
+	began := time.Now()
+	f.written++
+	if err := put(f.db, f.written); err != nil {
+		return 0, 0, fmt.Errorf("floor: %w", err)
+	}
+	one, began = time.Since(began), time.Now()
+	f.written++
+	other := make(chan error, 1)
+	go func() { other <- put(f.other, f.written) }()
+	if err := errors.Join(put(f.db, f.written), <-other); err != nil {
+		return 0, 0, fmt.Errorf("floor: %w", err)
+	}
+	return one, time.Since(began), nil
+}
+
+func put(db *store.DB, n uint64) error {
+	return db.Update(context.Background(), func(tx *store.Tx) error {
 		return tx.Bucket("floor").Put(binary.BigEndian.AppendUint64(nil, n), make([]byte, size))
 	})
 }
@@ -107,7 +129,7 @@ func (f *floors) commits(writers int, length time.Duration) (float64, error) {
 		all.Go(func() {
 			n := 0
 			for ; time.Since(began) < length; n++ {
-				if err := f.put(uint64(w)<<32 | uint64(n)); err != nil {
+				if err := put(f.db, uint64(w)<<32|uint64(n)); err != nil {
 					mu.Lock()
 					failed = err
 					mu.Unlock()
