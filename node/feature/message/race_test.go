@@ -157,31 +157,3 @@ func TestLeavesEarly(t *testing.T) {
 		alice.view(func(m inboxOutbox) { equal(t, "rows left", m.out.Usage().Rows, 0) })
 	})
 }
-
-// TestAChosenIDLeavesAfterItsCommit: after a crash the caller sends again under its
-// id. Had the first letter left before it was on disk, the second would be refused as
-// another message under the same id.
-func TestAChosenIDLeavesAfterItsCommit(t *testing.T) {
-	scene(t, func(t *testing.T, _ *world, alice, bob *node) {
-		a, b := alice.sessions[0], bob.sessions[0]
-		alice.mustSend(a, "bob", "first")
-		settle()
-		var all sync.WaitGroup
-		first := alice.block(&all)
-		synctest.Wait()
-		all.Go(func() {
-			alice.mustSend(a, "bob", "second", func(r *SendRequest) { r.ID = "0190a8f2-7c3e-7b1a-9d42-5f60718293a4" })
-		})
-		synctest.Wait()
-		second := alice.block(&all)
-		synctest.Wait()
-		first()
-		time.Sleep(5 * time.Second) // tries go on meanwhile
-		synctest.Wait()
-		equal(t, "while the commit runs", bob.pushes(b), "first")
-		second()
-		all.Wait()
-		settle()
-		equal(t, "afterwards", bob.pushes(b), "first,second")
-	})
-}
