@@ -4,6 +4,10 @@
 // docs/delivery.md sections 2 and 4 say what letters and receipts promise,
 // docs/trust.md section 5 how they are sealed; package host opens the streams.
 //
+// The package has more than 1,000 lines because both ends of the stream and what
+// ties them together, frames, contexts and windows, are one protocol: each of its
+// rules is kept by one end and enforced by the other.
+//
 // # The stream "post/1"
 //
 // Per mesh and recipient a node keeps one outgoing stream to the recipient's
