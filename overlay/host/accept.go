@@ -226,7 +226,13 @@ func (h *Host) serve(l *link, hd *handler, raw network.Stream, i int, proto stri
 		s.Reset()
 		return
 	}
-	defer s.Close()
+	defer func() {
+		if l.ctx.Err() != nil {
+			s.Reset() // the link ended under the handler: the peer must not take it for a proper end
+			return
+		}
+		s.Close()
+	}()
 	if _, err := raw.Write([]byte{byte(i)}); err != nil {
 		s.Reset()
 		return
