@@ -72,8 +72,12 @@ func zombie(pid int) bool {
 	if err != nil {
 		return false
 	}
-	_, rest, ok := strings.Cut(string(stat), ") ")
-	return ok && strings.HasPrefix(rest, "Z")
+	if _, rest, ok := strings.Cut(string(stat), ") "); !ok || !strings.HasPrefix(rest, "Z") {
+		return false
+	}
+	// The first thread may end before the others, which hold the socket open.
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return err != nil || len(threads) <= 1
 }
 
 // Alive tells whether a process exists.
