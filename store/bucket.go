@@ -45,15 +45,19 @@ func (b *Bucket) child(name []byte) *Bucket {
 	case !b.Exists():
 		return &Bucket{tx: b.tx, err: b.err}
 	}
-	if inner := b.bolt.Bucket(name); inner != nil || b.tx.work == nil {
+	inner := b.bolt.Bucket(name)
+	if b.tx.work == nil {
 		return &Bucket{tx: b.tx, bolt: inner}
+	}
+	if inner != nil {
+		return filling(b.tx, inner)
 	}
 	inner, err := b.bolt.CreateBucket(name)
 	if err != nil {
 		return &Bucket{tx: b.tx, err: b.tx.note(err)}
 	}
 	b.tx.wrote(len(name))
-	return &Bucket{tx: b.tx, bolt: inner}
+	return filling(b.tx, inner)
 }
 
 // Get gives the value of key, nil if there is none. An empty value is not nil.

@@ -50,13 +50,24 @@ func (tx *Tx) root(name string) *Bucket {
 		return &Bucket{tx: tx, bolt: tx.bolt.Bucket([]byte(name))}
 	}
 	if b := tx.bolt.Bucket([]byte(name)); b != nil {
-		return &Bucket{tx: tx, bolt: b}
+		return filling(tx, b)
 	}
 	b, err := tx.bolt.CreateBucket([]byte(name))
 	if err != nil {
 		return &Bucket{tx: tx, err: tx.note(err)}
 	}
 	tx.wrote(len(name))
+	return filling(tx, b)
+}
+
+// fillPercent is how full a page gets before it is split. Most keys grow, as times,
+// numbers and ids do: then what is left free stays so, and half-full pages, bbolt's
+// default, make deeper trees, of which each commit writes more.
+const fillPercent = 0.9
+
+// filling is a bucket that may be written to.
+func filling(tx *Tx, b *bolt.Bucket) *Bucket {
+	b.FillPercent = fillPercent
 	return &Bucket{tx: tx, bolt: b}
 }
 
