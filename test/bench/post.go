@@ -79,7 +79,7 @@ func (b *bench) post(ctx context.Context) ([]figure, error) {
 	}
 	first := beside("PostReceipt", "post, receipt back", back)
 	first.goal = goal{ratio: 1.5, tail: 3}
-	first.because = "both ends commit on the one disk, and two signatures are made and verified for it, one after the other"
+	first.because = "the recipient's commit writes some ten pages where the floor writes four, while the sender's is under way on the one disk, and two signatures are made and verified for it, one after the other"
 	first.note = fmt.Sprintf("a bare commit takes %s here, two at once on the one disk %s", shown(one.at(0.5), "ns"), shown(two.at(0.5), "ns"))
 	return []figure{first, beside("PostRecorded", "  … committed as delivered", recorded), beside("PostAccepted", "  … accepted by the sender", accepted)}, err
 }
