@@ -147,8 +147,8 @@ func TestTargets(t *testing.T) {
 		if r := out.Targets[3]; r.OK || !strings.Contains(r.Error, "nobody") {
 			t.Errorf("the unknown one: %+v", r)
 		}
-		equal(t, "one row", alice.states(a, out.ID), "queued")
 		settle()
+		equal(t, "one row", alice.states(a, out.ID), "delivered")
 		equal(t, "one push", bob.pushes(b), "hello")
 
 		_, err = alice.send(a, SendRequest{To: Targets{"nobody"}, Message: "x"})
