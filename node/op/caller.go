@@ -47,6 +47,8 @@ const (
 	Look Right = "look"
 	// Send is the right to send messages.
 	Send Right = "send"
+	// WriteState is the right to write the mesh's shared state.
+	WriteState Right = "state"
 	// Profile is the right to change what others see of a session.
 	Profile Right = "profile"
 	// Manage is the right to change which meshes this node is in and who may join.

@@ -15,6 +15,9 @@ const (
 	TopicWelcome = "welcome"
 	// TopicSystem is something that happened in the mesh; Data is a [System].
 	TopicSystem = "system"
+	// TopicState is a change of the mesh's shared state by another session; Data is
+	// a [StateChange].
+	TopicState = "state"
 	// TopicReset says that changes were missed and cannot be given again: what is
 	// unread is found by its own operations.
 	TopicReset = "reset"
@@ -47,7 +50,7 @@ type Message struct {
 	FromSession  string `json:"from_session"` // public key, hex
 	FromMember   string `json:"from_member"`  // public key, hex
 	Priority     string `json:"priority"`     // now, next, low
-	Kind         string `json:"kind"`         // direct, broadcast
+	Kind         string `json:"kind"`         // direct, broadcast, system
 	Subtype      string `json:"subtype,omitempty"`
 	Body         string `json:"body"`
 	ReplyTo      string `json:"reply_to,omitempty"`
@@ -78,4 +81,15 @@ type Welcome struct {
 type System struct {
 	Event string `json:"event"` // peer_joined, peer_left, peer_returned, …
 	Text  string `json:"text"`  // one sentence
+	// Data is what the event carries beyond its sentence, any JSON. It may be absent.
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// StateChange is a shared key that another session wrote.
+type StateChange struct {
+	Key string `json:"key"`
+	// Value is any JSON; absent when the key was deleted.
+	Value     json.RawMessage `json:"value,omitempty"`
+	UpdatedBy string          `json:"updated_by"` // name
+	At        string          `json:"at"`         // RFC 3339
 }

@@ -116,7 +116,8 @@ func validator[In any](id string) func(raw json.RawMessage, into *In) error {
 	}
 }
 
-// absent names the required properties that are missing or empty text.
+// absent names the required properties that are missing or empty text. Where any
+// JSON value is allowed, null and empty text are values like others.
 func absent(s *jsonschema.Schema, value any) []string {
 	obj, ok := value.(map[string]any)
 	if !ok {
@@ -124,11 +125,17 @@ func absent(s *jsonschema.Schema, value any) []string {
 	}
 	var out []string
 	for _, name := range s.Required {
-		if v, has := obj[name]; !has || v == "" || v == nil {
+		v, has := obj[name]
+		if p := s.Properties[name]; !has || (v == "" || v == nil) && !anything(p) {
 			out = append(out, "`"+name+"`")
 		}
 	}
 	return out
+}
+
+// anything tells whether a property's schema takes every value.
+func anything(p *jsonschema.Schema) bool {
+	return p != nil && p.Type == "" && p.Types == nil && p.OneOf == nil && p.AnyOf == nil && p.AllOf == nil && p.Enum == nil && p.Ref == ""
 }
 
 // plain puts the validator's words into ones for people: it drops the path through

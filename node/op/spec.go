@@ -37,8 +37,11 @@ type Spec[In, Out any] struct {
 	Needs Right
 	// Place says where it runs.
 	Place Place
-	// Core marks the few tools a client should load from the start.
+	// Core marks the tools of the small tier: messaging, presence and state.
 	Core bool
+	// Eager marks the handful of tools whose schema a client should send its model
+	// from the start, while it finds the others by search.
+	Eager bool
 }
 
 // Texter is a response that reads well as plain text. Every surface that talks to
@@ -61,6 +64,7 @@ type Contract struct {
 	Needs Right
 	Place Place
 	Core  bool
+	Eager bool
 
 	// Input and Output derive the schemas; each call derives anew, since most
 	// commands never need one.
@@ -92,7 +96,7 @@ func (s Spec[In, Out]) Contract() Contract {
 		needs = Look
 	}
 	return Contract{
-		ID: s.ID, Doc: s.Doc, Names: s.Names, Needs: needs, Place: s.Place, Core: s.Core,
+		ID: s.ID, Doc: s.Doc, Names: s.Names, Needs: needs, Place: s.Place, Core: s.Core, Eager: s.Eager,
 		Input:  schemaOf[In],
 		Output: schemaOf[Out],
 		Text:   textOf[Out],
