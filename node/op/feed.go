@@ -18,6 +18,9 @@ const (
 	// TopicState is a change of the mesh's shared state by another session; Data is
 	// a [StateChange].
 	TopicState = "state"
+	// TopicSelf says that the session's own name, mode or groups were changed from
+	// elsewhere, as by a person; Data is a [Self].
+	TopicSelf = "self"
 	// TopicReset says that changes were missed and cannot be given again: what is
 	// unread is found by its own operations.
 	TopicReset = "reset"
@@ -33,6 +36,9 @@ type Event struct {
 	Mesh string          `json:"mesh,omitempty"`
 	Slug string          `json:"slug,omitempty"`
 	Data json.RawMessage `json:"data,omitempty"`
+	// Mode is the message mode of the session that the event is for, when it is
+	// given; empty where there is none. In mode off a surface shows nothing.
+	Mode string `json:"mode,omitempty"`
 }
 
 // Feed gives the changes meant for one caller, in order.
@@ -58,6 +64,14 @@ type Message struct {
 	DeliveredAt  string `json:"delivered_at"` // RFC 3339
 	ToSession    string `json:"to_session,omitempty"`
 	AgainOffered bool   `json:"again,omitempty"`
+}
+
+// Self is what a session is told of itself after a change.
+type Self struct {
+	Name   string   `json:"name"`
+	Role   string   `json:"role,omitempty"`
+	Mode   string   `json:"mode"`             // push, inbox or off
+	Groups []string `json:"groups,omitempty"` // as in "reviewers" or "reviewers:lead"
 }
 
 // Hint says that mail waits without giving it.
