@@ -75,6 +75,18 @@ func EpochOpen(effective [32]byte, use string, mesh ident.MeshID, sealed []byte)
 	return plain, nil
 }
 
+// HeaderSeal seals plain like EpochSeal for a text that travels with a header of its
+// own, which names the epoch and is what the sealing is bound to: BoxOverhead bytes
+// longer than plain.
+func HeaderSeal(effective [32]byte, use string, mesh ident.MeshID, header, plain []byte) ([]byte, error) {
+	return BoxSeal(epochKey(effective, use, mesh), header, plain)
+}
+
+// HeaderOpen opens what HeaderSeal made. It fails with ErrOpen.
+func HeaderOpen(effective [32]byte, use string, mesh ident.MeshID, header, sealed []byte) ([]byte, error) {
+	return BoxOpen(epochKey(effective, use, mesh), header, sealed)
+}
+
 // BoxSeal seals plain under key, which must be derived for this one use.
 func BoxSeal(key [32]byte, aad, plain []byte) ([]byte, error) {
 	b := make([]byte, nonceSize, BoxOverhead+len(plain))
@@ -97,7 +109,11 @@ func BoxOpen(key [32]byte, aad, sealed []byte) ([]byte, error) {
 }
 
 func epochAEAD(effective [32]byte, use string, mesh ident.MeshID) cipher.AEAD {
-	return aead(ident.KDF(effective[:], use+string(mesh[:])))
+	return aead(epochKey(effective, use, mesh))
+}
+
+func epochKey(effective [32]byte, use string, mesh ident.MeshID) [32]byte {
+	return ident.KDF(effective[:], use+string(mesh[:]))
 }
 
 func aead(key [32]byte) cipher.AEAD {

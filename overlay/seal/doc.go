@@ -27,6 +27,10 @@
 //	header = 1 byte version (1) ‖ epoch id (32) ‖ random nonce (24)
 //	sealed = header ‖ XChaCha20-Poly1305(key, nonce, plain, aad = header)
 //
+// Where a header of its own travels along and names the epoch, as a record's does:
+//
+//	sealed = random nonce (24) ‖ XChaCha20-Poly1305(key, nonce, plain, aad = that header)
+//
 // The same box without an epoch, for keys that are secrets of their own:
 //
 //	box    = random nonce (24) ‖ XChaCha20-Poly1305(key, nonce, plain, aad)
