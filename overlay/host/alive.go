@@ -50,15 +50,13 @@ func (h *Host) check(conns []*conn, timeout time.Duration) {
 	wg.Wait()
 }
 
-// watchAddrs looks whether this machine has other addresses than a moment ago. libp2p does so too, but
-// once a minute.
-func (h *Host) watchAddrs() {
-	if h.loopback {
-		return
-	}
-	t := time.NewTicker(addrsEvery)
+// watchMachine looks whether this machine has other addresses than a moment ago, or was asleep. libp2p
+// looks at the addresses too, but once a minute.
+func (h *Host) watchMachine() {
+	t := time.NewTicker(machineEvery)
 	defer t.Stop()
 	was, err := ownAddrs()
+	looked := time.Now()
 	for {
 		select {
 		case <-h.ctx.Done():
@@ -66,15 +64,26 @@ func (h *Host) watchAddrs() {
 		case <-t.C:
 		}
 		now, failed := ownAddrs()
-		if err == nil && failed == nil && !maps.Equal(was, now) {
+		moved := err == nil && failed == nil && !maps.Equal(was, now) && !h.loopback
+		at := time.Now()
+		slept := asleep(looked, at)
+		if slept {
+			h.log.Info("this machine was asleep, or its clock was set", "for", at.Round(0).Sub(looked.Round(0)).Round(time.Second))
+		}
+		if moved || slept {
 			h.networkChanged()
 		}
-		was, err = now, failed
+		was, err, looked = now, failed, at
 	}
 }
 
-// networkChanged tells whoever waits for it that our own addresses are others, and looks after the
-// connections.
+// asleep reports whether this process stood still between two looks at the machine. The wall clock
+// tells: the monotonic one stands still with a machine that sleeps, on most systems. A clock that was
+// set looks the same, which costs a ping of each connection.
+func asleep(looked, now time.Time) bool { return now.Round(0).Sub(looked.Round(0)) > pauseLeast }
+
+// networkChanged tells whoever waits for it that our own addresses are others, or may be after a sleep,
+// and looks after the connections.
 func (h *Host) networkChanged() {
 	h.mu.Lock()
 	close(h.netmoved)
@@ -83,8 +92,8 @@ func (h *Host) networkChanged() {
 	h.spawn(h.moved)
 }
 
-// moved looks after the connections when our own addresses have changed: those from an address we have
-// no more are closed, the others are in doubt.
+// moved looks after the connections when our own addresses have changed, or this machine was asleep:
+// those from an address we have no more are closed, the others are in doubt.
 func (h *Host) moved() {
 	own, err := ownAddrs()
 	if err != nil {

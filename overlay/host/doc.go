@@ -37,7 +37,7 @@
 // connection count; hello has 8 streams per peer and direction (512 in all), mesh 192 (8,192 in all),
 // and libp2p's resource manager adds its own (package p2p). Connections are kept alive
 // by Yamux (30 s) and QUIC (15 s), and pinged here (Config.PingEvery), so that a dead one is noticed
-// after 40 s.
+// after 40 s, and at once when this machine wakes up or its addresses change.
 //
 // The package has more than 1,000 lines because it is one state machine: connections, their links and
 // the links' streams stand under one lock, so that a removal is complete when it returns.

@@ -46,7 +46,8 @@ type Config struct {
 
 	// PingEvery is how often a proved connection is pinged, 20 s if zero. A connection that answers
 	// neither of two pings (10 s each) is closed: so a dead one is noticed after 40 s at the latest, and
-	// after 4 s when our own addresses have changed or the peer has connected anew.
+	// after 4 s when our own addresses have changed, this machine has woken up or the peer has connected
+	// anew.
 	PingEvery time.Duration
 
 	// Log gets one line per event. Required.
@@ -154,7 +155,7 @@ func (h *Host) Run(ctx context.Context) error {
 	h.inner.Network().Notify(h.notifiee())
 	h.spawn(h.tell)
 	h.spawn(h.pings)
-	h.spawn(h.watchAddrs)
+	h.spawn(h.watchMachine)
 	if err := h.inner.Network().Listen(h.cfg.Listen...); err != nil {
 		return errors.Join(fmt.Errorf("host: listen: %w", err), h.Close())
 	}
@@ -241,7 +242,8 @@ func (h *Host) Changed() <-chan struct{} {
 	return h.changed
 }
 
-// NetworkChanged returns a channel that is closed when next our own addresses change.
+// NetworkChanged returns a channel that is closed when next our own addresses change, or this machine
+// has woken up: what was known of the network may no longer be so.
 func (h *Host) NetworkChanged() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -56,8 +56,9 @@ const (
 	strangerTimeout = time.Minute      // a stranger's stream, unless its handler sets another
 	slowGreeting    = time.Second      // how long Connect leaves the handshake to whoever dialled
 	pingTimeout     = 10 * time.Second
-	doubtTimeout    = 2 * time.Second // a ping of a connection that is probably dead
-	addrsEvery      = 2 * time.Second // how often this machine's addresses are looked at
+	doubtTimeout    = 2 * time.Second  // a ping of a connection that is probably dead
+	machineEvery    = 2 * time.Second  // how often this machine's addresses and clock are looked at
+	pauseLeast      = 30 * time.Second // between two such looks: the machine was asleep
 )
 
 const (
