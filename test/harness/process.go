@@ -74,6 +74,13 @@ func (p *Process) Kill() {
 	}
 }
 
+// Pause stops the process and its children where they are, as the sleep of their
+// machine does; the network, and the clocks, go on.
+func (p *Process) Pause() error { return pause(p.PID()) }
+
+// Resume has them go on.
+func (p *Process) Resume() error { return resume(p.PID()) }
+
 // Interrupt sends SIGINT, as an agent does at its end, and waits.
 func (p *Process) Interrupt(ctx context.Context) error { return p.end(ctx, interrupt) }
 

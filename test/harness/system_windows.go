@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -15,3 +16,7 @@ func killGroup(pid int) {
 }
 
 var interrupt, terminate = os.Interrupt, os.Kill
+
+// pause and resume are not to be had here.
+func pause(int) error  { return errors.ErrUnsupported }
+func resume(int) error { return errors.ErrUnsupported }

@@ -9,5 +9,5 @@
 //
 // It needs root and ip(8). Elsewhere the tests are skipped with that reason, or
 // fail if CLAUDEMESH_REQUIRE_NETNS=1. CLAUDEMESH_LONG=1 makes 20 runs of what is
-// measured instead of 3. CLAUDEMESH_BIN takes a program that is built already.
+// measured instead of 3, and has machines sleep, and lose the network, for minutes. CLAUDEMESH_BIN takes a program that is built already.
 package netns

@@ -110,6 +110,13 @@ func (l *LAN) address(n, last int) error {
 	)
 }
 
+// cut takes machine n off the network as a switch does that fails: its link stays
+// up, and what is sent is gone without a word to either side.
+func (l *LAN) cut(n int) error { return l.router.ip(fmt.Sprintf("link set port%d nomaster", n)) }
+
+// mend brings it back.
+func (l *LAN) mend(n int) error { return l.router.ip(fmt.Sprintf("link set port%d master br0", n)) }
+
 // Enter puts the calling thread, and what it starts, on machine n.
 func (l *LAN) Enter(n int) error { return l.machines[n-1].enter() }
 
