@@ -15,6 +15,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 	"github.com/claudemesh/claudemesh/node/surface/mcp"
 )
@@ -68,8 +69,10 @@ func (a *app) serveMCP(ctx context.Context) error {
 		defer cancel()
 		err := mcp.Serve(ctx, mcp.Config{
 			Doer: session, Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
-			Self: func() (string, string) { return a.agentName(set), a.agentRole(set) },
-			In:   a.env.In, Out: a.env.Out, Version: a.env.Version, Log: log,
+			Self: func() op.Self {
+				return op.Self{Name: a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value}
+			},
+			In: a.env.In, Out: a.env.Out, Version: a.env.Version, Log: log,
 		})
 		log.Info("mcp server ended", "error", err)
 	})

@@ -17,6 +17,7 @@ var Send = op.Spec[SendRequest, SendResponse]{
 	Names: op.Names{Tool: "send_message", CLI: "send <to> <message…>"},
 	Needs: op.Send,
 	Core:  true,
+	Eager: true,
 }
 
 // Status tells what became of a message.
@@ -32,6 +33,7 @@ var Check = op.Spec[CheckRequest, CheckResponse]{
 	Doc:   "Read the messages that wait for you, low priority ones included. Messages that were shown or pushed before are not repeated.",
 	Names: op.Names{Tool: "check_messages", CLI: "inbox"},
 	Core:  true,
+	Eager: true,
 }
 
 // Read confirms that what Check gave has reached the caller.

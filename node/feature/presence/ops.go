@@ -31,6 +31,7 @@ var Peers = op.Spec[PeersRequest, PeersResponse]{
 	Doc:   "List the agent sessions and people you can message: name, status, how they are reached, what they work on.",
 	Names: op.Names{Tool: "list_peers", CLI: "peers"},
 	Core:  true,
+	Eager: true,
 }
 
 // Summary sets what a session works on.
@@ -40,6 +41,7 @@ var Summary = op.Spec[SummaryRequest, SummaryResponse]{
 	Names: op.Names{Tool: "set_summary", CLI: "summary <text…>"},
 	Needs: op.Profile,
 	Core:  true,
+	Eager: true,
 }
 
 // Info describes the mesh.

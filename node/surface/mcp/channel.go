@@ -3,10 +3,7 @@ package mcp
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/op"
@@ -35,6 +32,9 @@ var metaKey = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 // longestMeta is the longest value of meta, in characters.
 const longestMeta = 4096
 
+// longestJSON is the longest JSON in meta, in bytes: cut, it would be none.
+const longestJSON = 16 << 10
+
 // set adds an attribute, made fit to be one. It leaves out empty values and keys
 // that the client would drop or that it sets itself.
 func (n *note) set(key, value string) {
@@ -51,7 +51,7 @@ func (n *note) set(key, value string) {
 // escaped angle brackets.
 func (n *note) setJSON(key string, value any) {
 	text, err := json.Marshal(value)
-	if err != nil || n.Meta == nil {
+	if err != nil || n.Meta == nil || len(text) > longestJSON {
 		return
 	}
 	n.Meta[key] = string(text)
@@ -123,8 +123,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // push writes e to the client. The error is that the client takes no more; an
-// event that cannot be shown is left out.
+// event that cannot be shown is left out, and so is all that is not for this session
+// to be shown: everything in mode off, which the node keeps messages from by itself.
 func (c *channel) push(e op.Event) error {
+	if e.Mode == "off" && e.Topic != op.TopicMessage || c.cfg.Still && comings(e) {
+		return nil
+	}
 	render, ok := renderers[e.Topic]
 	if !ok {
 		c.cfg.Log.Debug("event not shown", "topic", e.Topic)
@@ -138,137 +142,4 @@ func (c *channel) push(e op.Event) error {
 	n.set("mesh_slug", e.Slug)
 	n.set("mesh_id", e.Mesh)
 	return c.out.write(notification{JSONRPC: "2.0", Method: channelMethod, Params: n})
-}
-
-// renderers turn the topics of the feed into notes.
-var renderers = map[string]func(op.Event) (note, error){
-	op.TopicMessage: typed(messageNote),
-	op.TopicHint:    typed(hintNote),
-	op.TopicSystem:  typed(systemNote),
-	op.TopicWelcome: typed(welcomeNote),
-	op.TopicReset:   func(op.Event) (note, error) { return resetNote(), nil },
-}
-
-// typed decodes an event's data for render.
-func typed[T any](render func(op.Event, T) note) func(op.Event) (note, error) {
-	return func(e op.Event) (note, error) {
-		var data T
-		if err := json.Unmarshal(e.Data, &data); err != nil {
-			return note{}, fmt.Errorf("decode the event: %w", err)
-		}
-		return render(e, data), nil
-	}
-}
-
-// longestPeer is how much of a peer's name is shown, in characters.
-const longestPeer = 128
-
-// marks show a message's priority where it is not the usual one.
-var marks = map[string]string{"now": "[URGENT] ", "low": "[low] "}
-
-// messageNote shows a peer's message.
-func messageNote(_ op.Event, m op.Message) note {
-	var n note
-	kind, to := m.Kind, ""
-	switch kind {
-	case "direct":
-	case "broadcast":
-		to = " (broadcast)"
-	default:
-		kind = "unknown"
-	}
-	n.Content = marks[m.Priority] + oneLine(nameOr(m.FromName, m.FromMember), longestPeer) + to + ": " + neutral(m.Body)
-	fromID := m.FromSession
-	if fromID == "" {
-		fromID = m.FromMember
-	}
-	for _, attr := range [][2]string{
-		{"from_id", fromID}, {"from_name", m.FromName}, {"priority", m.Priority},
-		{"sent_at", m.SentAt}, {"delivered_at", m.DeliveredAt}, {"kind", kind}, {"subtype", m.Subtype},
-		{"message_id", m.ID}, {"from_session_pubkey", m.FromSession}, {"from_member_pubkey", m.FromMember},
-		{"reply_to_id", m.ReplyTo},
-	} {
-		n.set(attr[0], attr[1])
-	}
-	if m.AgainOffered {
-		n.Content = "[shown again] " + n.Content
-		n.set("again", "true")
-	}
-	return n
-}
-
-// nameOr is the name of a sender, or what can be said without one.
-func nameOr(name, key string) string {
-	switch {
-	case name != "":
-		return name
-	case len(key) >= 8:
-		return "peer-" + key[:8]
-	default:
-		return "unknown"
-	}
-}
-
-// hintNote says that mail waits.
-func hintNote(_ op.Event, h op.Hint) note {
-	n := note{Content: fmt.Sprintf("[inbox] %d message(s) wait. Use check_messages to read.", h.Unread)}
-	if h.FromName != "" {
-		n.Content = fmt.Sprintf("[inbox] New message from %s. Use check_messages to read.", oneLine(h.FromName, longestPeer))
-	}
-	n.set("kind", "inbox_notification")
-	n.set("from_name", h.FromName)
-	n.set("unread_count", strconv.Itoa(h.Unread))
-	return n
-}
-
-// systemNote tells what happened in the mesh.
-func systemNote(_ op.Event, s op.System) note {
-	n := note{Content: neutral(s.Text)}
-	if !strings.HasPrefix(n.Content, "[") {
-		n.Content = "[system] " + n.Content
-	}
-	n.set("kind", "system")
-	n.set("event", s.Event)
-	return n
-}
-
-// maxNamed is how many peers a welcome names.
-const maxNamed = 20
-
-// welcomeNote tells a session who and where it is.
-func welcomeNote(e op.Event, w op.Welcome) note {
-	named := make([]string, 0, maxNamed)
-	for _, p := range w.Peers[:min(len(w.Peers), maxNamed)] {
-		named = append(named, oneLine(p, longestPeer))
-	}
-	list := "none"
-	if len(named) > 0 {
-		list = strings.Join(named, ", ")
-	}
-	if more := len(w.Peers) - len(named); more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	n := note{Content: fmt.Sprintf("[system] Connected as %s to mesh %s. %d peer(s) online: %s.",
-		oneLine(w.Name, longestPeer), oneLine(e.Slug, longestPeer), len(w.Peers), list)}
-	if w.Unread > 0 {
-		n.Content += fmt.Sprintf(" %d message(s) wait: use check_messages.", w.Unread)
-	}
-	if w.Unconfirmed > 0 {
-		n.Content += fmt.Sprintf(" %d pushed earlier may not have been seen: check_messages with again shows them.", w.Unconfirmed)
-	}
-	n.Content += " mesh_info tells more; set_summary tells the others what you work on."
-	n.set("kind", "welcome")
-	n.set("self_display_name", w.Name)
-	n.set("self_session_pubkey", w.Session)
-	n.set("peer_count", strconv.Itoa(len(w.Peers)))
-	n.set("unread_count", strconv.Itoa(w.Unread))
-	n.setJSON("peer_names", named)
-	return n
-}
-
-// resetNote says that events were missed.
-func resetNote() note {
-	n := note{Content: "[system] Some events could not be given again. Use check_messages to read what waits."}
-	n.set("kind", "reset")
-	return n
 }

@@ -155,8 +155,7 @@ func (c *conn) call(ctx context.Context, id any, line []byte) mcp.JSONRPCMessage
 		} `json:"params"`
 	}
 	if json.Unmarshal(line, &named) == nil && !c.tools.has(named.Params.Name) {
-		return mcp.NewJSONRPCResultResponse(mcp.NewRequestId(id),
-			*mcp.NewToolResultError("Unknown tool: " + oneLine(named.Params.Name, 100)))
+		return mcp.NewJSONRPCResultResponse(mcp.NewRequestId(id), *c.tools.absent(named.Params.Name))
 	}
 	return c.srv.HandleMessage(ctx, line)
 }

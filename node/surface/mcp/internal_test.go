@@ -72,11 +72,14 @@ func FuzzNeutral(f *testing.F) {
 	})
 }
 
+// FuzzPush covers line 10 of the bug catalogue, too: whatever comes, the meta of a
+// notification holds strings alone, by its type.
 func FuzzPush(f *testing.F) {
 	for topic, data := range map[string]string{
 		op.TopicMessage: `{"id":"1","from_name":"a","body":"</channel>","kind":"direct","priority":"now","again":true}`,
 		op.TopicHint:    `{"from_name":"a","unread":2}`, op.TopicSystem: `{"event":"peer_joined","text":"x"}`,
 		op.TopicWelcome: `{"name":"z","peers":["a","b"],"unread":1,"unconfirmed":2}`, op.TopicReset: `null`, "other": `{}`,
+		op.TopicState: `{"key":"k","value":{"a":[1,"</channel>"]},"updated_by":"a"}`, op.TopicSelf: `{"name":"z","mode":"off","groups":["a"]}`,
 	} {
 		f.Add(topic, data)
 	}
@@ -122,7 +125,7 @@ func TestNotes(t *testing.T) {
 				ID: "m1", FromName: "ana", FromSession: "5e55", FromMember: "3e3b", Priority: "next", Kind: "direct",
 				Body: "hi\n<b>", SentAt: "2026-01-02T03:04:05Z", DeliveredAt: "2026-01-02T03:04:06Z", ReplyTo: "m0", Subtype: "reminder",
 			},
-			"ana: hi\n<b>",
+			"[REMINDER] ana: hi\n<b>",
 			"delivered_at=2026-01-02T03:04:06Z from_id=5e55 from_member_pubkey=3e3b from_name=ana from_session_pubkey=5e55 kind=direct mesh_id=M mesh_slug=demo message_id=m1 priority=next reply_to_id=m0 sent_at=2026-01-02T03:04:05Z subtype=reminder",
 		},
 		"urgent broadcast": {
@@ -133,6 +136,14 @@ func TestNotes(t *testing.T) {
 			op.TopicMessage, op.Message{ID: "m3", FromMember: "0123456789abcdef", Priority: "low", Kind: "?", Body: "x", AgainOffered: true},
 			"[shown again] [low] peer-01234567: x",
 			"again=true from_id=0123456789abcdef from_member_pubkey=0123456789abcdef kind=unknown mesh_id=M mesh_slug=demo message_id=m3 priority=low",
+		},
+		"webhook to all": {
+			op.TopicMessage, op.Message{ID: "m4", FromName: "ci", Priority: "next", Kind: "broadcast", Subtype: "webhook", Body: "{}"},
+			"[WEBHOOK] ci (broadcast): {}", "from_name=ci kind=broadcast mesh_id=M mesh_slug=demo message_id=m4 priority=next subtype=webhook",
+		},
+		"of the mesh": {
+			op.TopicMessage, op.Message{ID: "m5", Priority: "next", Kind: "system", Body: "not sent on"},
+			"[system]: not sent on", "kind=system mesh_id=M mesh_slug=demo message_id=m5 priority=next",
 		},
 		"hint": {
 			op.TopicHint, op.Hint{FromName: "ana", Unread: 3}, "[inbox] New message from ana. Use check_messages to read.",
@@ -145,6 +156,28 @@ func TestNotes(t *testing.T) {
 		"system": {
 			op.TopicSystem, op.System{Event: "peer_joined", Text: `Peer "ana" joined the mesh`}, `[system] Peer "ana" joined the mesh`,
 			"event=peer_joined kind=system mesh_id=M mesh_slug=demo",
+		},
+		"system with data": {
+			op.TopicSystem, op.System{Event: "peer_left", Text: "[system] </channel>", Data: json.RawMessage(`{"n": 1, "x": "<a>"}`)}, "[system] &lt;/channel>",
+			`event=peer_left eventData={"n":1,"x":"\u003ca\u003e"} kind=system mesh_id=M mesh_slug=demo`,
+		},
+		"state": {
+			op.TopicState, op.StateChange{Key: "sprint\n", Value: json.RawMessage(`{"no": 7, "by": "</channel>"}`), UpdatedBy: "ana", At: "2026-01-02T03:04:05Z"},
+			`[state] sprint = {"no":7,"by":"\u003c/channel\u003e"} (set by ana)`,
+			"key=sprint kind=state_change mesh_id=M mesh_slug=demo updated_at=2026-01-02T03:04:05Z updated_by=ana",
+		},
+		"state null": {
+			op.TopicState, op.StateChange{Key: "k", Value: json.RawMessage(`null`), UpdatedBy: "ana"},
+			"[state] k = null (set by ana)", "key=k kind=state_change mesh_id=M mesh_slug=demo updated_by=ana",
+		},
+		"state gone": {
+			op.TopicState, op.StateChange{Key: "k", UpdatedBy: "ana"},
+			"[state] k was deleted (by ana)", "key=k kind=state_change mesh_id=M mesh_slug=demo updated_by=ana",
+		},
+		"self": {
+			op.TopicSelf, op.Self{Name: "zoe", Role: "lead", Mode: "inbox", Groups: []string{"eng:lead", "qa"}},
+			"[system] You are zoe now; message mode inbox: only a hint arrives, check_messages gives the messages. Groups: eng:lead, qa.",
+			"kind=self mesh_id=M mesh_slug=demo message_mode=inbox self_display_name=zoe self_role=lead",
 		},
 		"welcome": {
 			op.TopicWelcome, op.Welcome{Name: "zoe", Session: "5e55", Peers: []string{"ana", `b"ob`}, Unread: 2, Unconfirmed: 1},
@@ -178,6 +211,50 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// In mode off nothing is shown but what the node, which knows the mode, still gives
+// as a message; joins and leaves can be kept out alone.
+func TestWhatIsNotShown(t *testing.T) {
+	system := func(event string) op.Event {
+		raw, err := json.Marshal(op.System{Event: event, Text: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return op.Event{Topic: op.TopicSystem, Data: raw}
+	}
+	for name, c := range map[string]struct {
+		event op.Event
+		still bool
+		mode  string
+		shown bool
+	}{
+		"joined":          {system("peer_joined"), false, "push", true},
+		"joined, still":   {system("peer_joined"), true, "push", false},
+		"left, still":     {system("peer_left"), true, "", false},
+		"returned, still": {system("peer_returned"), true, "inbox", false},
+		"other, still":    {system("watch_triggered"), true, "push", true},
+		"system, off":     {system("watch_triggered"), false, "off", false},
+		"state, off":      {op.Event{Topic: op.TopicState, Data: json.RawMessage(`{"key":"k","value":1}`)}, false, "off", false},
+		"hint, off":       {op.Event{Topic: op.TopicHint, Data: json.RawMessage(`{"unread":1}`)}, false, "off", false},
+		"welcome, off":    {op.Event{Topic: op.TopicWelcome, Data: json.RawMessage(`{}`)}, false, "off", false},
+		"reset, off":      {op.Event{Topic: op.TopicReset}, false, "off", false},
+	} {
+		var out bytes.Buffer
+		ch := &channel{cfg: Config{Still: c.still, Log: slog.New(slog.DiscardHandler)}, out: newWriter(&out, func(error) {})}
+		c.event.Mode = c.mode
+		if err := ch.push(c.event); err != nil || (out.Len() > 0) != c.shown {
+			t.Errorf("%s: %v, %s", name, err, out.Bytes())
+		}
+	}
+}
+
+// A long value is cut, and says where the whole is.
+func TestALongValueIsCut(t *testing.T) {
+	got := valueText(json.RawMessage(`"` + strings.Repeat("é", 5000) + `"`))
+	if n := utf8.RuneCountInString(got); n > longestValue+60 || !strings.HasSuffix(got, "get_state gives it whole)") {
+		t.Errorf("%d characters: %s", n, got[len(got)-60:])
+	}
+}
+
 func TestAWelcomeNamesAFewOfMany(t *testing.T) {
 	many := strings.Split(strings.Repeat("x,", 30), ",")
 	n := welcomeNote(op.Event{}, op.Welcome{Name: "z", Peers: many})
@@ -204,8 +281,8 @@ func TestInstructionsHaveRoom(t *testing.T) {
 	}
 	long := strings.Repeat("é\"<channel>", 1000)
 	for name, cfg := range map[string]Config{
-		"full":  {Catalogue: many, Self: func() (string, string) { return long, long }},
-		"empty": {Self: func() (string, string) { return "", "" }},
+		"full":  {Catalogue: many, Self: func() op.Self { return op.Self{Name: long, Role: long, Groups: []string{long}, Mode: "inbox"} }},
+		"empty": {Self: func() op.Self { return op.Self{} }},
 	} {
 		got := instructions(cfg)
 		if n := len([]rune(got)); n > maxInstructions {
@@ -220,7 +297,17 @@ func TestInstructionsHaveRoom(t *testing.T) {
 			}
 		}
 	}
-	if got := instructions(Config{Catalogue: many[:5], Self: func() (string, string) { return "z", "" }}); !strings.HasSuffix(got, "\nfamily1: tool_with_a_name_4") {
+	for tier, want := range map[Tier]string{
+		Core: "\nfamily0: tool_with_a_name_1\nThe rest in a shell: `claudemesh --help`.",
+		None: "In a shell, instead:\nfamily0: tool_with_a_name_2 = `claudemesh two <x>`",
+	} {
+		few := many[:3]
+		few[1].Core, few[2].Names.CLI = true, "two <x>"
+		if got := instructions(Config{Tools: tier, Catalogue: few, Self: func() op.Self { return op.Self{Name: "z"} }}); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %s", tier, got[len(got)-200:])
+		}
+	}
+	if got := instructions(Config{Catalogue: many[:5], Self: func() op.Self { return op.Self{Name: "z"} }}); !strings.HasSuffix(got, "\nfamily1: tool_with_a_name_4") {
 		t.Errorf("the tools: %s", got[len(got)-200:])
 	}
 }

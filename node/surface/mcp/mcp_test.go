@@ -76,9 +76,9 @@ type checkOut struct {
 }
 
 var (
-	send  = op.Spec[sendIn, sendOut]{ID: "message.send", Doc: "Send a message.", Names: op.Names{Tool: "send_message", CLI: "send"}, Needs: op.Send, Core: true}
-	list  = op.Spec[listIn, listOut]{ID: "peers.list", Doc: "List the peers.", Names: op.Names{Tool: "list_peers"}, Core: true}
-	check = op.Spec[listIn, checkOut]{ID: "message.check", Doc: "Read what waits.", Names: op.Names{Tool: "check_messages"}}
+	send  = op.Spec[sendIn, sendOut]{ID: "message.send", Doc: "Send a message.", Names: op.Names{Tool: "send_message", CLI: "send"}, Needs: op.Send, Core: true, Eager: true}
+	list  = op.Spec[listIn, listOut]{ID: "peers.list", Doc: "List the peers.", Names: op.Names{Tool: "list_peers"}, Core: true, Eager: true}
+	check = op.Spec[listIn, checkOut]{ID: "message.check", Doc: "Read what waits.", Names: op.Names{Tool: "check_messages", CLI: "inbox"}}
 	sum   = op.Spec[listIn, listOut]{ID: "summary.set", Doc: "Set the summary.", Names: op.Names{Tool: "set_summary"}, Needs: op.Profile}
 	inner = op.Spec[listIn, listOut]{ID: "session.open", Doc: "No tool."}
 )

@@ -37,9 +37,13 @@ type Config struct {
 	Ready func(ctx context.Context) error
 	// Version is the program's.
 	Version string
-	// Self gives the session's name and role for the instructions, as far as they
-	// are known when the client connects; empty where not. Nil: not known.
-	Self func() (name, role string)
+	// Tools says how many of them become tools. Empty is Full.
+	Tools Tier
+	// Self tells of the session for the instructions, as far as it is known when the
+	// client connects. Nil: not known.
+	Self func() op.Self
+	// Still keeps it from the model who comes and goes: each time costs tokens.
+	Still bool
 	// Grace is the time from the client's initialized to the first notification.
 	// Zero is 2 s, negative is none.
 	Grace time.Duration
@@ -61,7 +65,13 @@ func (cfg Config) defaults() (Config, error) {
 		cfg.Ready = func(context.Context) error { return nil }
 	}
 	if cfg.Self == nil {
-		cfg.Self = func() (string, string) { return "", "" }
+		cfg.Self = func() op.Self { return op.Self{} }
+	}
+	if cfg.Tools == "" {
+		cfg.Tools = Full
+	}
+	if err := cfg.Tools.Check(); err != nil {
+		return cfg, err
 	}
 	if cfg.Grace == 0 {
 		cfg.Grace = defaultGrace

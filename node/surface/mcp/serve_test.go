@@ -21,8 +21,10 @@ import (
 	"github.com/claudemesh/claudemesh/node/surface/mcp"
 )
 
+// Line 9 of the bug catalogue: without the declared capability no notification is
+// ever shown.
 func TestInitialize(t *testing.T) {
-	w := connect(t, mcp.Config{Self: func() (string, string) { return "zoe", "reviewer" }})
+	w := connect(t, mcp.Config{Self: func() op.Self { return op.Self{Name: "zoe", Role: "reviewer"} }})
 	if got := w.initialize(); !strings.Contains(got, `You are "zoe" there, role "reviewer".`) {
 		t.Errorf("instructions: %s", got)
 	}
@@ -87,6 +89,7 @@ func TestLinesThatAreNoRequests(t *testing.T) {
 	}
 }
 
+// Line 11 of the bug catalogue.
 func TestNothingIsPushedBeforeInitializedAndGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := newScript()

@@ -32,6 +32,14 @@ var traits = map[string]trait{
 	"check_messages": {writes: true, large: true},
 	"send_message":   {openWorld: true},
 	"set_summary":    {idempotent: true},
+	"set_status":     {idempotent: true},
+	"set_visible":    {idempotent: true},
+	"set_profile":    {idempotent: true},
+	"join_group":     {idempotent: true},
+	"leave_group":    {idempotent: true},
+	"set_state":      {idempotent: true, destroys: true}, // the value before is gone
+	"list_state":     {large: true},
+	"get_state":      {large: true},
 }
 
 // Keys of a tool's and a result's _meta.
@@ -49,13 +57,19 @@ type tools struct {
 	cfg    Config
 	open   *opening
 	served []server.ServerTool
-	names  map[string]bool
+	// withheld are the tools that the tier leaves out, and their commands.
+	withheld map[string]string
+	names    map[string]bool
 }
 
 func newTools(cfg Config, open *opening) (*tools, error) {
-	t := &tools{cfg: cfg, open: open, names: make(map[string]bool)}
+	t := &tools{cfg: cfg, open: open, withheld: make(map[string]string), names: make(map[string]bool)}
 	for _, k := range cfg.Catalogue {
 		if k.Names.Tool == "" {
+			continue
+		}
+		if !cfg.Tools.has(k) {
+			t.withheld[k.Names.Tool] = k.Names.CLI
 			continue
 		}
 		def, in, out, err := define(k)
@@ -69,6 +83,19 @@ func newTools(cfg Config, open *opening) (*tools, error) {
 }
 
 func (t *tools) has(name string) bool { return t.names[name] }
+
+// absent answers a call of a tool that is not served.
+func (t *tools) absent(name string) *mcp.CallToolResult {
+	command, known := t.withheld[name]
+	switch {
+	case !known:
+		return mcp.NewToolResultError("Unknown tool: " + oneLine(name, 100))
+	case command == "":
+		command = "call " + name + " '{…}'"
+	}
+	return mcp.NewToolResultError(fmt.Sprintf("%s: not among the tools of this session (--tools %s)\nrun `claudemesh %s` in a shell instead",
+		name, t.cfg.Tools, command))
+}
 
 // define describes the tool of k, and the schemas of its arguments and results.
 func define(k op.Contract) (tool mcp.Tool, in, out *jsonschema.Schema, err error) {
@@ -98,7 +125,7 @@ func define(k op.Contract) (tool mcp.Tool, in, out *jsonschema.Schema, err error
 		},
 	}
 	meta := make(map[string]any)
-	if k.Core {
+	if k.Eager {
 		meta[alwaysLoad] = true
 	}
 	if what.large {

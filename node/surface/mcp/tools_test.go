@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -78,6 +80,42 @@ func TestCalls(t *testing.T) {
 				t.Errorf("_meta %+v", r.Meta.Error)
 			}
 		})
+	}
+}
+
+// A smaller tier serves fewer tools; a call of another one names the command.
+func TestTiers(t *testing.T) {
+	for tier, want := range map[mcp.Tier]struct {
+		tools []string
+		check string
+	}{
+		mcp.Full: {[]string{"check_messages", "list_peers", "send_message", "set_summary"}, ""},
+		mcp.Core: {[]string{"list_peers", "send_message"}, "check_messages: not among the tools of this session (--tools core)\nrun `claudemesh inbox` in a shell instead"},
+		mcp.None: {nil, "check_messages: not among the tools of this session (--tools none)\n"},
+	} {
+		w := connect(t, mcp.Config{Tools: tier})
+		var list struct {
+			Tools []struct{ Name string }
+		}
+		if err := json.Unmarshal(w.ask("tools/list", `{}`).Result, &list); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, tool := range list.Tools {
+			got = append(got, tool.Name)
+		}
+		if !slices.Equal(got, want.tools) {
+			t.Errorf("%s: %v", tier, got)
+		}
+		if r := w.call("check_messages", `{}`); !strings.HasPrefix(r.text(), want.check) || r.IsError != (want.check != "") {
+			t.Errorf("%s: %+v", tier, r)
+		}
+		if r := w.call("check_massages", `{}`); r.text() != "Unknown tool: check_massages" {
+			t.Errorf("%s: %+v", tier, r)
+		}
+	}
+	if err := mcp.Serve(t.Context(), mcp.Config{Tools: "some", Doer: operations(t), Feed: quiet{}, In: strings.NewReader(""), Out: io.Discard}); err == nil {
+		t.Error("there is no tier some")
 	}
 }
 
