@@ -21,7 +21,8 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
-// Config is what the meshes are built from. All fields are needed.
+// Config is what the meshes are built from. All fields are needed, but for those
+// that say otherwise.
 type Config struct {
 	// Dir is the user's claudemesh folder; key files live below it.
 	Dir string
@@ -35,6 +36,13 @@ type Config struct {
 	// Mono is the monotonic clock.
 	Mono func() time.Duration
 	Log  *slog.Logger
+	// Keeps lists, for each of the members, the records that go on to count once it
+	// is gone: those live here now, encoded as its removal or leave carries them. It
+	// may be nil, or give nil for one: then none of its records counts any more.
+	Keeps func(mesh ident.MeshID, members []ident.PublicKey) ([][]byte, error)
+	// Session finds the member of a session by the session's name or key. It may be
+	// nil: then members are found by their own names and keys alone.
+	Session func(mesh ident.MeshID, name string) (ident.PublicKey, bool)
 }
 
 // Net is the network as the meshes use it. It has six methods because what the host
