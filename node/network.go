@@ -197,6 +197,8 @@ func (n *network) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byt
 		return n.hearBeacon(ctx, m, body)
 	case sayHeads:
 		return n.hearHeads(m, from, body)
+	case sayLetter:
+		return n.hearLetter(ctx, m, body)
 	default:
 		return gossip.Ignore // of a newer version
 	}
@@ -220,6 +222,18 @@ func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gos
 		return gossip.Reject
 	}
 	return gossip.Accept
+}
+
+func (n *network) hearLetter(ctx context.Context, m *mesh.Mesh, body []byte) gossip.Verdict {
+	err := n.messages.Hear(ctx, m.ID(), append([]byte(nil), body...))
+	switch {
+	case err == nil:
+		return gossip.Accept
+	case errors.Is(err, message.ErrLater):
+		return gossip.Ignore
+	}
+	n.log.Debug("message to many refused", "mesh", m.ID(), "error", err)
+	return gossip.Reject
 }
 
 func (n *network) hearHeads(m *mesh.Mesh, from peer.ID, body []byte) gossip.Verdict {
@@ -311,6 +325,11 @@ func (n *network) Met(id ident.MeshID, member ident.PublicKey, card roster.Node)
 			n.differ(id, home)
 		}
 	})
+}
+
+// Cry implements message.Air.
+func (n *network) Cry(ctx context.Context, id ident.MeshID, raw []byte) error {
+	return n.radios.say(ctx, id, sayLetter, raw)
 }
 
 // Send implements message.Mail.

@@ -116,7 +116,7 @@ func (n *Node) build() (err error) {
 		return err
 	}
 	n.messages, err = message.New(message.Config{
-		DB: n.db, Sessions: sessions{n.presence}, Trust: judge{n.meshes}, Mail: n.net,
+		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Trust: judge{n.meshes}, Mail: n.net, Air: n.net,
 		Limits: n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	if err != nil {

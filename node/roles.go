@@ -78,12 +78,30 @@ func (p people) SignBeacon(id ident.MeshID, body []byte) ([]byte, error) {
 }
 
 // sessions shows the presence feature to the message feature.
-type sessions struct{ presence *presence.Feature }
+type sessions struct {
+	presence *presence.Feature
+	meshes   *mesh.Meshes
+}
 
 // Caller implements message.Sessions.
 func (s sessions) Caller(c op.Caller, slug string) (message.Self, error) {
 	l, err := s.presence.Caller(c, slug)
 	return self(l), err
+}
+
+// Callers implements message.Sessions.
+func (s sessions) Callers(c op.Caller) ([]message.Self, error) {
+	var out []message.Self
+	for _, m := range s.meshes.All() {
+		if l, err := s.presence.Caller(c, m.ID().String()); err == nil {
+			out = append(out, self(l))
+		}
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	l, err := s.presence.Caller(c, "") // says why there is none
+	return []message.Self{self(l)}, err
 }
 
 // Local implements message.Sessions.

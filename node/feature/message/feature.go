@@ -17,13 +17,16 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
-// Config is what messages are built from. All fields but Jitter, Limits and Log
-// are needed.
+// Config is what messages are built from. All fields but Air, Jitter, Limits and
+// Log are needed.
 type Config struct {
 	DB       *store.DB
 	Sessions Sessions
+	Crowd    Crowd
 	Trust    Trust
 	Mail     Mail
+	// Air is the fast path of messages to many. Nil: all of them go by Mail.
+	Air Air
 	// Now is the wall clock, Mono the monotonic one.
 	Now  func() time.Time
 	Mono func() time.Duration

@@ -14,6 +14,9 @@ type Sessions interface {
 	// Caller is the session c acts as in the mesh it named ("": its only or
 	// default mesh). The person at the terminal has a hidden session of its own.
 	Caller(c op.Caller, slug string) (Self, error)
+	// Callers are all sessions c acts as, one per mesh, by the meshes' names here.
+	// It fails like Caller if there is none.
+	Callers(c op.Caller) ([]Self, error)
 	// Local lists this node's open sessions in a mesh, the terminal's included.
 	Local(mesh ident.MeshID) []Self
 	// Resolve finds what a session typed. It fails with op.NotFound or, listing
@@ -37,6 +40,29 @@ type Self struct {
 	Status     string // idle, working, dnd
 	Mode       string // push, inbox, off
 	LastActive time.Time
+	// Prompted is when a person last gave the session's agent something to do, by
+	// the wall clock; zero: nobody reports that.
+	Prompted time.Time
+}
+
+// Crowd is what messages must know of groups. A target is "*", "@all" or a group
+// as in "@a/b", without the name of a mesh. It is never called inside a transaction
+// of the store.
+type Crowd interface {
+	// Audience lists the members that a target means, the own one included. It fails
+	// with op.NotFound, saying which groups there are, if nobody is meant.
+	Audience(mesh ident.MeshID, target string) ([]ident.PublicKey, error)
+	// Matching lists the keys of this node's open, visible sessions that a target
+	// means, the asking one included. member: none is open, but the member is meant.
+	Matching(mesh ident.MeshID, target string) (open []ident.PublicKey, member bool)
+}
+
+// Air tells all members connected now.
+type Air interface {
+	// Cry hands a message to many to everybody who can hear it now, sealed for the
+	// mesh. It may be lost: whoever did not receipt it gets it by Mail. The other
+	// side hands what it heard to [Feature.Hear].
+	Cry(ctx context.Context, mesh ident.MeshID, raw []byte) error
 }
 
 // Address is whom a target means.

@@ -509,3 +509,8 @@ func codeOf(t *testing.T, err error, want op.Code) {
 		t.Errorf("error %v has the code %q, want %q", err, op.CodeOf(err), want)
 	}
 }
+
+func (n *node) Callers(c op.Caller) ([]Self, error) {
+	s, err := n.Caller(c, "")
+	return []Self{s}, err
+}
