@@ -273,6 +273,8 @@ func (m *Mesh) use(r renewal, now time.Time) {
 // renew makes the own binding and delivery key new where a day has passed, and
 // erases at most one delivery key that nobody seals to any more.
 func (m *Mesh) renew(ctx context.Context, mayErase bool) (erased bool, err error) {
+	m.binding.Lock()
+	defer m.binding.Unlock()
 	now := m.all.cfg.Now()
 	r, err := m.plan(now)
 	if err != nil {
@@ -325,10 +327,10 @@ func (m *Mesh) newDelivery(now time.Time) (*freshKey, error) {
 		return nil, fmt.Errorf("encode delivery key: %w", err)
 	}
 	m.mu.RLock()
-	seq := m.deliverySeq + 1
+	seq, gen := m.deliverySeq+1, m.gen
 	m.mu.RUnlock()
 	public := ident.SealPublic(private)
-	stmt := trust.SignDelivery(m.id, m.member, trust.Delivery{Gen: m.gen, Seq: seq, Key: public, Created: now})
+	stmt := trust.SignDelivery(m.id, m.member, trust.Delivery{Gen: gen, Seq: seq, Key: public, Created: now})
 	return &freshKey{
 		id: seal.KeyID(public), private: private,
 		record: deliveryKey{Private: raw, Statement: stmt.Marshal(), Seq: seq, Created: now},

@@ -23,11 +23,11 @@ type Mesh struct {
 	id      ident.MeshID
 	self    ident.PublicKey
 	member  ident.PrivateKey
+	blind   ident.PrivateKey
 	sealKey hpke.PrivateKey
 	tagKey  [32]byte
 	admin   *trust.Log
 	ring    *trust.Keyring
-	gen     uint64 // generation of the own binding
 
 	vouchers vouchers
 
@@ -41,9 +41,13 @@ type Mesh struct {
 	// admitting orders claims, so that two cannot take an invite's last use. It is
 	// held across the commit, before taking.
 	admitting sync.Mutex
+	// binding orders new bindings, so that a daily one cannot undo a raised
+	// generation. It is held across the commit, before mu.
+	binding sync.Mutex
 
 	mu          sync.RWMutex // guards what follows
 	record      record
+	gen         uint64 // generation of the own binding
 	bind        ident.Statement
 	delivery    []byte // newest own delivery statement
 	deliverySeq uint64
@@ -62,7 +66,7 @@ func newMesh(all *Meshes, seed ident.Seed, admin *trust.Log, ring *trust.Keyring
 		return nil, fmt.Errorf("%w: %w", ErrKept, err)
 	}
 	m := &Mesh{
-		all: all, id: admin.Mesh(), member: seed.Member(), self: seed.Member().Public(),
+		all: all, id: admin.Mesh(), member: seed.Member(), self: seed.Member().Public(), blind: seed.Blind(),
 		admin: admin, ring: ring, record: rec, gen: 1,
 		tagKey: trust.TagKey(epoch0, admin.Mesh()), sealKey: sealKey,
 		private: map[[32]byte]hpke.PrivateKey{seal.KeyID(ident.SealPublic(sealKey)): sealKey},

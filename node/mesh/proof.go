@@ -79,11 +79,13 @@ func (m *Mesh) check(t host.Transcript, raw []byte) (host.Peer, error) {
 	}, nil
 }
 
-// boundHere tells whether a binding is its member's newest: a copy of a home that
-// was superseded speaks for nobody. The caller holds m.mu.
+// boundHere tells whether a binding names its member's home: a copy of a home that
+// was superseded speaks for nobody. A home that was put back to an older state of its
+// own still is the home: it hears from the others what it has forgotten. The caller
+// holds m.mu.
 func (m *Mesh) boundHere(b trust.Bind) bool {
 	k, ok := m.known[b.Member]
-	return !ok || len(k.rawBind) == 0 || !k.bind.Newer(b)
+	return !ok || len(k.rawBind) == 0 || !k.bind.Newer(b) || string(k.bind.Peer) == string(b.Peer)
 }
 
 // Member implements host.Mesh.
