@@ -55,6 +55,9 @@ func genPreset(t *rapid.T) Preset {
 	for range rapid.IntRange(0, 3).Draw(t, "groups") {
 		p.Groups = append(p.Groups, genName(t, "group"))
 	}
+	if rapid.Bool().Draw(t, "named") {
+		p.Name = genName(t, "preset name")
+	}
 	return p
 }
 

@@ -42,7 +42,7 @@
 //
 // role is an integer: 1 member, 2 service, 3 admin. A name is 1 to 160 bytes
 // (CheckName). preset is a body of its own: 1? tag, 2? list of groups (≤ 64),
-// 3? mode (push, inbox, off). An epoch part is a body of its own:
+// 3? mode (push, inbox, off), 5? name. An epoch part is a body of its own:
 //
 //	1 commit   32 bytes, SHA-256("commit" ‖ K)
 //	2 wraps    32 bytes, SHA-256 of the wraps

@@ -60,15 +60,20 @@ type Preset struct {
 	Groups []string
 	// Mode is the message mode: push, inbox, off or empty.
 	Mode string
+	// Name is the name under which the member is admitted, whatever it wishes for.
+	Name string
 }
 
 // IsZero tells whether p presets nothing.
-func (p Preset) IsZero() bool { return p.Tag == "" && len(p.Groups) == 0 && p.Mode == "" }
+func (p Preset) IsZero() bool {
+	return p.Tag == "" && len(p.Groups) == 0 && p.Mode == "" && p.Name == ""
+}
 
 const (
 	tagPresetTag    = 1
 	tagPresetGroups = 2
 	tagPresetMode   = 3
+	tagPresetName   = 5 // odd: an older reader passes over it
 	maxGroups       = 64
 	maxPreset       = 16 << 10
 )
@@ -92,6 +97,9 @@ func (p Preset) write(f *ident.Fields, tag uint64) {
 	if p.Mode != "" {
 		inner.Text(tagPresetMode, p.Mode)
 	}
+	if p.Name != "" {
+		inner.Text(tagPresetName, p.Name)
+	}
 	f.Bytes(tag, inner.Body())
 }
 
@@ -102,7 +110,7 @@ func readPreset(r *reader, tag uint64) Preset {
 		r.check(!r.Has(tag), "field %d is empty", tag)
 		return Preset{}
 	}
-	in, err := read(raw, tagPresetTag, tagPresetGroups, tagPresetMode)
+	in, err := read(raw, tagPresetTag, tagPresetGroups, tagPresetMode, tagPresetName)
 	if err != nil {
 		r.fail("preset: %v", err)
 		return Preset{}
@@ -118,6 +126,9 @@ func readPreset(r *reader, tag uint64) Preset {
 	if in.Has(tagPresetMode) {
 		p.Mode = in.Text(tagPresetMode, 16)
 		in.check(p.Mode == "push" || p.Mode == "inbox" || p.Mode == "off", "message mode %q", p.Mode)
+	}
+	if in.Has(tagPresetName) {
+		p.Name = in.name(tagPresetName)
 	}
 	if err := in.done(); err != nil {
 		r.fail("preset: %v", err)

@@ -140,3 +140,33 @@ func (l *Log) parentsNow() []ident.ID {
 	})
 	return sorted(heads[:MaxParents])
 }
+
+// Trial is what the log would say with an entry added that a Sign method made on
+// top of it. The log itself stays as it is.
+func (l *Log) Trial(e Entry) (*State, error) {
+	all := l.Entries()
+	other, err := newLog(all[0], l.bare)
+	if err != nil {
+		return nil, err
+	}
+	other.mu.Lock()
+	for _, old := range append(all[1:], e) { // verified before
+		if _, err = other.add(old); err != nil {
+			break
+		}
+	}
+	other.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return other.State(), nil
+}
+
+// Precedes tells whether a lies in the past of b. Both must be part of the log.
+func (l *Log) Precedes(a, b ident.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, okA := l.graph.Index(a)
+	j, okB := l.graph.Index(b)
+	return okA && okB && l.graph.Before(i, j)
+}

@@ -23,7 +23,8 @@ node                    < node/... overlay/... store store/file         # what j
 node/surface/*          < node/op                              !github.com/libp2p  # how clients ask: a transport for operations and the feed, knowing no feature
 node/feature/*/*        < node/feature/*/* node/op overlay/ident store  !github.com/libp2p !net !os  # a part of one feature: its core, without operations and sockets
 node/feature/*          < node/feature/*/* node/op overlay/ident store  !github.com/libp2p !net !os  # one ability: its operations and its data; what it needs of others is an interface it declares
-node/mesh               < node/op overlay/host overlay/ident overlay/join overlay/seal overlay/trust overlay/trust/invite overlay/wire store store/file  # this node's meshes: keys, admin logs, invites, proofs
+node/mesh/*             < node/op overlay/ident overlay/trust  !github.com/libp2p !net !os  # what people read in an admin log: a function of the log
+node/mesh               < node/op node/mesh/* overlay/host overlay/ident overlay/join overlay/seal overlay/trust overlay/trust/invite overlay/wire store store/file  # this node's meshes: keys, admin logs, invites, proofs
 node/nodetest           < node node/... overlay/... store               # a world of nodes for tests
 node/op                 <                                      !github.com/libp2p !net !os  # what an operation is; knows nobody
 overlay/overlaytest     < overlay/...                                   # an in-memory network for tests
