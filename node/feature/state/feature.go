@@ -1,0 +1,219 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/record"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// kind is the collection of shared state.
+const kind = "state"
+
+// Config is what the feature is built from. All fields are needed.
+type Config struct {
+	DB       *store.DB
+	Book     Book
+	Sessions Sessions
+	Meshes   Meshes
+	// Mono is the monotonic clock.
+	Mono func() time.Duration
+}
+
+// Feature is the shared state as one node sees it. Its methods are safe for
+// concurrent use. A nil Feature can list its operations.
+type Feature struct {
+	cfg  Config
+	poke chan struct{} // something old has come in
+
+	mu     sync.Mutex // guards what follows
+	bursts map[ident.MeshID]*burst
+	writes map[ident.MeshID]writers
+}
+
+// New builds the feature. It starts nothing.
+func New(cfg Config) *Feature {
+	return &Feature{
+		cfg: cfg, poke: make(chan struct{}, 1),
+		bursts: make(map[ident.MeshID]*burst), writes: make(map[ident.MeshID]writers),
+	}
+}
+
+// Kinds are the records of the feature.
+func (f *Feature) Kinds() []record.Kind {
+	return []record.Kind{{Name: kind, Writes: f.mayWrite, Check: check, Changed: f.changed}}
+}
+
+// Ops binds the operations. It works on a nil Feature, for catalogues.
+func (f *Feature) Ops() []op.Op {
+	return []op.Op{
+		Set.Bind(f.answerSet), Get.Bind(f.answerGet), List.Bind(f.answerList), Writers.Bind(f.answerWriters),
+	}
+}
+
+// Keys lists the keys of a mesh, ascending, at most most of them, and says how many
+// there are.
+func (f *Feature) Keys(mesh ident.MeshID, most int) (keys []string, total int, err error) {
+	entries, err := f.cfg.Book.List(mesh, kind, "")
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, e := range entries[:min(len(entries), most)] {
+		keys = append(keys, e.Key)
+	}
+	return keys, len(entries), nil
+}
+
+func (f *Feature) answerSet(ctx context.Context, c op.Caller, in SetRequest) (SetResponse, error) {
+	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
+	if err != nil {
+		return SetResponse{}, err
+	}
+	if err := checkKey(in.Key); err != nil {
+		return SetResponse{}, err
+	}
+	value, err := compact(in.Value)
+	if err != nil {
+		return SetResponse{}, op.Errorf(op.Invalid, "the value is no JSON: %w", err)
+	}
+	if len(value) > MaxValue {
+		return SetResponse{}, op.Errorf(op.TooLarge, "the value of %q has %d bytes of JSON, the limit is %d", in.Key, len(value), MaxValue).
+			WithHint("keep state small: put the rest into a file and the file's name into the state")
+	}
+	if err := f.allow(self); err != nil {
+		return SetResponse{}, err
+	}
+	if err := f.room(self.Mesh, in.Key); err != nil {
+		return SetResponse{}, err
+	}
+	text := content{value: value, name: self.Name, session: self.Session}
+	if op.CheckName(text.name) != nil {
+		text.name = "" // of before the rule; its member's name is shown
+	}
+	e, err := f.cfg.Book.Put(ctx, self.Mesh, kind, in.Key, text.encode())
+	if err != nil {
+		return SetResponse{}, fmt.Errorf("set %q: %w", in.Key, err)
+	}
+	return SetResponse{Slug: self.Slug, Value: f.value(self.Mesh, e, text)}, nil
+}
+
+// allow refuses a session that may not write, and says which right it lacks.
+func (f *Feature) allow(self Self) error {
+	if !self.MayWrite {
+		return op.Errorf(op.Denied, "the session %s may not write shared state: its member vouches for it without that right", self.Name).
+			WithHint("write from another session, or have it opened with the right to write state")
+	}
+	if w := f.writers(self.Mesh); !w.allows(self.Member) {
+		return op.Errorf(op.Denied, "you may not write shared state in %s", self.Slug).
+			WithHint("only these may: %s; the owner or an admin changes that with `claudemesh state writers`", f.named(self.Mesh, w))
+	}
+	return nil
+}
+
+// room refuses new keys in a mesh that has too many.
+func (f *Feature) room(mesh ident.MeshID, key string) error {
+	n, err := f.cfg.Book.Count(mesh, kind)
+	if err != nil || n < MaxKeys {
+		return err
+	}
+	if _, ok, err := f.cfg.Book.Get(mesh, kind, key); ok || err != nil {
+		return err
+	}
+	return op.Errorf(op.TooLarge, "the mesh has %d shared keys, the limit is %d", n, MaxKeys).
+		WithHint("write one of the keys that are there")
+}
+
+func (f *Feature) answerGet(_ context.Context, c op.Caller, in GetRequest) (GetResponse, error) {
+	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
+	if err != nil {
+		return GetResponse{}, err
+	}
+	if err := checkKey(in.Key); err != nil {
+		return GetResponse{}, err
+	}
+	e, ok, err := f.cfg.Book.Get(self.Mesh, kind, in.Key)
+	if err != nil {
+		return GetResponse{}, fmt.Errorf("get %q: %w", in.Key, err)
+	}
+	if !ok {
+		return GetResponse{}, op.Errorf(op.NotFound, "the key %q is not set in %s", in.Key, self.Slug).
+			WithHint("list_state (`claudemesh state list`) shows the keys there are")
+	}
+	text, err := decode(e.Value)
+	if err != nil {
+		return GetResponse{}, fmt.Errorf("get %q: %w", in.Key, err)
+	}
+	return GetResponse{Slug: self.Slug, Value: f.value(self.Mesh, e, text)}, nil
+}
+
+// Bounds of a list.
+const (
+	maxListed = 500
+	// maxInline is the longest value that a list shows.
+	maxInline = 4 << 10
+	// maxList is how many bytes of values a list shows.
+	maxList = 256 << 10
+)
+
+func (f *Feature) answerList(_ context.Context, c op.Caller, in ListRequest) (ListResponse, error) {
+	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
+	if err != nil {
+		return ListResponse{}, err
+	}
+	entries, err := f.cfg.Book.List(self.Mesh, kind, in.Prefix)
+	if err != nil {
+		return ListResponse{}, fmt.Errorf("list state: %w", err)
+	}
+	out := ListResponse{Slug: self.Slug, Entries: []Value{}, Total: len(entries)}
+	size := 0
+	for _, e := range entries {
+		if strings.Compare(e.Key, in.After) <= 0 && in.After != "" {
+			continue
+		}
+		text, err := decode(e.Value)
+		if err != nil {
+			return ListResponse{}, fmt.Errorf("list state: %q: %w", e.Key, err)
+		}
+		v := f.value(self.Mesh, e, text)
+		if v.Bytes > maxInline {
+			v.Value = nil
+		}
+		if size += len(v.Value) + len(v.Key); len(out.Entries) == maxListed || size > maxList {
+			out.More = true
+			break
+		}
+		out.Entries = append(out.Entries, v)
+	}
+	return out, nil
+}
+
+// value is an entry as clients see it.
+func (f *Feature) value(mesh ident.MeshID, e record.Entry, text content) Value {
+	return Value{
+		Key: e.Key, Value: text.value, Bytes: len(text.value),
+		By: f.cfg.Meshes.Author(mesh, e.Author, text.name), Member: e.Author.String(), At: stamped(e.At()),
+	}
+}
+
+// stamped writes a time as RFC 3339 to the millisecond.
+func stamped(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+// event encodes a feed event of a mesh.
+func event(to Self, topic string, data any) ([]byte, error) {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", topic, err)
+	}
+	e, err := json.Marshal(op.Event{Topic: topic, Mesh: to.Mesh.String(), Slug: to.Slug, Data: raw})
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", topic, err)
+	}
+	return e, nil
+}
