@@ -44,6 +44,9 @@ type Mesh struct {
 	// binding orders new bindings, so that a daily one cannot undo a raised
 	// generation. It is held across the commit, before mu.
 	binding sync.Mutex
+	// setting orders changes of settings, so that of two the later one is on top of the
+	// other. It is held across the commit, before taking.
+	setting sync.Mutex
 
 	mu          sync.RWMutex // guards what follows
 	record      record
