@@ -30,6 +30,7 @@ node/op                 <                                      !github.com/libp2
 overlay/overlaytest     < overlay/...                                   # an in-memory network for tests
 overlay/gossip          < overlay/host overlay/ident overlay/wire       # the verb shout
 overlay/find            < overlay/host overlay/ident overlay/wire       # finding peers
+overlay/replica         < overlay/ident overlay/wire          !github.com/libp2p !net !os  # the replicated records: logs, digests, exchange, repair; its tables are an interface
 overlay/post            < overlay/host overlay/ident overlay/seal overlay/trust overlay/wire  # the verb post
 overlay/ask             < overlay/host overlay/ident overlay/wire       # the verb ask
 overlay/join            < overlay/host overlay/ident overlay/seal overlay/trust overlay/trust/invite overlay/wire  # the exchange by which one joins
@@ -41,6 +42,8 @@ overlay/trust/*         < overlay/trust overlay/ident overlay/seal  !github.com/
 overlay/trust           < overlay/ident overlay/seal overlay/trust/internal/*  !github.com/libp2p !net !os  # who is a member: statements and their order; no I/O, no clock
 overlay/seal            < overlay/ident                        !github.com/libp2p !net !os  # envelopes
 overlay/ident           <                                      !github.com/libp2p !net !os  # keys, ids, signed statements
+store/records/*         < store store/records                  !github.com/libp2p !net  # what all tables of records must do
+store/records           < store                                !github.com/libp2p !net  # the tables of replicated records; knows no record
 store/*                 <                              !github.com/libp2p !net  # what the store is made of, and the files beside it
 store                   < store/*                              !github.com/libp2p !net  # what a machine remembers; knows neither network nor meshes
 test/...                < cli/... node/... overlay/... store/... test/...  # what crosses packages; nothing imports it
