@@ -29,28 +29,43 @@ const (
 )
 
 func (a *app) mcpCommand() *cobra.Command {
-	return &cobra.Command{
+	var tools string
+	var joins bool
+	cmd := &cobra.Command{
 		Use:   "mcp",
 		Short: "Serve one agent session over stdio (agents start this)",
 		Long: "Serve one agent session over stdio, speaking the Model Context Protocol. Agents start\n" +
-			"this: `claude mcp add claudemesh -- claudemesh mcp`.",
-		Args: words(0, 0),
+			"this: `claude mcp add claudemesh -- claudemesh mcp`. Every tool costs the agent tokens:\n" +
+			"core serves those for messages, presence and state, none serves none and tells the\n" +
+			"agent which commands to run instead. What is pushed to it stays the same.",
+		Example: "claudemesh mcp --tools core --joins=false",
+		Args:    words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.term.Document(false)
-			return a.serveMCP(cmd.Context())
+			var flags settings.Flags
+			if cmd.Flags().Changed("tools") {
+				flags.Tools = &tools
+			}
+			if cmd.Flags().Changed("joins") {
+				flags.Joins = &joins
+			}
+			return a.serveMCP(cmd.Context(), flags)
 		},
 	}
+	cmd.Flags().StringVar(&tools, "tools", "full", "`how` many tools: full, core or none")
+	cmd.Flags().BoolVar(&joins, "joins", true, "tell the agent who comes and goes")
+	return cmd
 }
 
 // serveMCP answers the agent at once and finds the node meanwhile. It ends with
 // stdin or a signal, and never takes long about it: the node gives a session whose
 // feed has gone time to come back, so that there is nothing to say goodbye for.
-func (a *app) serveMCP(ctx context.Context) error {
+func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 	dir, err := a.dir()
 	if err != nil {
 		return err
 	}
-	set, err := a.settings(dir, settings.Flags{})
+	set, err := a.settings(dir, flags)
 	if err != nil {
 		return err
 	}
@@ -69,6 +84,7 @@ func (a *app) serveMCP(ctx context.Context) error {
 		defer cancel()
 		err := mcp.Serve(ctx, mcp.Config{
 			Doer: session, Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
+			Tools: mcp.Tier(set.Tools.Value), Still: !set.Joins.Value,
 			Self: func() op.Self {
 				return op.Self{Name: a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value}
 			},

@@ -22,7 +22,7 @@ import (
 
 // programCommands are those that are programs of their own.
 func (a *app) programCommands() []*cobra.Command {
-	return []*cobra.Command{a.mcpCommand(), a.nodeCommand(), a.callCommand()}
+	return []*cobra.Command{a.mcpCommand(), a.nodeCommand(), a.configCommand(), a.callCommand()}
 }
 
 func (a *app) nodeCommand() *cobra.Command {
@@ -122,7 +122,7 @@ func (a *app) settings(dir string, flags settings.Flags) (settings.Settings, err
 	set, err := settings.Load(dir, a.env.Getenv, flags)
 	if err != nil {
 		return set, op.Errorf(op.Invalid, "%w", err).
-			WithHint("addresses are IP:PORT or multiaddrs, switches 0 or 1; config.json is in %s", dir)
+			WithHint("addresses are IP:PORT or multiaddrs, switches 0 or 1; `claudemesh config` shows the settings, %s holds them", settings.Path(dir))
 	}
 	return set, nil
 }

@@ -16,6 +16,8 @@ const (
 	EnvListen  = "CLAUDEMESH_LISTEN"
 	EnvMDNS    = "CLAUDEMESH_MDNS"
 	EnvPortMap = "CLAUDEMESH_PORTMAP"
+	EnvTools   = "CLAUDEMESH_TOOLS"
+	EnvJoins   = "CLAUDEMESH_JOINS"
 )
 
 // Value is a setting and where it came from: "default", "config.json", the name of
@@ -25,7 +27,7 @@ type Value[T any] struct {
 	Source string `json:"source"`
 }
 
-// Settings are all settings of a node.
+// Settings are all settings of a node and of the agent sessions on its machine.
 type Settings struct {
 	// Listen holds multiaddrs; empty means all interfaces and any free port.
 	Listen Value[[]string] `json:"listen"`
@@ -39,12 +41,17 @@ type Settings struct {
 	Role Value[string] `json:"role"`
 	// MessageMode is push, inbox or off.
 	MessageMode Value[string] `json:"messageMode"`
+	// Tools is how many tools an agent session is served: full, core or none.
+	Tools Value[string] `json:"tools"`
+	// Joins tells agent sessions who comes and goes.
+	Joins Value[bool] `json:"joins"`
 }
 
 // Flags are the settings given on the command line; nil means not given.
 type Flags struct {
-	Listen        []string
-	MDNS, PortMap *bool
+	Listen               []string
+	MDNS, PortMap, Joins *bool
+	Tools                *string
 }
 
 // config is what this package reads of config.json.
@@ -57,15 +64,24 @@ type config struct {
 		MDNS    *bool    `json:"mdns"`
 		PortMap *bool    `json:"portMap"`
 	} `json:"node"`
+	MCP struct {
+		Tools string `json:"tools"`
+		Joins *bool  `json:"joins"`
+	} `json:"mcp"`
 }
 
 // Load reads the settings that hold in the folder dir. Every error names the place
 // to be corrected.
 func Load(dir string, getenv func(string) string, flags Flags) (Settings, error) {
 	var c config
-	if err := read(filepath.Join(dir, "config.json"), &c); err != nil {
+	if err := read(filepath.Join(dir, fileName), &c); err != nil {
 		return Settings{}, err
 	}
+	return c.settings(getenv, flags)
+}
+
+// settings puts together what the file, the environment and the command line say.
+func (c config) settings(getenv func(string) string, flags Flags) (Settings, error) {
 	s := Settings{
 		Listen:      Value[[]string]{nil, byDefault},
 		MDNS:        Value[bool]{true, byDefault},
@@ -73,6 +89,11 @@ func Load(dir string, getenv func(string) string, flags Flags) (Settings, error)
 		DisplayName: text(c.DisplayName, ""),
 		Role:        text(c.Role, ""),
 		MessageMode: text(c.MessageMode, "push"),
+		Tools:       text(c.MCP.Tools, "full"),
+		Joins:       Value[bool]{true, byDefault},
+	}
+	if tools := getenv(EnvTools); tools != "" {
+		s.Tools = Value[string]{tools, EnvTools}
 	}
 	err := errors.Join(
 		s.listen(c.Node.Listen, byFile),
@@ -84,15 +105,23 @@ func Load(dir string, getenv func(string) string, flags Flags) (Settings, error)
 		s.PortMap.set(c.Node.PortMap, byFile),
 		s.PortMap.parse(getenv(EnvPortMap), EnvPortMap),
 		s.PortMap.set(flags.PortMap, "--portmap"),
+		s.Joins.set(c.MCP.Joins, byFile),
+		s.Joins.parse(getenv(EnvJoins), EnvJoins),
+		s.Joins.set(flags.Joins, "--joins"),
+		s.Tools.set(flags.Tools, "--tools"),
 		CheckMode(s.MessageMode.Value),
+		checkTools(s.Tools),
 	)
 	return s, err
 }
 
 const (
 	byDefault = "default"
-	byFile    = "config.json"
+	byFile    = fileName
 )
+
+// fileName is the settings file in the user's folder.
+const fileName = "config.json"
 
 // read decodes the file at path; a missing one is empty.
 func read(path string, into any) error {
@@ -173,4 +202,13 @@ func CheckMode(mode string) error {
 		return nil
 	}
 	return fmt.Errorf("messageMode: %q is none of push, inbox, off", mode)
+}
+
+// checkTools refuses what is no tier of tools.
+func checkTools(tools Value[string]) error {
+	switch tools.Value {
+	case "full", "core", "none":
+		return nil
+	}
+	return fmt.Errorf("%s: tools: %q is none of full, core, none", tools.Source, tools.Value)
 }

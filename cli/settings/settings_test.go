@@ -1,6 +1,8 @@
 package settings_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -138,4 +140,79 @@ func FuzzAddrs(f *testing.F) {
 			t.Fatal("no error and no address")
 		}
 	})
+}
+
+// Setting a key keeps what else stands in the file, and refuses what could not be
+// loaded.
+func TestSet(t *testing.T) {
+	keys := make(map[string]settings.Key)
+	for _, k := range settings.Keys() {
+		keys[k.Name] = k
+	}
+	for name, c := range map[string]struct {
+		before, key, value string
+		after, fails       string
+	}{
+		"new file":     {"", "mcp.tools", "core", `{"mcp":{"tools":"core"},"version":1}`, ""},
+		"kept":         {`{"version":2,"future":[1],"node":{"x":7,"mdns":false}}`, "node.mdns", "on", `{"future":[1],"node":{"mdns":true,"x":7},"version":2}`, ""},
+		"list":         {`{"version":1}`, "node.listen", "127.0.0.1:7, :8", `{"node":{"listen":["127.0.0.1:7",":8"]},"version":1}`, ""},
+		"removed":      {`{"mcp":{"joins":false},"role":"x"}`, "mcp.joins", "", `{"role":"x"}`, ""},
+		"mode":         {`{"role":"x"}`, "messageMode", "loud", `{"role":"x"}`, "none of push, inbox, off"},
+		"tier":         {`{"role":"x"}`, "mcp.tools", "all", `{"role":"x"}`, "none of full, core, none"},
+		"switch":       {`{"role":"x"}`, "mcp.joins", "maybe", `{"role":"x"}`, "neither on nor off"},
+		"address":      {`{"role":"x"}`, "node.listen", "here", `{"role":"x"}`, "here"},
+		"no object":    {`{"node":7}`, "node.mdns", "on", `{"node":7}`, "no object"},
+		"broken":       {`{`, "role", "x", `{`, "cannot be read"},
+		"null":         {`null`, "role", "x", `null`, "no object"},
+		"other wrong":  {`{"messageMode":"loud"}`, "role", "x", `{"messageMode":"loud"}`, "loud"},
+		"not a string": {`{"role":7}`, "messageMode", "off", `{"role":7}`, "cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if c.before != "" {
+				write(t, dir, c.before)
+			}
+			err := keys[c.key].Set(dir, c.value)
+			if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) {
+				t.Errorf("got %v", err)
+			}
+			text, err := os.ReadFile(settings.Path(dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var flat bytes.Buffer
+			if json.Compact(&flat, text) != nil {
+				flat.Write(text)
+			}
+			if flat.String() != c.after {
+				t.Errorf("the file holds %s", flat.String())
+			}
+			if mode, ok, err := settings.FileMode(dir); err != nil || !ok || mode != 0o600 {
+				t.Errorf("mode %v, %v, %v", mode, ok, err)
+			}
+		})
+	}
+}
+
+func TestEverySettingIsShown(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, `{"mcp":{"joins":false},"messageMode":"inbox"}`)
+	s, err := settings.Load(dir, env(map[string]string{settings.EnvTools: "none"}), settings.Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := make(map[string]settings.Shown)
+	for _, k := range settings.Keys() {
+		shown[k.Name] = k.Show(s)
+	}
+	for key, want := range map[string]settings.Shown{
+		"mcp.joins":   {Key: "mcp.joins", Value: false, Source: "config.json"},
+		"mcp.tools":   {Key: "mcp.tools", Value: "none", Source: "CLAUDEMESH_TOOLS"},
+		"messageMode": {Key: "messageMode", Value: "inbox", Source: "config.json"},
+		"node.mdns":   {Key: "node.mdns", Value: true, Source: "default"},
+	} {
+		if shown[key] != want {
+			t.Errorf("%s: %+v", key, shown[key])
+		}
+	}
 }

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+// configCommand shows and changes the settings. It needs no node.
+func (a *app) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show the settings and where each comes from",
+		Long: "Show the settings that a node or an agent session started now would have, and where\n" +
+			"each comes from: the environment, config.json or the default.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownWord(cmd, args[0])
+			}
+			return a.listConfig()
+		},
+	}
+	cmd.AddCommand(a.configGet(), a.configSet(), a.configUnset())
+	return cmd
+}
+
+// configDoc is every setting.
+type configDoc struct {
+	Dir      string           `json:"dir"`
+	File     string           `json:"file"`
+	Settings []settings.Shown `json:"settings"`
+}
+
+func (a *app) listConfig() error {
+	dir, set, err := a.loaded()
+	if err != nil {
+		return err
+	}
+	doc := configDoc{Dir: dir, File: settings.Path(dir)}
+	for _, k := range settings.Keys() {
+		doc.Settings = append(doc.Settings, k.Show(set))
+	}
+	return show(a, doc, func(configDoc) {
+		a.term.Line("%s", term.Dim(doc.File))
+		width := 0
+		for _, s := range doc.Settings {
+			width = max(width, len(s.Key))
+		}
+		for _, s := range doc.Settings {
+			a.term.Line("%s  %s %s", term.Bold(s.Key).Pad(width), settingText(s.Value), term.Dim("("+s.Source+")"))
+		}
+	})
+}
+
+// loaded is the user's folder and the settings in it.
+func (a *app) loaded() (string, settings.Settings, error) {
+	dir, err := a.dir()
+	if err != nil {
+		return "", settings.Settings{}, err
+	}
+	set, err := a.settings(dir, settings.Flags{})
+	return dir, set, err
+}
+
+// settingText is a setting's value as people write it.
+func settingText(value any) string {
+	switch v := value.(type) {
+	case bool:
+		return onOff(v)
+	case []string:
+		if len(v) > 0 {
+			return strings.Join(v, ", ")
+		}
+	case string:
+		if v != "" {
+			return v
+		}
+	}
+	return "-"
+}
+
+func (a *app) configGet() *cobra.Command {
+	return &cobra.Command{
+		Use:     "get <key>",
+		Short:   "Show one setting",
+		Example: "claudemesh config get messageMode",
+		Args:    words(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			k, err := settingKey(args[0])
+			if err != nil {
+				return err
+			}
+			_, set, err := a.loaded()
+			if err != nil {
+				return err
+			}
+			return show(a, k.Show(set), func(s settings.Shown) { a.term.Line("%s %s", settingText(s.Value), term.Dim("("+s.Source+")")) })
+		},
+	}
+}
+
+func (a *app) configSet() *cobra.Command {
+	return &cobra.Command{
+		Use:   "set <key> <value>",
+		Short: "Write a setting into config.json",
+		Long: "Write a setting into config.json. It holds for what is started from then on: nodes with\n" +
+			"`claudemesh node down` and `claudemesh node up`, agent sessions when they are started.\n\n" + keysHelp(),
+		Example: "claudemesh config set mcp.tools core\nclaudemesh config set node.listen 127.0.0.1:7000",
+		Args:    words(2, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if args[1] == "" {
+				return usage("`claudemesh config unset "+args[0]+"` goes back to the default", "there is no value")
+			}
+			return a.writeConfig(args[0], args[1])
+		},
+	}
+}
+
+func (a *app) configUnset() *cobra.Command {
+	return &cobra.Command{
+		Use:     "unset <key>",
+		Short:   "Take a setting out of config.json",
+		Example: "claudemesh config unset mcp.tools",
+		Args:    words(1, 1),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.writeConfig(args[0], "") },
+	}
+}
+
+// writeConfig writes a setting and shows what holds then: what the environment
+// says still goes before it.
+func (a *app) writeConfig(key, value string) error {
+	k, err := settingKey(key)
+	if err != nil {
+		return err
+	}
+	dir, err := a.dir()
+	if err != nil {
+		return err
+	}
+	if err := k.Set(dir, value); err != nil {
+		return op.Errorf(op.Invalid, "%w", err).WithHint("%s is: %s", k.Name, k.Doc)
+	}
+	set, err := a.settings(dir, settings.Flags{})
+	if err != nil {
+		return err
+	}
+	return show(a, k.Show(set), func(s settings.Shown) {
+		a.term.Line("%s %s is %s %s", term.Green(term.OK), k.Name, settingText(s.Value), term.Dim("("+s.Source+")"))
+		if k.Env != "" && s.Source == k.Env {
+			a.term.Note("%s is set and goes before config.json.", k.Env)
+		}
+	})
+}
+
+// settingKey finds a setting by its name.
+func settingKey(name string) (settings.Key, error) {
+	var names []string
+	for _, k := range settings.Keys() {
+		if strings.EqualFold(k.Name, name) {
+			return k, nil
+		}
+		names = append(names, k.Name)
+	}
+	hint := "`claudemesh config` shows them all"
+	if near := nearest(name, names); near != "" {
+		hint = "did you mean " + near + "? Else " + hint
+	}
+	return settings.Key{}, op.Errorf(op.NotFound, "there is no setting %q", name).WithHint("%s", hint)
+}
+
+// keysHelp explains the settings.
+func keysHelp() string {
+	var lines []string
+	for _, k := range settings.Keys() {
+		lines = append(lines, fmt.Sprintf("%-13s %s", k.Name, k.Doc))
+	}
+	return strings.Join(lines, "\n")
+}
