@@ -5,7 +5,7 @@
 //	go run ./test/bench -only post -times 5000
 //
 // A floor is what the same machine needs for the same thing without us: a bare
-// libp2p stream, a bare synced commit, a bare libp2p host. Floor and figure are
+// libp2p stream, a bare synced commit, a bare libp2p host, bare gossipsub. Floor and figure are
 // measured in turn, so that both see the same disk and the same load; so it is the
 // ratio that means something, and not the time. F is one round trip on an open
 // libp2p stream (TCP, Noise, 512 bytes) plus one synced commit of 512 bytes to a

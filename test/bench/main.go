@@ -35,10 +35,12 @@ var measurements = []struct {
 	{"node", (*bench).node},
 	{"size", (*bench).size},
 	{"command", (*bench).command},
+	{"many", (*bench).many},
+	{"idle", (*bench).idle},
 }
 
 func main() {
-	only := flag.String("only", ".", "measure what matches this `pattern`: post, tool, flight, first, node, size, command")
+	only := flag.String("only", ".", "measure what matches this `pattern`: post, tool, flight, first, node, size, command, many, idle")
 	times := flag.Int("times", 1500, "samples of what is quick to measure")
 	dir := flag.String("dir", "", "a `folder` on the disk to be measured (default: the temporary one)")
 	profile := flag.String("profile", "", "write what this process's processors do to a `file` for go tool pprof")

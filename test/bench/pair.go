@@ -5,18 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"runtime/debug"
 	"sync"
 
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/feature/message"
-	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
-	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
-	"github.com/claudemesh/claudemesh/node/surface/local"
-	"github.com/claudemesh/claudemesh/test/harness"
 )
 
 const (
@@ -27,83 +20,32 @@ const (
 // user is the person at a terminal.
 var user = op.Caller{User: true}
 
-// pair is two nodes in this process and in one mesh, with real stores and real
-// connections. Nothing limits how much they may send.
+// pair is two nodes in this process and in one mesh.
 type pair struct {
+	*crowd
 	ana, ben *node.Node
 	receipts *receipts
-	stop     func() error
 }
 
 func newPair(ctx context.Context, dir string) (_ *pair, err error) {
-	p := &pair{receipts: &receipts{}}
-	percent := debug.SetGCPercent(node.GCPercent)
-	life, end := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	var mu sync.Mutex
-	var failed error
-	p.stop = func() error {
-		end()
-		running.Wait()
-		debug.SetGCPercent(percent)
-		return failed
-	}
+	p := &pair{crowd: newCrowd(dir), receipts: &receipts{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.stop())
 		}
 	}()
-	start := func(name string, log *slog.Logger) (*node.Node, error) {
-		home := filepath.Join(dir, name)
-		if err := os.Mkdir(home, 0o700); err != nil {
-			return nil, err
-		}
-		free := delivery.Rate{PerSecond: 1e9, Burst: 1e9}
-		n, err := node.New(node.Config{
-			Dir: home, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, DisplayName: name, Log: log,
-			Limits: message.Limits{SendRate: free, ReceiveRate: free},
-		})
-		if err != nil {
-			return nil, err
-		}
-		running.Go(func() {
-			if err := n.Run(life); err != nil && life.Err() == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				failed = errors.Join(failed, err)
-			}
-		})
-		return n, ready(ctx, home)
-	}
-	if p.ana, err = start(ana, slog.New(p.receipts)); err != nil {
+	if p.ana, err = p.start(ctx, ana, slog.New(p.receipts)); err != nil {
 		return nil, err
 	}
-	if p.ben, err = start(ben, nil); err != nil {
+	if p.ben, err = p.start(ctx, ben, nil); err != nil {
 		return nil, err
 	}
 	return p, p.meet(ctx)
 }
 
-// ready waits until the node of a folder answers.
-func ready(ctx context.Context, dir string) error {
-	c := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
-	defer c.Close()
-	return harness.Until(ctx, func() (bool, any, error) {
-		h, err := c.Hello(ctx)
-		return err == nil && h.Ready, err, nil
-	})
-}
-
 // meet makes a mesh of the two, and sends the first message.
 func (p *pair) meet(ctx context.Context) error {
-	if _, err := mesh.New.Call(ctx, p.ana.Ops(), user, mesh.NewRequest{Name: "bench"}); err != nil {
-		return err
-	}
-	link, err := mesh.Invite.Call(ctx, p.ana.Ops(), user, mesh.InviteRequest{})
-	if err != nil {
-		return err
-	}
-	if _, err := mesh.Join.Call(ctx, p.ben.Ops(), user, mesh.JoinRequest{Link: link.Link}); err != nil {
+	if err := joinAll(ctx, p.ops()); err != nil {
 		return err
 	}
 	came, kept := p.receipts.expect()
