@@ -1,0 +1,187 @@
+package overview
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+)
+
+// Bounds of a ping.
+const (
+	maxPinged  = 32 // members
+	atOnce     = 8
+	answerTime = 5 * time.Second
+)
+
+// defaults are the priorities that are measured when none is named.
+var defaults = []Priority{Now, Next}
+
+func (f *Feature) answerPing(ctx context.Context, c op.Caller, in PingRequest) (PingResponse, error) {
+	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
+	if err != nil {
+		return PingResponse{}, err
+	}
+	waiting, err := f.cfg.Stock.Waiting(self.Mesh.ID)
+	if err != nil {
+		return PingResponse{}, err
+	}
+	out := PingResponse{
+		Slug: self.Mesh.Slug, ID: self.Mesh.ID.String(), Name: self.Name, Status: self.Status, Buffered: waiting,
+		Priorities: []Trips{},
+		Pipeline: Pipeline{
+			Attached: self.Attached, Mode: self.Mode, Notifications: self.Attached && self.Mode != "off" && !self.Person,
+		},
+	}
+	for _, p := range f.cfg.Sessions.Online(self.Mesh.ID) {
+		if p.Member != self.Mesh.Self {
+			out.Online++
+		}
+	}
+	members, others := f.reached(self.Mesh)
+	out.Connection = connection(len(members), others)
+	if len(members) > maxPinged {
+		out.Skipped, members = len(members)-maxPinged, members[:maxPinged]
+	}
+	for _, p := range wanted(in.Priorities) {
+		out.Priorities = append(out.Priorities, Trips{Priority: p, Held: held(p, []Self{self}), Trips: f.trips(ctx, self.Mesh.ID, members, p)})
+	}
+	return out, nil
+}
+
+// wanted are the priorities to measure, each once.
+func wanted(in []Priority) []Priority {
+	if len(in) == 0 {
+		return defaults
+	}
+	var out []Priority
+	for _, p := range in {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// way is a member and how its node is reached.
+type way struct {
+	Member
+	path string
+}
+
+// reached are the other members whose nodes are connected, and how many others there
+// are in all.
+func (f *Feature) reached(m Mesh) (ways []way, others int) {
+	for _, one := range f.cfg.Meshes.Members(m.ID) {
+		if one.Key == m.Self {
+			continue
+		}
+		others++
+		if path := f.cfg.Air.Path(m.ID, one.Key); path != unreachable {
+			ways = append(ways, way{one, path})
+		}
+	}
+	return ways, others
+}
+
+// unreachable is the path to a node that is not connected.
+const unreachable = "unreachable"
+
+func connection(reached, others int) string {
+	switch {
+	case others == 0:
+		return "empty"
+	case reached == 0:
+		return "alone"
+	}
+	return "connected"
+}
+
+// trips measures the round trips to the members, a few at a time.
+func (f *Feature) trips(ctx context.Context, mesh ident.MeshID, members []way, p Priority) []Trip {
+	out := make([]Trip, len(members))
+	turns := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	for i, m := range members {
+		turns <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turns }()
+			out[i] = f.trip(ctx, mesh, m, p)
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// trip measures one.
+func (f *Feature) trip(ctx context.Context, mesh ident.MeshID, m way, p Priority) Trip {
+	out := Trip{Name: m.Name, Member: m.Key.String(), Path: m.path}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	began := f.cfg.Mono()
+	got, err := f.cfg.Air.Probe(ctx, mesh, m.Key, ProbeRequest{Priority: p})
+	took := f.cfg.Mono() - began
+	if err != nil {
+		e := op.AsError(err)
+		out.Error, out.Code = e.Message, string(e.Code)
+		return out
+	}
+	out.MS = max(float64(took.Microseconds())/1000, 0.001)
+	if reasons[got.Held] {
+		out.Held = got.Held
+	}
+	return out
+}
+
+// answerProbe tells another member what a message would meet here. It says no more
+// than presence does: hidden sessions count like none.
+func (f *Feature) answerProbe(_ context.Context, c op.Caller, in ProbeRequest) (ProbeResponse, error) {
+	mesh, err := ident.ParseMeshID(c.Mesh)
+	if err != nil {
+		return ProbeResponse{}, op.Errorf(op.Invalid, "mesh id: %w", err)
+	}
+	visible := make(map[ident.PublicKey]bool)
+	for _, p := range f.cfg.Sessions.Online(mesh) {
+		visible[p.Session] = true
+	}
+	var open []Self
+	for _, s := range f.cfg.Sessions.Local(mesh) {
+		if !s.Person && visible[s.Session] {
+			open = append(open, s)
+		}
+	}
+	return ProbeResponse{Held: held(in.Priority, open)}, nil
+}
+
+// The reasons for which a message waits. Another node's answer is shown only if it is
+// one of them.
+const (
+	noSession = "no session is open"
+	pulled    = "messages are not pushed, but read from the inbox"
+	working   = "working: only the priority now is shown"
+	undisturb = "do not disturb: only the priority now is shown"
+)
+
+var reasons = map[string]bool{noSession: true, pulled: true, working: true, undisturb: true}
+
+// held says why none of the sessions would be shown a message of priority p now;
+// empty: one of them would be.
+func held(p Priority, sessions []Self) string {
+	reason := noSession
+	for _, s := range sessions {
+		switch {
+		case s.Mode != "push" || !s.Attached:
+			reason = pulled
+		case p == Now || s.Status == "idle":
+			return ""
+		case s.Status == "dnd":
+			reason = undisturb
+		default:
+			reason = working
+		}
+	}
+	return reason
+}
