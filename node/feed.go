@@ -36,6 +36,8 @@ func (f *feed) Follow(ctx context.Context, c op.Caller, cursor string, fn func(o
 	defer cancel(nil)
 	to := presence.UserSession
 	if c.Session != "" {
+		give := fn
+		fn = func(e op.Event) error { return give(f.moded(c, e)) }
 		to = c.Session
 		detach, err := f.presence.Attach(c, func() { cancel(presence.ErrReplaced) })
 		if err != nil {
@@ -56,6 +58,18 @@ func (f *feed) Follow(ctx context.Context, c op.Caller, cursor string, fn func(o
 		return op.Errorf(op.Denied, "%w", presence.ErrReplaced)
 	}
 	return err
+}
+
+// moded says with an event in which message mode the session is that it is for. A
+// message needs no such word: the feature offers none to a session that wants none.
+func (f *feed) moded(c op.Caller, e op.Event) op.Event {
+	if e.Mesh == "" || e.Topic == op.TopicMessage {
+		return e
+	}
+	if own, err := f.presence.Caller(c, e.Mesh); err == nil {
+		e.Mode = own.Mode
+	}
+	return e
 }
 
 // position is a place in one store's feed.

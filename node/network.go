@@ -38,6 +38,7 @@ type network struct {
 	meshes   *mesh.Meshes
 	presence *presence.Feature
 	messages *message.Feature
+	cache    *peerCache
 
 	wake chan struct{}
 
@@ -217,6 +218,7 @@ func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gos
 		return gossip.Ignore // our admin log may lag behind
 	}
 	raw := append([]byte(nil), body[size:]...)
+	defer n.cache.changed()
 	if err := n.presence.Hear(ctx, m.ID(), member, raw, 0); err != nil {
 		n.log.Debug("beacon refused", "mesh", m.ID(), "member", member, "error", err)
 		return gossip.Reject
@@ -273,6 +275,7 @@ func (n *network) differ(id ident.MeshID, from peer.ID) {
 
 // Shout implements presence.Air.
 func (n *network) Shout(ctx context.Context, id ident.MeshID, beacon []byte) {
+	n.cache.changed()
 	m, ok := n.meshes.Get(id)
 	if !ok {
 		return

@@ -100,6 +100,7 @@ func (p *proxy) List() []host.Mesh { return p.n.meshes.List() }
 // build makes the parts above the store and the host and ties them together.
 func (n *Node) build() (err error) {
 	n.net = &network{log: n.log, host: n.host, wake: make(chan struct{}, 1), wanted: make(map[peer.ID]bool)}
+	n.net.cache = newPeerCache(n.cfg.Dir, n.cfg.Now, n.log)
 	n.meshes, err = mesh.Open(mesh.Config{
 		Dir: n.cfg.Dir, DB: n.db, Peer: n.host.ID(), Name: n.cfg.DisplayName, Net: n.net,
 		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
@@ -125,6 +126,7 @@ func (n *Node) build() (err error) {
 	if n.ops, err = op.NewSet(guard, operations(n.meshes, n.presence, n.messages)...); err != nil {
 		return err
 	}
+	n.net.cache.ops = n.ops
 	if err := n.connect(); err != nil {
 		return err
 	}
@@ -188,6 +190,7 @@ func (n *Node) start(ctx context.Context) error {
 		{name: "presence", run: n.presence.Run, vital: true},
 		{name: "meshes", run: n.meshes.Run, vital: true},
 		{name: "find", run: n.find, vital: true},
+		{name: "peer cache", run: n.net.cache.run},
 		{name: "addresses", run: n.announce, vital: true},
 		{name: "local API", run: n.serve, vital: true},
 	})
