@@ -1,17 +1,13 @@
 package presence
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
-	"github.com/claudemesh/claudemesh/store"
 )
 
 // Ops binds the operations. It works on a nil Feature, for catalogues.
@@ -20,12 +16,14 @@ func (f *Feature) Ops() []op.Op {
 		Open.Bind(f.answerOpen), Alias.Bind(f.answerAlias), Close.Bind(f.answerClose),
 		Peers.Bind(f.answerPeers), Summary.Bind(f.answerSummary), Info.Bind(f.answerInfo),
 		Whoami.Bind(f.answerWhoami), Roster.Bind(f.answerRoster), Members.Bind(f.answerMembers),
+		SetStatus.Bind(f.answerSetStatus), Report.Bind(f.answerReport), SetVisible.Bind(f.answerSetVisible),
+		JoinGroup.Bind(f.answerJoinGroup), LeaveGroup.Bind(f.answerLeaveGroup), Groups.Bind(f.answerGroups),
 	}
 }
 
 func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (OpenResponse, error) {
-	if len(in.AgentSession) > 256 {
-		return OpenResponse{}, op.Errorf(op.Invalid, "the agent's session id has %d bytes, at most 256 are taken", len(in.AgentSession))
+	if len(in.AgentSession) > maxAgentID {
+		return OpenResponse{}, op.Errorf(op.Invalid, "the agent's session id has %d bytes, at most %d are taken", len(in.AgentSession), maxAgentID)
 	}
 	if in.Mode != "" && !slices.Contains([]string{"push", "inbox", "off"}, in.Mode) {
 		return OpenResponse{}, op.Errorf(op.Invalid, "there is no message mode %q", in.Mode).WithHint("use push, inbox or off")
@@ -68,9 +66,9 @@ func (f *Feature) answerAlias(ctx context.Context, c op.Caller, in AliasRequest)
 		l.Agents = append(l.Agents, in.New)
 	}
 	f.index(l)
-	s := l.copy()
+	id := l.ID
 	f.mu.Unlock()
-	return AliasResponse{}, f.cfg.DB.Update(ctx, func(tx *store.Tx) error { return f.save(tx, s, nil) })
+	return AliasResponse{}, f.keep(ctx, id)
 }
 
 func (f *Feature) answerClose(ctx context.Context, c op.Caller, in CloseRequest) (CloseResponse, error) {
@@ -83,16 +81,16 @@ func (f *Feature) answerClose(ctx context.Context, c op.Caller, in CloseRequest)
 		f.mu.Unlock()
 		return CloseResponse{}, op.Errorf(op.NotFound, "there is no such session").WithHint("name it by its agent session id")
 	}
-	l.Closed = true
+	f.end(l)
 	if l.drop != nil {
 		l.drop()
 	}
-	s := l.copy()
+	id := l.ID
 	f.mu.Unlock()
-	if err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error { return f.save(tx, s, nil) }); err != nil {
+	if err := f.keep(ctx, id); err != nil {
 		return CloseResponse{}, err
 	}
-	f.changed(s.ID)
+	f.changed(id)
 	return CloseResponse{}, nil
 }
 
@@ -123,9 +121,9 @@ func (f *Feature) answerSummary(ctx context.Context, c op.Caller, in SummaryRequ
 		l.Summary[m.ID.String()] = in.Summary
 		out.Meshes = append(out.Meshes, m.Slug)
 	}
-	s := l.copy()
+	id := l.ID
 	f.mu.Unlock()
-	if err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error { return f.save(tx, s, nil) }); err != nil {
+	if err := f.keep(ctx, id); err != nil {
 		return SummaryResponse{}, err
 	}
 	f.Announce()
@@ -139,97 +137,6 @@ func (f *Feature) scope(slug string) ([]Mesh, error) {
 	}
 	m, err := f.pick(slug)
 	return []Mesh{m}, err
-}
-
-func (f *Feature) answerPeers(_ context.Context, c op.Caller, in PeersRequest) (PeersResponse, error) {
-	meshes, err := f.scope(in.Mesh)
-	if err != nil {
-		return PeersResponse{}, err
-	}
-	out := PeersResponse{Meshes: []MeshPeers{}}
-	for _, m := range meshes {
-		peers := append(f.ownPeers(c, m), f.otherPeers(m, in.All)...)
-		slices.SortFunc(peers, func(a, b Peer) int {
-			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Session, b.Session))
-		})
-		out.Meshes = append(out.Meshes, MeshPeers{Mesh: m.Slug, ID: m.ID.String(), Peers: peers})
-	}
-	return out, nil
-}
-
-// ownPeers lists this node's agent sessions.
-func (f *Feature) ownPeers(c op.Caller, m Mesh) []Peer {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	peers := []Peer{}
-	for _, l := range f.sessions {
-		key, ok := l.keys[m.ID]
-		if !ok || l.Closed || l.ID == UserSession {
-			continue
-		}
-		own := "yours"
-		if l.ID == c.Session {
-			own = "this"
-		}
-		peers = append(peers, Peer{
-			Name: l.Names[m.ID.String()], Session: key.Public().String(), Member: m.Name, MemberKey: m.Self.String(),
-			State: string(roster.Online), Status: l.Status, Own: own, Summary: l.Summary[m.ID.String()], Role: l.Role,
-			Cwd: l.Cwd, Host: l.Host, PeerType: l.PeerType, Channel: l.Channel, Model: l.Model,
-			Path: "same node", ConnectedAt: stamp(l.Opened), LastSeen: stamp(f.cfg.Now()),
-		})
-	}
-	return peers
-}
-
-// otherPeers lists the sessions of other members; with all also those that are
-// offline, and members without a session.
-func (f *Feature) otherPeers(m Mesh, all bool) []Peer {
-	var peers []Peer
-	for _, p := range f.cfg.Meshes.Members(m.ID) {
-		if p.Key == m.Self {
-			continue
-		}
-		path, rtt := f.cfg.Air.Path(m.ID, p.Key)
-		listed := f.cardsOf(m, p, all, path, rtt)
-		if len(listed) == 0 && all {
-			listed = []Peer{{
-				Name: p.Name, Member: p.Name, MemberKey: p.Key.String(), State: string(roster.Offline), Status: "idle", Path: path,
-			}}
-		}
-		peers = append(peers, listed...)
-	}
-	return peers
-}
-
-// cardsOf lists one member's sessions.
-func (f *Feature) cardsOf(m Mesh, p Member, all bool, path string, rtt time.Duration) []Peer {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	h, ok := f.roster(m.ID).Homes[p.Key]
-	if !ok {
-		return nil
-	}
-	state := h.State(f.cfg.Mono())
-	if state == roster.Offline && !all {
-		return nil
-	}
-	var peers []Peer
-	for _, c := range h.Beacon.Cards {
-		if c.Hidden {
-			continue
-		}
-		one := Peer{
-			Name: c.Name, Session: c.Key.String(), Member: p.Name, MemberKey: p.Key.String(),
-			State: string(state), Status: c.Status, Summary: c.Summary, Role: c.Role, Cwd: c.Cwd, Host: c.Host,
-			PeerType: c.Kind, Channel: c.Channel, Model: c.Model, Path: path,
-			ConnectedAt: stamp(c.Opened), LastSeen: stamp(h.Seen),
-		}
-		if rtt > 0 {
-			one.RTT = rtt.Round(10 * time.Microsecond).String()
-		}
-		peers = append(peers, one)
-	}
-	return peers
 }
 
 func (f *Feature) answerInfo(_ context.Context, c op.Caller, in InfoRequest) (InfoResponse, error) {

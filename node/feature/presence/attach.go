@@ -39,7 +39,7 @@ func (f *Feature) Attach(c op.Caller, drop func()) (detach func(), err error) {
 	l.follow++
 	l.left = false
 	reopened := l.Closed
-	l.Closed = false
+	f.reopen(l)
 	f.mu.Unlock()
 	if reopened {
 		f.saveSession(l.ID)

@@ -7,3 +7,6 @@ var ErrReplaced = errors.New("a newer connection took this session over")
 
 // ErrUnknownMesh tells that this node is not in the mesh.
 var ErrUnknownMesh = errors.New("not in this mesh")
+
+// ErrCard refuses a session card that could not be shown.
+var ErrCard = errors.New("malformed session card")

@@ -50,10 +50,12 @@ func (f *Feature) card(l *live, m Mesh) (roster.Card, bool) {
 		f.cfg.Log.Warn("session not attested", "mesh", m.ID, "session", l.ID, "error", err)
 		return roster.Card{}, false
 	}
+	here := l.at(m.ID)
 	return roster.Card{
-		Attest: att, Status: l.Status, Summary: l.Summary[m.ID.String()], Opened: l.Opened,
-		Hidden: l.ID == UserSession, Role: l.Role, Cwd: l.Cwd, Host: l.Host,
+		Attest: att, Status: here.Status, Summary: l.Summary[m.ID.String()], Opened: l.Opened,
+		Sight: l.sight(m.ID), Role: l.Role, Cwd: l.Cwd, Host: l.Host,
 		Kind: l.PeerType, Channel: l.Channel, Model: l.Model,
+		Groups: here.Groups, Counts: l.told, Consent: f.consent(l, m),
 	}, true
 }
 
@@ -162,7 +164,7 @@ func sameCards(a, b []roster.Card) bool {
 		return false
 	}
 	for i := range a {
-		if !bytes.Equal(a[i].Encode(), b[i].Encode()) {
+		if !bytes.Equal(a[i].Steady().Encode(), b[i].Steady().Encode()) {
 			return false
 		}
 	}

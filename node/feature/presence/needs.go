@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -36,6 +37,13 @@ type Air interface {
 	Card(mesh ident.MeshID) roster.Node
 	// Met tells the network of another member's card.
 	Met(mesh ident.MeshID, member ident.PublicKey, card roster.Node)
+}
+
+// Records are the shared records of the meshes, as *record.Book keeps them.
+type Records interface {
+	Put(ctx context.Context, mesh ident.MeshID, kind, key string, value []byte) (record.Entry, error)
+	Delete(ctx context.Context, mesh ident.MeshID, kind, key string) (existed bool, err error)
+	List(mesh ident.MeshID, kind, prefix string) ([]record.Entry, error)
 }
 
 // Mesh is one mesh of this node.

@@ -25,15 +25,6 @@ var Close = op.Spec[CloseRequest, CloseResponse]{
 	Doc: "End a session: its agent has gone. Mail for it is kept.",
 }
 
-// Peers lists sessions.
-var Peers = op.Spec[PeersRequest, PeersResponse]{
-	ID:    "peers.list",
-	Doc:   "List the agent sessions and people you can message: name, status, how they are reached, what they work on.",
-	Names: op.Names{Tool: "list_peers", CLI: "peers"},
-	Core:  true,
-	Eager: true,
-}
-
 // Summary sets what a session works on.
 var Summary = op.Spec[SummaryRequest, SummaryResponse]{
 	ID:    "summary.set",
@@ -65,12 +56,16 @@ var Roster = op.Spec[RosterRequest, RosterResponse]{
 	Place: op.AtPeer,
 }
 
+// maxAgentID is the longest session id of an agent, in bytes.
+const maxAgentID = 256
+
 // OpenRequest describes a running agent.
 type OpenRequest struct {
 	AgentSession string `json:"agent_session" jsonschema:"the agent's own session id"`
 	Name         string `json:"name,omitempty" jsonschema:"the name to be known by; default: the member's name"`
 	Role         string `json:"role,omitempty" jsonschema:"free text, as in reviewer"`
 	Mode         string `json:"mode,omitempty" jsonschema:"push (default), inbox or off"`
+	Quiet        bool   `json:"quiet,omitempty" jsonschema:"whether not to tell it who comes and goes"`
 	PID          int    `json:"pid,omitempty" jsonschema:"process id of the agent"`
 	Cwd          string `json:"cwd,omitempty"`
 	PeerType     string `json:"peer_type,omitempty" jsonschema:"ai or human"`
@@ -103,93 +98,6 @@ type CloseRequest struct {
 
 // CloseResponse is empty: the session is closed.
 type CloseResponse struct{}
-
-// PeersRequest asks for peers of one mesh or of all.
-type PeersRequest struct {
-	op.InMesh
-	All bool `json:"all,omitempty" jsonschema:"also those that are away or offline"`
-}
-
-// PeersResponse has a section per mesh.
-type PeersResponse struct {
-	Meshes []MeshPeers `json:"meshes"`
-}
-
-// MeshPeers are the peers of one mesh.
-type MeshPeers struct {
-	Mesh  string `json:"mesh"`
-	ID    string `json:"mesh_id"`
-	Peers []Peer `json:"peers"`
-}
-
-// Peer is one session, or with All a member without one.
-type Peer struct {
-	Name        string `json:"displayName"`
-	Session     string `json:"pubkey" jsonschema:"the session's public key, hex; empty for a member without a session"`
-	Member      string `json:"memberName"`
-	MemberKey   string `json:"memberPubkey"`
-	State       string `json:"state" jsonschema:"online, away or offline"`
-	Status      string `json:"status" jsonschema:"idle, working or dnd"`
-	Own         string `json:"own,omitempty" jsonschema:"this: the asking session; yours: another session of your member"`
-	Summary     string `json:"summary,omitempty"`
-	Role        string `json:"role,omitempty"`
-	Cwd         string `json:"cwd,omitempty"`
-	Host        string `json:"hostname,omitempty"`
-	PeerType    string `json:"peerType,omitempty"`
-	Channel     string `json:"channel,omitempty"`
-	Model       string `json:"model,omitempty"`
-	Path        string `json:"path,omitempty" jsonschema:"how it is reached: same node, local, direct, relayed or unreachable"`
-	RTT         string `json:"rtt,omitempty" jsonschema:"round-trip time, as in 1.2ms"`
-	ConnectedAt string `json:"connectedAt,omitempty" jsonschema:"RFC 3339"`
-	LastSeen    string `json:"lastSeen,omitempty" jsonschema:"RFC 3339"`
-}
-
-// Text has a section per mesh and a line per peer.
-func (r PeersResponse) Text() string {
-	if len(r.Meshes) == 0 {
-		return "You are in no mesh. Run `claudemesh new <name>` or `claudemesh join <link>`."
-	}
-	var b strings.Builder
-	for _, m := range r.Meshes {
-		fmt.Fprintf(&b, "%s: %d peer(s)\n", m.Mesh, len(m.Peers))
-		for _, p := range m.Peers {
-			b.WriteString("  " + p.line() + "\n")
-		}
-	}
-	return strings.TrimRight(b.String(), "\n")
-}
-
-// line shows what the JSON holds, shortest first.
-func (p Peer) line() string {
-	parts := []string{p.Name, "[" + p.Status + "]"}
-	if p.State != "online" {
-		parts[1] = "[" + p.State + "]"
-	}
-	switch p.Own {
-	case "this":
-		parts = append(parts, "(this session)")
-	case "yours":
-		parts = append(parts, "(your other session)")
-	}
-	if p.Member != p.Name {
-		parts = append(parts, "of "+p.Member)
-	}
-	for _, s := range []string{p.Role, p.Channel, p.Model, strings.TrimSpace(p.Path + " " + p.RTT)} {
-		if s != "" {
-			parts = append(parts, "· "+s)
-		}
-	}
-	if p.Session != "" {
-		parts = append(parts, "· "+p.Session[:16])
-	}
-	if p.Cwd != "" {
-		parts = append(parts, "· "+p.Cwd)
-	}
-	if p.Summary != "" {
-		parts = append(parts, fmt.Sprintf("· %q", p.Summary))
-	}
-	return strings.Join(parts, " ")
-}
 
 // SummaryRequest carries the summary.
 type SummaryRequest struct {

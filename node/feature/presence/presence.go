@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/feature/presence/status"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -34,7 +36,12 @@ type Config struct {
 	// Gate is called, without locks held, when something that decides about
 	// offering messages to a session of this node has changed.
 	Gate func(mesh ident.MeshID, session ident.PublicKey)
-	Log  *slog.Logger
+	// Records keep the session cards. Nil: sessions are known from beacons alone.
+	Records Records
+	// Profile tells what a member says of itself. It is called without locks held.
+	// Nil: nobody says anything.
+	Profile func(mesh ident.MeshID, member ident.PublicKey) Profile
+	Log     *slog.Logger
 }
 
 // Feature is the presence of one node. Its methods are safe for concurrent use.
@@ -45,10 +52,12 @@ type Feature struct {
 
 	mu       sync.Mutex // guards what follows
 	seq      uint64
+	reports  status.Reports
 	sessions map[string]*live // local id
 	byAgent  map[string]*live // agent session id
 	byToken  map[string]*live // token hash
 	rosters  map[ident.MeshID]*roster.Roster
+	cards    map[ident.MeshID]map[string]filed // by the records' keys
 }
 
 // New loads this node's sessions and what it knew of others. It starts nothing and
@@ -60,7 +69,7 @@ func New(cfg Config) (*Feature, error) {
 	f := &Feature{
 		cfg: cfg, poke: make(chan struct{}, 1),
 		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
-		rosters: make(map[ident.MeshID]*roster.Roster),
+		rosters: make(map[ident.MeshID]*roster.Roster), cards: make(map[ident.MeshID]map[string]filed),
 	}
 	if err := cfg.DB.View(f.load); err != nil {
 		return nil, fmt.Errorf("load sessions: %w", err)
@@ -204,17 +213,9 @@ func (f *Feature) settleAll(meshes []Mesh) []session {
 // copy returns the stored part, detached from further changes.
 func (l *live) copy() session {
 	s := l.session
-	s.Names, s.Summary = clone(l.Names), clone(l.Summary)
+	s.Names, s.Summary, s.Places = maps.Clone(l.Names), maps.Clone(l.Summary), maps.Clone(l.Places)
 	s.Agents = append([]string(nil), l.Agents...)
 	return s
-}
-
-func clone(m map[string]string) map[string]string {
-	c := make(map[string]string, len(m))
-	for k, v := range m {
-		c[k] = v
-	}
-	return c
 }
 
 // loadKeys reads the session keys that are not in memory yet.
@@ -246,17 +247,7 @@ func (f *Feature) Announce() {
 // saveSession writes one session; a store that cannot write ends the process, so
 // that the error is only of interest to the log.
 func (f *Feature) saveSession(id string) {
-	f.mu.Lock()
-	l, ok := f.sessions[id]
-	var s session
-	if ok {
-		s = l.copy()
-	}
-	f.mu.Unlock()
-	if !ok {
-		return
-	}
-	err := f.cfg.DB.Update(context.Background(), func(tx *store.Tx) error { return f.save(tx, s, nil) })
+	err := f.keep(context.Background(), id)
 	if err != nil {
 		f.cfg.Log.Error("session not saved", "session", id, "error", err)
 	}
@@ -270,7 +261,7 @@ func (f *Feature) closeOverdue() {
 	f.mu.Lock()
 	for id, l := range f.sessions {
 		if id != UserSession && !l.Closed && l.follow == 0 && (now >= l.deadline || l.ended(f.cfg.Alive)) {
-			l.Closed = true
+			f.end(l)
 			over = append(over, id)
 		}
 	}

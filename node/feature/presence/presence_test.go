@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/feature/presence/status"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
@@ -355,7 +356,7 @@ func TestClaimedSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lie := roster.Beacon{Boot: eve.boot, Seq: 100, Clock: w.now, Lease: roster.Lease, Cards: []roster.Card{{Attest: stmt, Status: "idle", Opened: w.now}}}
+		lie := roster.Beacon{Boot: eve.boot, Seq: 100, Clock: w.now, Lease: roster.Lease, Cards: []roster.Card{{Attest: stmt, Status: status.Mark{Value: status.Idle}, Opened: w.now}}}
 		raw, err := eve.SignBeacon(w.id, lie.Encode())
 		if err != nil {
 			t.Fatal(err)

@@ -31,6 +31,24 @@ func (f *Feature) Caller(c op.Caller, slug string) (Local, error) {
 	return f.local(l, m)
 }
 
+// Callers returns all sessions that c acts as, one per mesh, by the meshes' names. It
+// fails like Caller if there is none.
+func (f *Feature) Callers(c op.Caller) ([]Local, error) {
+	var out []Local
+	for _, m := range f.cfg.Meshes.List() {
+		l, err := f.Caller(c, m.ID.String())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	if len(out) == 0 {
+		_, err := f.pick("")
+		return nil, err
+	}
+	return out, nil
+}
+
 // pick finds the mesh by slug, id or id prefix.
 func (f *Feature) pick(slug string) (Mesh, error) {
 	meshes := f.cfg.Meshes.List()
@@ -69,11 +87,13 @@ func (f *Feature) local(l *live, m Mesh) (Local, error) {
 	if err != nil {
 		return Local{}, err
 	}
-	key := l.keys[m.ID]
+	key, here := l.keys[m.ID], l.at(m.ID)
 	return Local{
 		Mesh: m.ID, Slug: m.Slug, Member: m.Self, Session: key.Public(), Key: key, Attest: att,
 		Name: l.Names[m.ID.String()], ID: l.ID, Attached: l.follow > 0 && l.ID != UserSession,
-		Status: l.Status, Mode: l.Mode, LastActive: l.active,
+		Status: here.Status.Value, Mode: l.Mode, LastActive: l.active,
+		StatusSource: string(here.Status.Source), StatusAt: here.Status.At,
+		Groups: slices.Clone(here.Groups), Visible: !here.Hidden && l.ID != UserSession, Prompted: l.Prompted,
 	}, nil
 }
 
@@ -157,9 +177,10 @@ func (f *Feature) everybody(m Mesh) ([]address.Session, []address.Address) {
 	for member, h := range r.Homes {
 		for _, c := range h.Beacon.Cards {
 			s := h.State(mono)
+			here := s == roster.Online && c.Sight != roster.Hiding
 			out = append(out, address.Session{
-				Address: address.Address{Key: c.Key, IsSession: true, Member: member, Name: c.Name, Online: s == roster.Online},
-				Cwd:     c.Cwd, Hidden: c.Hidden, Here: s == roster.Online,
+				Address: address.Address{Key: c.Key, IsSession: true, Member: member, Name: c.Name, Online: here},
+				Cwd:     c.Cwd, Hidden: c.Sight == roster.Unlisted, Here: here,
 			})
 		}
 	}

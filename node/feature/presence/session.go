@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/group"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/feature/presence/status"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
@@ -37,7 +39,9 @@ type session struct {
 	Summary  map[string]string `json:"summaries"`  // mesh id → summary
 	Role     string            `json:"role"`
 	Mode     string            `json:"mode"`
-	Status   string            `json:"status"`
+	Quiet    bool              `json:"quiet,omitempty"` // is not told who comes and goes
+	Places   map[string]place  `json:"places"`          // mesh id → what it is there
+	Prompted time.Time         `json:"prompted,omitzero"`
 	PID      int               `json:"pid"`
 	Cwd      string            `json:"cwd"`
 	Host     string            `json:"host"`
@@ -46,6 +50,15 @@ type session struct {
 	Model    string            `json:"model"`
 	Opened   time.Time         `json:"opened"`
 	Closed   bool              `json:"closed"`
+	Ended    time.Time         `json:"ended,omitzero"` // when it closed
+}
+
+// place is what a session is in one mesh, beyond its name.
+type place struct {
+	Status status.Mark   `json:"status"`
+	Groups []group.Group `json:"groups,omitempty"`
+	Hidden bool          `json:"hidden,omitempty"`
+	Hid    time.Time     `json:"hid,omitzero"` // since when
 }
 
 // live is what a session is in this process.
@@ -59,6 +72,20 @@ type live struct {
 	left     bool          // its feed has ended, and nobody has taken it up since
 	active   time.Time     // last call or attach
 	ran      bool          // the agent's process was seen to run
+	since    time.Time     // open since
+	counts   roster.Counts // what it did, all in all; Up is of earlier openings
+	told     roster.Counts // what others are told of it
+	consents map[ident.MeshID][64]byte
+}
+
+// at is what the session is in a mesh.
+func (l *live) at(mesh ident.MeshID) place {
+	p := l.Places[mesh.String()]
+	p.Status = p.Status.Or()
+	if p.Status.At.IsZero() {
+		p.Status.At = l.Opened
+	}
+	return p
 }
 
 // attested is a session's current attestation in a mesh.
@@ -78,9 +105,30 @@ type Local struct {
 	Name       string
 	ID         string
 	Attached   bool
-	Status     string
+	Status     string // idle, working or dnd
 	Mode       string
 	LastActive time.Time
+	// StatusSource tells who said the status, StatusAt when it was last said.
+	StatusSource string
+	StatusAt     time.Time
+	// Groups are those it is in, by name.
+	Groups []group.Group
+	// Visible is false for a session that hides, and for the terminal's.
+	Visible bool
+	// Prompted is when its user was last seen to type something; zero: never.
+	Prompted time.Time
+}
+
+// sight is who may see the session in a mesh.
+func (l *live) sight(mesh ident.MeshID) roster.Sight {
+	switch {
+	case l.ID == UserSession:
+		return roster.Unlisted
+	case l.Places[mesh.String()].Hidden:
+		return roster.Hiding
+	default:
+		return roster.Listed
+	}
 }
 
 // open makes or takes up the session of an agent and returns its new token.
@@ -105,7 +153,8 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 	if l.drop != nil {
 		l.drop()
 	}
-	l.Token, l.Closed, l.left = hash, false, false
+	f.reopen(l)
+	l.Token, l.left = hash, false
 	l.describe(in, f.cfg)
 	l.ran = in.PID > 0 && f.cfg.Alive != nil && f.cfg.Alive(in.PID)
 	l.deadline = f.cfg.Mono() + roster.Grace
@@ -137,7 +186,7 @@ func (f *Feature) goesOn(in OpenRequest) (*live, bool) {
 // describe takes over what the agent says of itself.
 func (l *live) describe(in OpenRequest, cfg Config) {
 	l.Base, l.Role = clip(in.Name, roster.MaxWord), clip(in.Role, roster.MaxWord)
-	l.Mode = in.Mode
+	l.Mode, l.Quiet = in.Mode, in.Quiet
 	if l.Mode == "" {
 		l.Mode = cfg.Mode
 	}
@@ -153,15 +202,16 @@ func (f *Feature) newLive(s session) *live {
 	if s.Summary == nil {
 		s.Summary = make(map[string]string)
 	}
-	if s.Status == "" {
-		s.Status = "idle"
+	if s.Places == nil {
+		s.Places = make(map[string]place)
 	}
 	if s.Mode == "" {
 		s.Mode = f.cfg.Mode
 	}
 	return &live{
-		session: s, active: s.Opened,
+		session: s, active: s.Opened, since: f.cfg.Now(),
 		keys: make(map[ident.MeshID]ident.PrivateKey), attests: make(map[ident.MeshID]attested),
+		consents: make(map[ident.MeshID][64]byte),
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
-// Limits of a beacon. MaxSessions times the largest card stays below MaxBeacon.
+// Limits of a beacon. MaxSessions times the largest card stays below MaxBeacon, and
+// that below what gossip carries.
 const (
-	MaxBeacon   = 112 << 10 // bytes, signed
+	MaxBeacon   = 124 << 10 // bytes, signed
 	MaxSessions = 32        // sessions of one member at one node
 	maxAttest   = 1 << 10
 	maxBind     = 4 << 10
@@ -41,21 +42,12 @@ const (
 	tagHeads, tagBind, tagAddrs                      = 6, 7, 9
 )
 
-// Card tags.
-const (
-	cardAttest, cardStatus, cardOpened, cardHidden = 1, 2, 4, 6
-	cardSummary, cardRole, cardCwd, cardHost       = 3, 5, 7, 9
-	cardType, cardChannel, cardModel               = 11, 13, 15
-)
-
 // Beacon is what a node says of its sessions. It is the body of a statement of
 // kind beacon, signed by the member. Fields (tag: meaning): 1 boot number, 2 seq,
 // 3 clock (unix ms), 4 lease (ms), 5 cards, 6 admin log heads, 7 bind statement,
 // 9 addresses.
 //
-// A card is a body of its own: 1 attest statement, 2 status, 3 summary, 4 opened
-// (unix ms), 5 role, 6 hidden (1), 7 cwd, 9 host, 11 peer type, 13 channel,
-// 15 model.
+// A card is a body of its own, see [Card].
 type Beacon struct {
 	Boot, Seq uint64
 	Clock     time.Time     // the sender's wall clock
@@ -72,26 +64,6 @@ type Node struct {
 	Addrs []string
 	// Heads are the heads of its admin log, so that a difference is noticed.
 	Heads []ident.ID
-}
-
-// Card describes one session. Its reader fills in Key and Name once the attestation
-// was checked.
-type Card struct {
-	Attest  []byte // the member's attestation of the session, as it travels
-	Status  string // idle, working or dnd
-	Summary string
-	Opened  time.Time
-	Hidden  bool // addressable, and never listed
-	Role    string
-	Cwd     string
-	Host    string
-	Kind    string // ai or human
-	Channel string // the agent's kind, as in claude-code
-	Model   string
-
-	// Key and Name are what the attestation says.
-	Key  ident.PublicKey
-	Name string
 }
 
 // Encode writes the body to be signed.
@@ -122,31 +94,6 @@ func (b Beacon) Encode() []byte {
 		f.List(tagAddrs, list)
 	}
 	return f.Body()
-}
-
-// Encode writes a card as it stands in a beacon.
-func (c Card) Encode() []byte {
-	var f ident.Fields
-	f.Bytes(cardAttest, c.Attest)
-	f.Text(cardStatus, c.Status)
-	optional(&f, cardSummary, c.Summary)
-	f.Uint(cardOpened, uint64(c.Opened.UnixMilli()))
-	optional(&f, cardRole, c.Role)
-	if c.Hidden {
-		f.Uint(cardHidden, 1)
-	}
-	optional(&f, cardCwd, c.Cwd)
-	optional(&f, cardHost, c.Host)
-	optional(&f, cardType, c.Kind)
-	optional(&f, cardChannel, c.Channel)
-	optional(&f, cardModel, c.Model)
-	return f.Body()
-}
-
-func optional(f *ident.Fields, tag uint64, s string) {
-	if s != "" {
-		f.Text(tag, s)
-	}
 }
 
 // Decode reads a beacon's body. It checks shape and limits, not signatures.
@@ -187,24 +134,4 @@ func Decode(body []byte) (Beacon, error) {
 		b.Cards = append(b.Cards, c)
 	}
 	return b, nil
-}
-
-func decodeCard(body []byte) (Card, error) {
-	r, err := ident.ReadFields(body, cardAttest, cardStatus, cardSummary, cardOpened, cardRole, cardHidden,
-		cardCwd, cardHost, cardType, cardChannel, cardModel)
-	if err != nil {
-		return Card{}, fmt.Errorf("%w: card: %w", ErrBeacon, err)
-	}
-	r.Need(cardAttest, cardStatus, cardOpened)
-	c := Card{
-		Attest: r.Bytes(cardAttest, maxAttest), Status: r.Text(cardStatus, MaxWord),
-		Summary: r.Text(cardSummary, 4*MaxSummary), Opened: time.UnixMilli(int64(r.Uint(cardOpened))),
-		Role: r.Text(cardRole, MaxWord), Hidden: r.Uint(cardHidden) == 1, Cwd: r.Text(cardCwd, MaxCwd),
-		Host: r.Text(cardHost, MaxWord), Kind: r.Text(cardType, MaxWord),
-		Channel: r.Text(cardChannel, MaxWord), Model: r.Text(cardModel, MaxWord),
-	}
-	if err := r.Err(); err != nil {
-		return Card{}, fmt.Errorf("%w: card: %w", ErrBeacon, err)
-	}
-	return c, nil
 }

@@ -28,6 +28,7 @@ type Home struct {
 	Beacon Beacon
 	Raw    []byte        // the signed statement, for newcomers
 	Seen   time.Time     // wall clock of its arrival, shown only
+	Heard  bool          // it came by itself, not in a list: its clock is worth a vote
 	ends   time.Duration // end of the lease on the monotonic clock
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/group"
+	"github.com/claudemesh/claudemesh/node/feature/presence/status"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -20,9 +22,11 @@ func TestBeaconRoundTrip(t *testing.T) {
 		}
 		for range rapid.IntRange(0, 5).Draw(t, "cards") {
 			b.Cards = append(b.Cards, Card{
-				Attest: rapid.SliceOfN(rapid.Byte(), 1, maxAttest).Draw(t, "attest"), Status: "idle", Summary: text(MaxSummary),
-				Opened: time.UnixMilli(rapid.Int64Range(0, 1<<47).Draw(t, "opened")), Hidden: rapid.Bool().Draw(t, "hidden"),
+				Attest: rapid.SliceOfN(rapid.Byte(), 1, maxAttest).Draw(t, "attest"), Status: status.Mark{Value: status.Idle, Source: status.Hook, At: time.UnixMilli(rapid.Int64Range(0, 1<<47).Draw(t, "said"))}, Summary: text(MaxSummary),
+				Opened: time.UnixMilli(rapid.Int64Range(0, 1<<47).Draw(t, "opened")), Sight: Sight(rapid.IntRange(0, 2).Draw(t, "sight")),
 				Role: text(MaxWord), Cwd: text(MaxCwd), Host: text(MaxWord), Kind: text(MaxWord), Channel: text(MaxWord), Model: text(MaxWord),
+				Groups: []group.Group{{Name: "a/b", Role: "lead"}}, Counts: Counts{In: rapid.Uint64().Draw(t, "in"), Up: time.Minute},
+				Consent: rapid.SliceOfN(rapid.Byte(), 64, 64).Draw(t, "consent"),
 			})
 		}
 		got, err := Decode(b.Encode())
@@ -45,7 +49,7 @@ func short(s string, n int) string {
 
 func FuzzBeacon(f *testing.F) {
 	f.Add(Beacon{Boot: 1, Seq: 2, Clock: time.UnixMilli(3), Lease: Lease}.Encode())
-	f.Add(Beacon{Clock: time.UnixMilli(3), Cards: []Card{{Attest: []byte{1}, Status: "idle", Opened: time.UnixMilli(1), Summary: "x"}}, Node: Node{Addrs: []string{"/ip4/127.0.0.1"}, Heads: []ident.ID{{2}}}}.Encode())
+	f.Add(Beacon{Clock: time.UnixMilli(3), Cards: []Card{{Attest: []byte{1}, Status: status.Mark{Value: status.Idle}, Opened: time.UnixMilli(1), Summary: "x"}}, Node: Node{Addrs: []string{"/ip4/127.0.0.1"}, Heads: []ident.ID{{2}}}}.Encode())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b, err := Decode(body)
 		if err != nil {

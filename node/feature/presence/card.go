@@ -1,0 +1,289 @@
+package presence
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/feature/presence/group"
+	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/record"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// CardKind is the collection of session cards. A key is the member's key and the
+// session's, in hex, with a slash between; only the member writes it. The value is a
+// card's facts as JSON.
+const CardKind = "card"
+
+const (
+	// keepClosed is how long a closed session stays known.
+	keepClosed = 30 * 24 * time.Hour
+	// seenEvery is how often an open session's card is written though nothing changed,
+	// so that members that do not meet know who is still around.
+	seenEvery = 24 * time.Hour
+	// maxFacts is the largest card in bytes.
+	maxFacts = 8 << 10
+)
+
+// facts are what a session card says. It is a record: written when something of it
+// changes, not with every beacon.
+type facts struct {
+	Name    string        `json:"name"`
+	Open    bool          `json:"open"`
+	Visible bool          `json:"visible"`
+	Person  bool          `json:"person,omitempty"` // the terminal's session: never listed
+	Groups  []group.Group `json:"groups,omitempty"`
+	Summary string        `json:"summary,omitempty"`
+	Role    string        `json:"role,omitempty"`
+	Cwd     string        `json:"cwd,omitempty"`
+	Host    string        `json:"host,omitempty"`
+	Kind    string        `json:"type,omitempty"`
+	Channel string        `json:"channel,omitempty"`
+	Model   string        `json:"model,omitempty"`
+	Opened  time.Time     `json:"opened"`
+	Seen    time.Time     `json:"seen"`              // when it was last known to be there
+	Consent []byte        `json:"consent,omitempty"` // the session's signature that it is the member's
+}
+
+// filed is a card as this node knows it.
+type filed struct {
+	facts
+	key     ident.PublicKey // of the session
+	member  ident.PublicKey
+	written time.Time
+}
+
+// sure tells whether the session itself agreed to be the member's.
+func (c filed) sure() bool { return len(c.Consent) > 0 }
+
+// Kinds are the collections of records of this feature.
+func (f *Feature) Kinds() []record.Kind {
+	return []record.Kind{{
+		Name: CardKind,
+		Writes: func(_ ident.MeshID, author ident.PublicKey, key string) bool {
+			member, _, ok := splitCard(key)
+			return ok && member == author
+		},
+		Check:   func(value []byte) error { _, err := decodeFacts(value); return err },
+		Changed: f.cardChanged,
+		Reload:  f.reloadCards,
+	}}
+}
+
+func cardKey(member, session ident.PublicKey) string {
+	return member.String() + "/" + session.String()
+}
+
+// splitCard reads what cardKey wrote.
+func splitCard(key string) (member, session ident.PublicKey, ok bool) {
+	a, b, ok := strings.Cut(key, "/")
+	if !ok {
+		return member, session, false
+	}
+	member, err := ident.ParsePublicKeyHex(a)
+	if err != nil {
+		return member, session, false
+	}
+	session, err = ident.ParsePublicKeyHex(b)
+	return member, session, err == nil && cardKey(member, session) == key
+}
+
+// decodeFacts reads a card. It refuses one that could not be shown.
+func decodeFacts(value []byte) (facts, error) {
+	var c facts
+	if len(value) > maxFacts {
+		return c, fmt.Errorf("%w: %d bytes", ErrCard, len(value))
+	}
+	if err := json.Unmarshal(value, &c); err != nil {
+		return c, fmt.Errorf("%w: %w", ErrCard, err)
+	}
+	if c.Name == "" || len(c.Groups) > group.MaxCount || (len(c.Consent) != 0 && len(c.Consent) != 64) {
+		return c, fmt.Errorf("%w: its name, groups or consent", ErrCard)
+	}
+	for _, word := range []string{c.Name, c.Role, c.Host, c.Kind, c.Channel, c.Model} {
+		if len(word) > roster.MaxWord {
+			return c, fmt.Errorf("%w: a word of %d bytes", ErrCard, len(word))
+		}
+	}
+	if len(c.Cwd) > roster.MaxCwd || len(c.Summary) > 4*roster.MaxSummary {
+		return c, fmt.Errorf("%w: a folder of %d or a summary of %d bytes", ErrCard, len(c.Cwd), len(c.Summary))
+	}
+	for _, g := range c.Groups {
+		if clean, err := group.Clean(g.Name); err != nil || clean != g.Name || group.CheckRole(g.Role) != nil {
+			return c, fmt.Errorf("%w: the group %q", ErrCard, g.Name)
+		}
+	}
+	return c, nil
+}
+
+// take makes an entry a card. ok is false for one that no session stands behind.
+func (f *Feature) take(mesh ident.MeshID, e record.Entry) (c filed, ok bool) {
+	member, session, ok := splitCard(e.Key)
+	if !ok {
+		return c, false
+	}
+	said, err := decodeFacts(e.Value)
+	if err != nil {
+		return c, false
+	}
+	if len(said.Consent) > 0 && !consents(mesh, member, session, said.Consent) {
+		return c, false
+	}
+	return filed{facts: said, key: session, member: member, written: e.At()}, true
+}
+
+// cardChanged follows one card. What it does waits for the commit.
+func (f *Feature) cardChanged(tx *store.Tx, c record.Change) error {
+	key, mesh := c.Key, c.Mesh
+	var card filed
+	shown := false
+	if c.New != nil {
+		card, shown = f.take(mesh, *c.New)
+	}
+	tx.OnCommit(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		cards := f.cardsIn(mesh)
+		if shown {
+			cards[key] = card
+		} else {
+			delete(cards, key)
+		}
+	})
+	return nil
+}
+
+// reloadCards reads all cards of a mesh anew.
+func (f *Feature) reloadCards(mesh ident.MeshID) {
+	if f.cfg.Records == nil {
+		return
+	}
+	entries, err := f.cfg.Records.List(mesh, CardKind, "")
+	if err != nil {
+		f.cfg.Log.Warn("session cards not read", "mesh", mesh, "error", err)
+		return
+	}
+	cards := make(map[string]filed, len(entries))
+	for _, e := range entries {
+		if c, ok := f.take(mesh, e); ok {
+			cards[e.Key] = c
+		}
+	}
+	f.mu.Lock()
+	f.cards[mesh] = cards
+	f.mu.Unlock()
+}
+
+// cardsIn are the cards of a mesh by key. The caller holds f.mu.
+func (f *Feature) cardsIn(mesh ident.MeshID) map[string]filed {
+	cards, ok := f.cards[mesh]
+	if !ok {
+		cards = make(map[string]filed)
+		f.cards[mesh] = cards
+	}
+	return cards
+}
+
+// fileCards writes the own cards that say something new, and deletes those of
+// sessions that closed long ago.
+func (f *Feature) fileCards(ctx context.Context) {
+	if f.cfg.Records == nil {
+		return
+	}
+	for _, m := range f.cfg.Meshes.List() {
+		write, drop := f.overdueCards(m, f.MeshTime(m.ID))
+		for key, said := range write {
+			raw, err := json.Marshal(said)
+			if err == nil {
+				_, err = f.cfg.Records.Put(ctx, m.ID, CardKind, key, raw)
+			}
+			if err != nil {
+				f.cfg.Log.Warn("session card not written", "mesh", m.ID, "error", err)
+				return
+			}
+		}
+		for _, key := range drop {
+			if _, err := f.cfg.Records.Delete(ctx, m.ID, CardKind, key); err != nil {
+				f.cfg.Log.Warn("session card not deleted", "mesh", m.ID, "error", err)
+				return
+			}
+		}
+	}
+}
+
+// overdueCards compares the own sessions with their cards.
+func (f *Feature) overdueCards(m Mesh, now time.Time) (write map[string]facts, drop []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	write = make(map[string]facts)
+	cards := f.cardsIn(m.ID)
+	mine := make(map[string]bool)
+	for _, l := range f.sessions {
+		key, ok := l.keys[m.ID]
+		if !ok {
+			continue
+		}
+		name := cardKey(m.Self, key.Public())
+		old, have := cards[name]
+		mine[name] = true
+		said := f.facts(l, m, now)
+		switch {
+		case !said.Open && now.Sub(said.Seen) >= keepClosed:
+			if have {
+				drop = append(drop, name)
+			}
+		case !have && !said.Open && l.Ended.IsZero():
+			// Closed before there were cards: nobody knows it.
+		case !have || !same(old.facts, said) || said.Open && said.Visible && now.Sub(old.Seen) >= seenEvery:
+			write[name] = said
+		}
+	}
+	for name, old := range cards { // of sessions that this node has forgotten
+		switch {
+		case old.member != m.Self || mine[name]:
+		case old.Open:
+			said := old.facts
+			said.Open = false
+			write[name] = said
+		case now.Sub(old.Seen) >= keepClosed:
+			drop = append(drop, name)
+		}
+	}
+	return write, drop
+}
+
+// facts is what a session's card should say. The caller holds f.mu.
+func (f *Feature) facts(l *live, m Mesh, now time.Time) facts {
+	here := l.at(m.ID)
+	said := facts{
+		Name: l.Names[m.ID.String()], Open: !l.Closed, Visible: !here.Hidden, Person: l.ID == UserSession,
+		Groups: here.Groups, Summary: l.Summary[m.ID.String()], Role: l.Role, Cwd: l.Cwd, Host: l.Host,
+		Kind: l.PeerType, Channel: l.Channel, Model: l.Model, Opened: l.Opened.UTC().Truncate(time.Millisecond),
+		Seen: now.UTC().Truncate(time.Second), Consent: f.consent(l, m),
+	}
+	switch {
+	case l.Closed:
+		said.Seen = l.Ended.UTC().Truncate(time.Second)
+	case here.Hidden:
+		said.Seen = here.Hid.UTC().Truncate(time.Second)
+	}
+	return said
+}
+
+// same tells whether two cards say the same, but for when the session was seen.
+func same(a, b facts) bool {
+	a.Seen, b.Seen = time.Time{}, time.Time{}
+	if len(a.Groups) == 0 && len(b.Groups) == 0 {
+		a.Groups, b.Groups = nil, nil
+	}
+	if !a.Opened.Equal(b.Opened) {
+		return false
+	}
+	a.Opened, b.Opened = time.Time{}, time.Time{}
+	return reflect.DeepEqual(a, b)
+}
