@@ -177,6 +177,30 @@ func (n *network) Tell(ctx context.Context, id ident.MeshID) int {
 	return count
 }
 
+// Near implements mesh.Net.
+func (n *network) Near(id ident.MeshID) map[ident.PublicKey]op.Doer {
+	out := make(map[ident.PublicKey]op.Doer)
+	for _, p := range n.host.Peers(id) {
+		out[p.Key] = remote{n.asker, id, p.Key}
+	}
+	return out
+}
+
+// Cut implements mesh.Net.
+func (n *network) Cut(id ident.MeshID, which func(ident.PublicKey) bool) int {
+	count := 0
+	for _, p := range n.host.Peers(id) {
+		if !which(p.Key) {
+			continue
+		}
+		if err := n.host.Disconnect(p.Peer); err != nil {
+			n.log.Debug("connection not closed", "mesh", id, "peer", p.Peer, "error", err)
+		}
+		count++
+	}
+	return count
+}
+
 // Addrs implements mesh.Net.
 func (n *network) Addrs() []string {
 	var out []string

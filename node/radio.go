@@ -104,13 +104,15 @@ func (r *radios) start(m *mesh.Mesh) error {
 
 // open decrypts a payload and has it judged.
 func (r *radios) open(ctx context.Context, m *mesh.Mesh, from peer.ID, payload []byte) gossip.Verdict {
-	plain, err := m.OpenGossip(payload)
+	plain, current, err := m.OpenGossip(payload)
 	switch {
 	case errors.Is(err, mesh.ErrUnknownEpoch):
 		r.differ(m.ID(), from)
 		return gossip.Ignore
 	case err != nil || len(plain) == 0:
 		return gossip.Reject
+	case !current:
+		r.differ(m.ID(), from) // somebody has not heard of the newest epoch
 	}
 	return r.hear(ctx, m, from, plain[0], plain[1:])
 }

@@ -24,7 +24,7 @@ func (p people) List() []presence.Mesh {
 	var out []presence.Mesh
 	for _, m := range p.meshes.All() {
 		own, ok := m.State().Member(m.Self())
-		if !ok {
+		if !ok || !m.In() {
 			continue // removed: nothing is said there any more
 		}
 		out = append(out, presence.Mesh{ID: m.ID(), Slug: m.Slug(), Self: m.Self(), Name: own.Name, Role: own.Role.String()})

@@ -17,6 +17,10 @@ func (a *Meshes) Ops() []op.Op {
 	return []op.Op{
 		New.Bind(a.answerNew), Invite.Bind(a.answerInvite), Join.Bind(a.answerJoin),
 		List.Bind(a.answerList), Leave.Bind(a.answerLeave),
+		Promote.Bind(a.answerPromote), Demote.Bind(a.answerDemote), Void.Bind(a.answerVoid),
+		Ban.Bind(a.answerBan), Unban.Bind(a.answerUnban), Bans.Bind(a.answerBans),
+		Kick.Bind(a.answerKick), Kicked.Bind(a.answerKicked),
+		Invites.Bind(a.answerInvites), Uninvite.Bind(a.answerUninvite), Keys.Bind(a.answerKeys),
 	}
 }
 

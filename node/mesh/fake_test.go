@@ -35,6 +35,7 @@ type home struct {
 	now     time.Time
 	changes int
 	gone    []ident.PublicKey
+	near    map[ident.PublicKey]op.Doer
 }
 
 func newHome(t *testing.T, name string) *home {
@@ -108,7 +109,17 @@ func (h *home) Changed(_ ident.MeshID, gone []ident.PublicKey) {
 	h.changes++
 	h.gone = gone
 }
-func (h *home) Tell(context.Context, ident.MeshID) int { return 0 }
+func (h *home) Tell(context.Context, ident.MeshID) int        { return 0 }
+func (h *home) Near(ident.MeshID) map[ident.PublicKey]op.Doer { return h.near }
+func (h *home) Cut(_ ident.MeshID, which func(ident.PublicKey) bool) int {
+	count := 0
+	for key := range h.near {
+		if which(key) {
+			count++
+		}
+	}
+	return count
+}
 func (h *home) Addrs() []string {
 	return []string{"/ip4/127.0.0.1/tcp/1/p2p/" + h.peer.String(), "/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2"}
 }

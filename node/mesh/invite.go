@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ const (
 // answerInvite writes an invite into the admin log and keeps its blob. The secret
 // is in the answer alone.
 func (a *Meshes) answerInvite(ctx context.Context, _ op.Caller, in InviteRequest) (InviteResponse, error) {
-	m, err := a.find(in.Mesh)
+	m, err := a.findIn(in.Mesh)
 	if err != nil {
 		return InviteResponse{}, err
 	}
@@ -80,7 +81,9 @@ func (a *Meshes) wanted(in InviteRequest) (trust.Invite, error) {
 		}
 	}
 	want.Expires = a.cfg.Now().Add(lasts)
-	return want, nil
+	var err error
+	want.Preset, err = preset(in, want.Uses)
+	return want, err
 }
 
 // parseDuration reads what time.ParseDuration does, and days.
@@ -205,7 +208,7 @@ func (m *Mesh) admit(ctx context.Context, stmt ident.Statement, claim trust.Clai
 		return nil, join.ErrDenied
 	}
 	entry, err := m.admin.SignAdmit(m.member, trust.Admit{
-		Claim: stmt, Invite: inv.ID, Role: inv.Role, Name: freeName(state, claim.Name), Preset: inv.Preset,
+		Claim: stmt, Invite: inv.ID, Role: inv.Role, Name: freeName(state, cmp.Or(inv.Preset.Name, claim.Name)), Preset: inv.Preset,
 	}, m.all.cfg.Now())
 	if err != nil {
 		return nil, errors.Join(join.ErrDenied, err)

@@ -12,6 +12,8 @@ import (
 //
 //	info              record, JSON
 //	bind              newest own binding statement
+//	removed           a removal of the own member that the log cannot take up, its
+//	                  parents being kept from who was removed
 //	log/ENTRY ID      admin log entry
 //	epoch/ENTRY ID    epoch key, 32 bytes
 //	delivery/KEY ID   own delivery key, JSON
@@ -30,6 +32,7 @@ const (
 var (
 	keyInfo = []byte("info")
 	keyBind = []byte("bind")
+	keyTold = []byte("removed")
 )
 
 // record is what this node calls a mesh.

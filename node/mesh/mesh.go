@@ -38,8 +38,9 @@ type Mesh struct {
 	// the next one writes them, so that no entry is on disk without its parents.
 	// taking guards it.
 	unsaved []trust.Entry
-	// admitting orders claims, so that two cannot take an invite's last use. It is
-	// held across the commit, before taking.
+	// admitting orders what this node signs: two claims cannot take an invite's last
+	// use, and each own entry has those before it in its past. It is held across the
+	// commit, before taking.
 	admitting sync.Mutex
 	// binding orders new bindings, so that a daily one cannot undo a raised
 	// generation. It is held across the commit, before mu.
@@ -57,7 +58,9 @@ type Mesh struct {
 	deliveryAt  time.Time
 	private     map[[32]byte]hpke.PrivateKey // own seal and delivery keys by id
 	known       map[ident.PublicKey]known
-	attested    uint64 // newest attestation's seq
+	attested    uint64       // newest attestation's seq
+	told        *trust.Entry // a removal of the own member that the log cannot take up
+	sets        epochSets
 }
 
 // newMesh builds a mesh from its log and keys, without what the store holds beside.
@@ -162,6 +165,9 @@ func (m *Mesh) loadRest(tx *store.Tx) error {
 			m.deliverySeq, m.delivery, m.deliveryAt = k.Seq, k.Statement, k.Created
 		}
 	}
+	if err := m.loadTold(tx); err != nil {
+		return err
+	}
 	for key := range pairs(at(tx, m.id, bucketPeer)) {
 		c, _, err := store.GetJSON[contact](at(tx, m.id, bucketPeer), []byte(key))
 		if err != nil {
@@ -202,6 +208,7 @@ func (m *Mesh) take(ctx context.Context, entries []trust.Entry, also func(*store
 	}
 	var added []trust.Entry
 	var refused error
+	var told *trust.Entry
 	for _, e := range entries {
 		got, err := m.admin.Add(e)
 		if err != nil {
@@ -209,11 +216,14 @@ func (m *Mesh) take(ctx context.Context, entries []trust.Entry, also func(*store
 			continue
 		}
 		added = append(added, got...)
+		if m.removes(e) {
+			told = &e
+		}
 	}
 	m.ring.Unlock(m.admin, m.self, m.sealKey)
 	m.unsaved = append(m.unsaved, added...)
 	err := m.all.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		if err := m.write(tx, m.unsaved); err != nil || also == nil {
+		if err := errors.Join(m.write(tx, m.unsaved), m.writeTold(tx, told)); err != nil || also == nil {
 			return err
 		}
 		return also(tx)
@@ -222,6 +232,7 @@ func (m *Mesh) take(ctx context.Context, entries []trust.Entry, also func(*store
 		return nil, fmt.Errorf("keep admin log: %w", err)
 	}
 	m.unsaved = nil
+	m.hear(told)
 	return added, refused
 }
 
@@ -283,39 +294,21 @@ func (m *Mesh) Info() Info {
 	state := m.admin.State()
 	own, _ := state.Member(m.self)
 	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return Info{
+	out := Info{
 		ID: m.id.String(), Slug: m.record.Slug, Name: state.Name, Member: own.Name, MemberKey: m.self.String(),
 		Role: own.Role.String(), Members: len(state.Members), JoinedAt: m.record.Joined.UTC().Format(time.RFC3339),
+		KeyDue: !state.Clean(), KeyMissing: len(m.ring.Missing(state.EpochHeads)) > 0,
 	}
+	m.mu.RUnlock()
+	if gone, ok := m.Removed(); ok {
+		out.Member, out.Role, out.Removed = gone.Name, "removed", &gone
+	}
+	return out
 }
 
 // Sign signs a statement with the own member key.
 func (m *Mesh) Sign(kind ident.Kind, body []byte) ident.Statement {
 	return ident.Sign(kind, m.id, body, m.member)
-}
-
-// SealGossip encrypts a gossip payload under the mesh's effective key.
-func (m *Mesh) SealGossip(plain []byte) ([]byte, error) {
-	epoch, key, err := m.ring.Effective(m.admin.State().EpochHeads)
-	if err != nil {
-		return nil, err
-	}
-	return seal.EpochSeal(key, epoch, seal.UseGossip, m.id, plain)
-}
-
-// OpenGossip decrypts a gossip payload. ErrUnknownEpoch says that the admin log of
-// whoever sealed it differs.
-func (m *Mesh) OpenGossip(payload []byte) ([]byte, error) {
-	epoch, err := seal.EpochOf(payload)
-	if err != nil {
-		return nil, err
-	}
-	current, key, err := m.ring.Effective(m.admin.State().EpochHeads)
-	if err != nil || current != epoch {
-		return nil, ErrUnknownEpoch
-	}
-	return seal.EpochOpen(key, seal.UseGossip, m.id, payload)
 }
 
 func (m *Mesh) log() *slog.Logger { return m.all.cfg.Log }

@@ -45,8 +45,9 @@ type Config struct {
 	Session func(mesh ident.MeshID, name string) (ident.PublicKey, bool)
 }
 
-// Net is the network as the meshes use it. It has six methods because what the host
-// reports of a mesh's peers passes through here to whoever keeps them.
+// Net is the network as the meshes use it. It has eight methods because what the host
+// reports of a mesh's peers passes through here to whoever keeps them, and because who
+// is in decides who is connected.
 type Net interface {
 	// Proved and Lost pass on that a member's node can be reached, or not any more.
 	// They must not block.
@@ -59,6 +60,11 @@ type Net interface {
 	// Tell has every connected member take over the admin log now and returns how
 	// many did.
 	Tell(ctx context.Context, mesh ident.MeshID) int
+	// Near are the members connected now, each as somebody to ask.
+	Near(mesh ident.MeshID) map[ident.PublicKey]op.Doer
+	// Cut closes the connections with the members that which picks, and returns how
+	// many members that were. They may come back.
+	Cut(mesh ident.MeshID, which func(ident.PublicKey) bool) int
 	// Addrs are the addresses an invite carries.
 	Addrs() []string
 	// Join claims an invite from its admitter.
@@ -78,11 +84,17 @@ type Meshes struct {
 	// entering orders making, joining and leaving meshes: two at once could take one
 	// name. It is held across commits and network calls, never together with mu.
 	entering sync.Mutex
+
+	// Each wakes the loop of its name.
+	rotating, fetching chan struct{}
 }
 
 // Open loads the meshes of earlier runs. It starts and writes nothing.
 func Open(cfg Config) (*Meshes, error) {
-	a := &Meshes{cfg: cfg, meshes: make(map[ident.MeshID]*Mesh)}
+	a := &Meshes{
+		cfg: cfg, meshes: make(map[ident.MeshID]*Mesh),
+		rotating: make(chan struct{}, 1), fetching: make(chan struct{}, 1),
+	}
 	err := cfg.DB.View(func(tx *store.Tx) error {
 		ids, err := keptMeshes(tx)
 		if err != nil {
@@ -138,8 +150,22 @@ func (a *Meshes) Start(ctx context.Context) error {
 	return nil
 }
 
-// Run renews bindings and delivery keys daily until ctx ends.
+// Run renews bindings and delivery keys daily, writes the epochs that are due and
+// fetches keys that are missing, until ctx ends.
 func (a *Meshes) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() { a.rotate(ctx) })
+	wg.Go(func() { a.fetch(ctx) })
+	err := a.renewDaily(ctx)
+	cancel()
+	wg.Wait()
+	return err
+}
+
+// renewDaily renews bindings and delivery keys.
+func (a *Meshes) renewDaily(ctx context.Context) error {
 	const look = 10 * time.Minute
 	tick := time.NewTicker(look)
 	defer tick.Stop()
@@ -260,8 +286,13 @@ func (a *Meshes) changed(m *Mesh, added []trust.Entry) {
 	}
 	m.mu.RUnlock()
 	m.log().Info("admin log grew", "mesh", m.id, "entries", len(added), "members", len(state.Members))
+	if was, ok := m.Removed(); ok {
+		m.log().Warn("this node's member was removed", "mesh", m.id, "by", was.By, "at", was.At)
+	}
 	if _, here := a.Get(m.id); here {
 		a.cfg.Net.Changed(m.id, gone)
+		a.poke(a.rotating)
+		a.poke(a.fetching)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/claudemesh/claudemesh/node/mesh/ledger"
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
@@ -68,6 +69,11 @@ type InviteRequest struct {
 	Uses    int    `json:"uses,omitempty" jsonschema:"how many people may use it, 1 to 1000; default 1"`
 	Expires string `json:"expires,omitempty" jsonschema:"how long it is good for, as in 30m, 12h, 7d; default 7d, at most 30d"`
 	Role    string `json:"role,omitempty" jsonschema:"member (default) or admin; only the owner invites admins, for one use"`
+
+	Name    string   `json:"name,omitempty" jsonschema:"the name the newcomer gets, whatever it wishes for; for one use"`
+	RoleTag string   `json:"role_tag,omitempty" jsonschema:"what others see its sessions do, as in reviewer"`
+	Groups  []string `json:"groups,omitempty" jsonschema:"groups its sessions start in, as in eng or eng:lead"`
+	Mode    string   `json:"message_mode,omitempty" jsonschema:"how messages reach its sessions: push, inbox or off"`
 }
 
 // InviteResponse carries the link, which is a secret: who has it can join.
@@ -134,6 +140,9 @@ func (r ListResponse) Text() string {
 	}
 	for _, m := range r.Meshes {
 		lines = append(lines, fmt.Sprintf("%s  %s  you: %s (%s)  members: %d", m.Slug, m.ID, m.Member, m.Role, m.Members))
+		if m.Removed != nil {
+			lines = append(lines, "  "+removedText(m.Slug, *m.Removed))
+		}
 	}
 	for _, b := range r.Broken {
 		lines = append(lines, fmt.Sprintf("%s cannot be used: %s", b.ID, b.Reason))
@@ -151,6 +160,12 @@ type Info struct {
 	Role      string `json:"role"`
 	Members   int    `json:"members"`
 	JoinedAt  string `json:"joined_at" jsonschema:"RFC 3339"`
+	// Removed says who removed this node's member, if somebody did.
+	Removed *ledger.Gone `json:"removed,omitempty"`
+	// KeyDue: somebody who is out has not been shut out of the mesh's key yet.
+	KeyDue bool `json:"key_due,omitempty" jsonschema:"whether somebody who left could still read what is sealed for the whole mesh; the owner or an admin changes the key as soon as one is online"`
+	// KeyMissing: this node has not been given the mesh's present key yet.
+	KeyMissing bool `json:"key_missing,omitempty" jsonschema:"whether this node waits for the mesh's present key; what goes to the whole mesh waits, too"`
 }
 
 // LeaveRequest names the mesh to leave.

@@ -90,6 +90,10 @@ func (m *Mesh) boundHere(b trust.Bind) bool {
 
 // Member implements host.Mesh.
 func (m *Mesh) Member(p host.Peer) (host.Peer, bool) {
+	if !m.In() {
+		p.Member = false // who was removed has nothing to say to anybody
+		return p, false
+	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	_, p.Member = m.admin.State().Member(p.Key)
@@ -100,7 +104,10 @@ func (m *Mesh) Member(p host.Peer) (host.Peer, bool) {
 }
 
 // Proved implements host.Mesh.
-func (m *Mesh) Proved(p host.Peer) { m.all.cfg.Net.Proved(p) }
+func (m *Mesh) Proved(p host.Peer) {
+	m.all.cfg.Net.Proved(p)
+	m.all.poke(m.all.fetching) // it may have a key that is missing here
+}
 
 // Lost implements host.Mesh.
 func (m *Mesh) Lost(p host.Peer) { m.all.cfg.Net.Lost(p) }

@@ -40,13 +40,14 @@ var errSync = errors.New("log exchange")
 // Sync implements host.Mesh.
 func (m *Mesh) Sync(ctx context.Context, s *host.Stream, opener bool, p host.Peer) error {
 	x := &exchange{conn: wire.NewConn(s), mesh: m, offer: m.offered(p.Key)}
+	was := m.In()
 	var err error
 	if opener {
 		err = x.open(ctx)
 	} else {
 		err = x.answer(ctx)
 	}
-	if len(x.added) > 0 {
+	if len(x.added) > 0 || m.In() != was {
 		m.all.changed(m, x.added)
 	}
 	if err != nil {

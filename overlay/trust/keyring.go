@@ -37,6 +37,25 @@ func (k *Keyring) Put(l *Log, epoch ident.ID, key [32]byte) error {
 	return nil
 }
 
+// Open adds a key that another member gave, by WrapKey. It fails with seal.ErrOpen,
+// or ErrKey if it is not the key of that epoch in l.
+func (k *Keyring) Open(l *Log, epoch ident.ID, w Wrap, sealKey hpke.PrivateKey) error {
+	e, ok := l.Get(epoch)
+	if !ok {
+		return fmt.Errorf("epoch %s: %w: no such entry", epoch, ErrKey)
+	}
+	commit, ok := commitOf(e.body)
+	if !ok {
+		return fmt.Errorf("epoch %s: %w", epoch, ErrKey)
+	}
+	key, err := OpenWrap(l.mesh, w, sealKey, commit)
+	if err != nil {
+		return fmt.Errorf("epoch %s: %w", epoch, err)
+	}
+	k.put(epoch, key)
+	return nil
+}
+
 func (k *Keyring) put(epoch ident.ID, key [32]byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

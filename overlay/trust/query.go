@@ -170,3 +170,13 @@ func (l *Log) Precedes(a, b ident.ID) bool {
 	j, okB := l.graph.Index(b)
 	return okA && okB && l.graph.Before(i, j)
 }
+
+// Epochs are the entries that begin an epoch, counted or not, each after its parents.
+func (l *Log) Epochs() []ident.ID {
+	epochs := l.epochs()
+	ids := make([]ident.ID, 0, len(epochs))
+	for _, e := range epochs {
+		ids = append(ids, e.id)
+	}
+	return ids
+}

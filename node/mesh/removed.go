@@ -1,0 +1,130 @@
+package mesh
+
+import (
+	"fmt"
+
+	"github.com/claudemesh/claudemesh/node/mesh/ledger"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// Who was removed is told of the removing entry and of nothing that came before it,
+// so its log may never take the entry up. That entry is then kept beside the log and
+// believed as long as its signer may remove by what the log says.
+
+// In tells whether the own member is one still, as far as this node knows.
+func (m *Mesh) In() bool {
+	_, in := m.admin.State().Member(m.self)
+	return in && m.toldOf() == nil
+}
+
+// Removed says by whom and when the own member was removed, if it was.
+func (m *Mesh) Removed() (ledger.Gone, bool) {
+	if e := m.toldOf(); e != nil {
+		return ledger.From(*e, ledger.Names(m.admin), m.self), true
+	}
+	if m.admin.State().Role(m.self) != trust.RoleNone {
+		return ledger.Gone{}, false
+	}
+	return ledger.GoneOf(m.admin, m.self)
+}
+
+// removes tells whether an entry that the log has verified and cannot take up yet
+// removes the own member.
+func (m *Mesh) removes(e trust.Entry) bool {
+	r, ok := e.Body().(*trust.Remove)
+	if !ok || m.admin.Has(e.ID()) {
+		return false
+	}
+	for _, t := range r.Targets {
+		if t == trust.Principal(m.self) {
+			return m.mayRemove(e)
+		}
+	}
+	return false
+}
+
+// mayRemove tells whether the signer of a removal ranks above the own member.
+func (m *Mesh) mayRemove(e trust.Entry) bool {
+	state := m.admin.State()
+	signer := state.Role(e.Signer())
+	return signer >= trust.RoleAdmin && signer > state.Role(m.self)
+}
+
+// toldOf is the removal that was told and that the log has not taken up, or nil.
+func (m *Mesh) toldOf() *trust.Entry {
+	m.mu.RLock()
+	e := m.told
+	m.mu.RUnlock()
+	if e == nil || m.admin.Has(e.ID()) || !m.mayRemove(*e) {
+		return nil
+	}
+	return e
+}
+
+// hear takes note of a removal that is on disk; nil changes nothing.
+func (m *Mesh) hear(e *trust.Entry) {
+	if e == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.told = e
+}
+
+func (m *Mesh) writeTold(tx *store.Tx, e *trust.Entry) error {
+	if e == nil {
+		return nil
+	}
+	return at(tx, m.id).Put(keyTold, e.Marshal())
+}
+
+func (m *Mesh) loadTold(tx *store.Tx) error {
+	raw := at(tx, m.id).Get(keyTold)
+	if raw == nil {
+		return nil
+	}
+	e, err := trust.ParseEntry(append([]byte(nil), raw...))
+	if err != nil {
+		return fmt.Errorf("%w: removal: %w", ErrKept, err)
+	}
+	m.told = &e
+	return nil
+}
+
+// findIn is find for operations that take a member.
+func (a *Meshes) findIn(name string) (*Mesh, error) {
+	m, err := a.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.outcast()
+}
+
+// outcast is what users of this node are told after the own member was removed.
+func (m *Mesh) outcast() error {
+	gone, ok := m.Removed()
+	if !ok {
+		return nil
+	}
+	return op.Errorf(op.Denied, "%s", removedText(m.Slug(), gone)).
+		WithHint("only an admin of %s can let you in again; `claudemesh leave %s` forgets it on this machine", m.Slug(), m.Slug())
+}
+
+// Outcast explains why a mesh of this node cannot be used: its member was removed.
+// An empty name means the only mesh there is. nil says that this is not the reason.
+func (a *Meshes) Outcast(name string) error {
+	m, err := a.find(name)
+	if err != nil {
+		return nil
+	}
+	return m.outcast()
+}
+
+func removedText(slug string, gone ledger.Gone) string {
+	if gone.By == "" {
+		return fmt.Sprintf("You left %s, as of %s.", slug, gone.At)
+	}
+	return fmt.Sprintf("%s removed you from %s, as of %s: nothing is sent or received there any more.", gone.By, slug, gone.At)
+}
