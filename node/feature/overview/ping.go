@@ -15,6 +15,7 @@ const (
 	maxPinged  = 32 // members
 	atOnce     = 8
 	answerTime = 5 * time.Second
+	allTime    = 15 * time.Second
 )
 
 // defaults are the priorities that are measured when none is named.
@@ -36,13 +37,17 @@ func (f *Feature) answerPing(ctx context.Context, c op.Caller, in PingRequest) (
 			Attached: self.Attached, Mode: self.Mode, Notifications: self.Attached && self.Mode != "off" && !self.Person,
 		},
 	}
+	online := make(map[ident.PublicKey]bool)
 	for _, p := range f.cfg.Sessions.Online(self.Mesh.ID) {
 		if p.Member != self.Mesh.Self {
 			out.Online++
+			online[p.Member] = true
 		}
 	}
-	members, others := f.reached(self.Mesh)
-	out.Connection = connection(len(members), others)
+	members, connection := f.there(self.Mesh, online)
+	out.Connection = connection
+	ctx, cancel := context.WithTimeout(ctx, allTime)
+	defer cancel()
 	if len(members) > maxPinged {
 		out.Skipped, members = len(members)-maxPinged, members[:maxPinged]
 	}
@@ -72,33 +77,30 @@ type way struct {
 	path string
 }
 
-// reached are the other members whose nodes are connected, and how many others there
-// are in all.
-func (f *Feature) reached(m Mesh) (ways []way, others int) {
+// there are the other members whose nodes are connected or have a session online, and
+// whether any is connected.
+func (f *Feature) there(m Mesh, online map[ident.PublicKey]bool) (ways []way, connection string) {
+	connection = "empty"
 	for _, one := range f.cfg.Meshes.Members(m.ID) {
 		if one.Key == m.Self {
 			continue
 		}
-		others++
-		if path := f.cfg.Air.Path(m.ID, one.Key); path != unreachable {
+		path := f.cfg.Air.Path(m.ID, one.Key)
+		switch {
+		case path != unreachable:
+			connection = "connected"
+		case connection == "empty":
+			connection = "alone"
+		}
+		if path != unreachable || online[one.Key] {
 			ways = append(ways, way{one, path})
 		}
 	}
-	return ways, others
+	return ways, connection
 }
 
 // unreachable is the path to a node that is not connected.
 const unreachable = "unreachable"
-
-func connection(reached, others int) string {
-	switch {
-	case others == 0:
-		return "empty"
-	case reached == 0:
-		return "alone"
-	}
-	return "connected"
-}
 
 // trips measures the round trips to the members, a few at a time.
 func (f *Feature) trips(ctx context.Context, mesh ident.MeshID, members []way, p Priority) []Trip {
@@ -161,11 +163,12 @@ func (f *Feature) answerProbe(_ context.Context, c op.Caller, in ProbeRequest) (
 const (
 	noSession = "no session is open"
 	pulled    = "messages are not pushed, but read from the inbox"
+	detached  = "its agent does not listen now"
 	working   = "working: only the priority now is shown"
 	undisturb = "do not disturb: only the priority now is shown"
 )
 
-var reasons = map[string]bool{noSession: true, pulled: true, working: true, undisturb: true}
+var reasons = map[string]bool{noSession: true, pulled: true, detached: true, working: true, undisturb: true}
 
 // held says why none of the sessions would be shown a message of priority p now;
 // empty: one of them would be.
@@ -173,8 +176,10 @@ func held(p Priority, sessions []Self) string {
 	reason := noSession
 	for _, s := range sessions {
 		switch {
-		case s.Mode != "push" || !s.Attached:
+		case s.Mode != "push" || s.Person:
 			reason = pulled
+		case !s.Attached:
+			reason = detached
 		case p == Now || s.Status == "idle":
 			return ""
 		case s.Status == "dnd":
