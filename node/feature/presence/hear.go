@@ -14,8 +14,12 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
-// attestEarly is how much of an attestation must be left; with less it is renewed.
-const attestEarly = 12 * time.Hour
+// attestEarly is how much of an attestation must be left; with less it is renewed. With
+// more than attestMost the clock was set back since: it does not hold yet.
+const (
+	attestEarly = 12 * time.Hour
+	attestMost  = 24 * time.Hour
+)
 
 // beacon makes this node's own signed beacon for a mesh.
 func (f *Feature) beacon(m Mesh) ([]byte, error) {
@@ -61,8 +65,10 @@ func (f *Feature) card(l *live, m Mesh) (roster.Card, bool) {
 
 // attest returns the session's attestation, renewed in time. The caller holds f.mu.
 func (f *Feature) attest(l *live, m Mesh) ([]byte, error) {
-	if a, ok := l.attests[m.ID]; ok && a.until.Sub(f.cfg.Now()) > attestEarly {
-		return a.stmt, nil
+	if a, ok := l.attests[m.ID]; ok {
+		if left := a.until.Sub(f.cfg.Now()); left > attestEarly && left <= attestMost {
+			return a.stmt, nil
+		}
 	}
 	key, ok := l.keys[m.ID]
 	if !ok {
