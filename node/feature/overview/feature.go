@@ -59,8 +59,10 @@ func (f *Feature) answerInfo(_ context.Context, c op.Caller, in InfoRequest) (In
 	for _, g := range self.Groups {
 		groups["@"+g.Name] = true
 	}
-	for _, p := range f.cfg.Sessions.Online(m.ID) {
-		out.Peers++
+	for _, p := range f.cfg.Sessions.Peers(m.ID) {
+		if p.Online {
+			out.Peers++
+		}
 		for _, g := range p.Groups {
 			groups["@"+g] = true
 		}
@@ -88,7 +90,7 @@ func (f *Feature) answerStats(_ context.Context, c op.Caller, in StatsRequest) (
 	out := StatsResponse{Meshes: []MeshStats{}}
 	for _, m := range meshes {
 		table := MeshStats{Slug: m.Slug, ID: m.ID.String(), Peers: []PeerStats{}}
-		for _, p := range ordered(f.cfg.Sessions.Online(m.ID)) {
+		for _, p := range ordered(f.cfg.Sessions.Peers(m.ID)) {
 			table.Peers = append(table.Peers, p.stats(m.Self))
 		}
 		out.Meshes = append(out.Meshes, table)

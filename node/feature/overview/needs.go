@@ -15,9 +15,9 @@ type Sessions interface {
 	Caller(c op.Caller, slug string) (Self, error)
 	// Local lists the open sessions of this node in a mesh, hidden ones among them.
 	Local(mesh ident.MeshID) []Self
-	// Online lists the visible sessions of a mesh that are online, those of this node
-	// among them.
-	Online(mesh ident.MeshID) []Peer
+	// Peers lists the sessions of a mesh that are there, or away for now, as far as
+	// they show themselves to this node; its own are among them.
+	Peers(mesh ident.MeshID) []Peer
 }
 
 // Meshes is what is to be known of membership.
@@ -63,8 +63,8 @@ type Self struct {
 	Groups  []GroupOfPeer
 	// Status is idle, working or dnd; Mode push, inbox or off.
 	Status, Mode string
-	// Attached tells whether its feed is followed now.
-	Attached bool
+	// Attached tells whether its feed is followed now, Visible whether others see it.
+	Attached, Visible bool
 	// Person tells that it is nobody's agent, but the person at the terminal.
 	Person bool
 }
@@ -74,6 +74,7 @@ type Peer struct {
 	Name    string
 	Session ident.PublicKey
 	Member  ident.PublicKey
+	Online  bool
 	Groups  []string
 	// Done is what it has done; nil: not known.
 	Done *Done

@@ -45,7 +45,7 @@ type InfoResponse struct {
 	Member     string        `json:"memberId" jsonschema:"your member key, hex"`
 	Role       string        `json:"role"`
 	Groups     []GroupOfPeer `json:"yourGroups"`
-	Peers      int           `json:"peerCount" jsonschema:"visible sessions online, yours included"`
+	Peers      int           `json:"peerCount" jsonschema:"sessions online, yours included"`
 	AllGroups  []string      `json:"groups" jsonschema:"the groups somebody is in, as in @frontend"`
 	MoreGroups int           `json:"moreGroups,omitempty" jsonschema:"how many groups are not listed"`
 	StateCount int           `json:"stateCount"`
@@ -105,7 +105,7 @@ type PingResponse struct {
 	Connection string `json:"connection" jsonschema:"connected, alone (no other member's node is reached) or empty (there is no other member)"`
 	Name       string `json:"yourName"`
 	Status     string `json:"yourStatus" jsonschema:"idle, working or dnd"`
-	Online     int    `json:"peersOnline" jsonschema:"visible sessions online, yours not counted"`
+	Online     int    `json:"peersOnline" jsonschema:"sessions online, those of your member not counted"`
 	Buffered   int    `json:"buffered" jsonschema:"messages of this node that wait for their recipient's node"`
 
 	Priorities []Trips  `json:"priorities"`

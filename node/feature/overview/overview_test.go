@@ -58,11 +58,11 @@ func newWorld(t *testing.T, others ...string) *world {
 		m := Member{Key: newKey(t), Name: name, Role: "member"}
 		w.members = append(w.members, m)
 		w.path[m.Key] = "local"
-		w.online = append(w.online, Peer{Name: name, Session: newKey(t), Member: m.Key})
+		w.online = append(w.online, Peer{Name: name, Session: newKey(t), Member: m.Key, Online: true})
 	}
-	agent := Self{Mesh: w.team, Session: newKey(t), Name: "ana", Status: "idle", Mode: "push", Attached: true}
+	agent := Self{Mesh: w.team, Session: newKey(t), Name: "ana", Status: "idle", Mode: "push", Attached: true, Visible: true}
 	w.local = []Self{agent, {Mesh: w.team, Session: newKey(t), Name: "ana", Mode: "inbox", Status: "idle", Person: true}}
-	w.online = append(w.online, Peer{Name: "ana", Session: agent.Session, Member: ana})
+	w.online = append(w.online, Peer{Name: "ana", Session: agent.Session, Member: ana, Online: true})
 	start := time.Now()
 	w.f = New(Config{Sessions: w, Meshes: w, Air: w, Stock: w, Mono: func() time.Duration { return time.Since(start) }})
 	return w
@@ -83,8 +83,8 @@ func (w *world) Caller(c op.Caller, slug string) (Self, error) {
 // Local implements Sessions.
 func (w *world) Local(ident.MeshID) []Self { return w.local }
 
-// Online implements Sessions.
-func (w *world) Online(id ident.MeshID) []Peer {
+// Peers implements Sessions.
+func (w *world) Peers(id ident.MeshID) []Peer {
 	if id == w.alone.ID {
 		return nil
 	}
@@ -355,7 +355,7 @@ func TestAProbeShowsNobodyWhoHides(t *testing.T) {
 	if err != nil || got.Held != "" {
 		t.Errorf("visible: %+v, %v", got, err)
 	}
-	w.online = nil
+	w.local[0].Visible = false
 	if got, _, err = ask(w, peer, Probe, `{"priority":"next"}`); err != nil || got.Held != noSession {
 		t.Errorf("hidden: %+v, %v", got, err)
 	}

@@ -38,8 +38,8 @@ func (f *Feature) answerPing(ctx context.Context, c op.Caller, in PingRequest) (
 		},
 	}
 	online := make(map[ident.PublicKey]bool)
-	for _, p := range f.cfg.Sessions.Online(self.Mesh.ID) {
-		if p.Member != self.Mesh.Self {
+	for _, p := range f.cfg.Sessions.Peers(self.Mesh.ID) {
+		if p.Online && p.Member != self.Mesh.Self {
 			out.Online++
 			online[p.Member] = true
 		}
@@ -145,13 +145,9 @@ func (f *Feature) answerProbe(_ context.Context, c op.Caller, in ProbeRequest) (
 	if err != nil {
 		return ProbeResponse{}, op.Errorf(op.Invalid, "mesh id: %w", err)
 	}
-	visible := make(map[ident.PublicKey]bool)
-	for _, p := range f.cfg.Sessions.Online(mesh) {
-		visible[p.Session] = true
-	}
 	var open []Self
 	for _, s := range f.cfg.Sessions.Local(mesh) {
-		if !s.Person && visible[s.Session] {
+		if s.Visible {
 			open = append(open, s)
 		}
 	}
