@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -66,7 +67,11 @@ func Main(ctx context.Context, env Env) int {
 	if a.client != nil {
 		a.client.Close()
 	}
-	if err != nil {
+	var said verdict
+	switch {
+	case errors.As(err, &said):
+		return int(said)
+	case err != nil:
 		return a.fail(ctx, err)
 	}
 	return exitOK

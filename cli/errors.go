@@ -49,6 +49,13 @@ var exits = map[op.Code]int{
 // cancelled is a person's Ctrl-C, which no operation ever answers.
 const cancelled op.Code = "cancelled"
 
+// verdict is the exit status of a command that has shown its answer, where that
+// answer is no success.
+type verdict int
+
+// Error is for nobody: who meets a verdict exits with it.
+func (v verdict) Error() string { return fmt.Sprintf("exit status %d", int(v)) }
+
 // fail reports an error and returns the exit status.
 func (a *app) fail(ctx context.Context, err error) int {
 	e := asError(ctx, err)

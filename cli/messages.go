@@ -22,7 +22,7 @@ const inboxPoll = 50 * time.Millisecond
 
 // messageCommands are those about messages.
 func (a *app) messageCommands() []*cobra.Command {
-	return []*cobra.Command{a.sendCommand(), a.inboxCommand(), a.statusCommand()}
+	return []*cobra.Command{a.sendCommand(), a.inboxCommand(), a.sentCommand()}
 }
 
 func (a *app) sendCommand() *cobra.Command {
@@ -274,7 +274,7 @@ func (a *app) printInbox(r message.CheckResponse) {
 	}
 }
 
-func (a *app) statusCommand() *cobra.Command {
+func (a *app) sentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "msg-status <id>",
 		Short:   "Tell what became of a message you sent",

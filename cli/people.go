@@ -11,9 +11,12 @@ import (
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
-// peopleCommands are those about who is there and who one is.
+// peopleCommands are those about who is there, who one is and what all share.
 func (a *app) peopleCommands() []*cobra.Command {
-	return []*cobra.Command{a.peersCommand(), a.whoamiCommand(), a.infoCommand(), a.summaryCommand()}
+	return []*cobra.Command{
+		a.peersCommand(), a.whoamiCommand(), a.infoCommand(), a.statsCommand(), a.pingCommand(),
+		a.statusCommand(), a.summaryCommand(), a.visibleCommand(), a.groupCommand(), a.profileCommand(), a.stateCommand(),
+	}
 }
 
 func (a *app) peersCommand() *cobra.Command {
@@ -136,36 +139,6 @@ func (a *app) printWhoami(r presence.WhoamiResponse) {
 		a.term.Line("%s", term.Dim("acting as the agent session "+r.Agent))
 	}
 	a.term.Line("%s", term.Dim("node "+r.Node))
-}
-
-func (a *app) infoCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "info",
-		Short: "Describe a mesh: its members, who is online, who you are",
-		Args:  words(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			slug, err := a.oneMesh(cmd.Context())
-			if err != nil {
-				return err
-			}
-			out, err := call(cmd.Context(), a, presence.Info, presence.InfoRequest{InMesh: op.InMesh{Mesh: slug}})
-			if err != nil {
-				return err
-			}
-			a.used(a.mesh)
-			return show(a, out, a.printInfo)
-		},
-	}
-}
-
-func (a *app) printInfo(r presence.InfoResponse) {
-	a.term.Line("%s %s", term.Bold(r.Slug), term.Dim(r.ID))
-	a.term.Line("  you: %s (%s), member key %s", r.Name, r.Role, short(r.Member))
-	a.term.Line("  sessions online: %d", r.Peers)
-	a.term.Line("  %s", count(len(r.Members), "member", "members"))
-	for _, m := range r.Members {
-		a.term.Line("    %s  %s  %s", m.Name, term.Dim(m.Role), term.Dim(short(m.Key)))
-	}
 }
 
 func (a *app) summaryCommand() *cobra.Command {

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/feature/overview"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+func (a *app) infoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "info",
+		Short: "Describe a mesh: its members, groups and shared keys, and who you are",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := a.inMesh(cmd.Context())
+			if err != nil {
+				return err
+			}
+			out, err := call(cmd.Context(), a, overview.Info, overview.InfoRequest{InMesh: in})
+			if err != nil {
+				return err
+			}
+			a.used(a.mesh)
+			return show(a, out, func(r overview.InfoResponse) { a.term.Block(1, r.Text()) })
+		},
+	}
+}
+
+func (a *app) statsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "stats",
+		Short: "Show what each peer has done: messages, tool calls, errors",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := call(cmd.Context(), a, overview.Stats, overview.StatsRequest{InMesh: op.InMesh{Mesh: a.mesh}})
+			if err != nil {
+				return err
+			}
+			if out.Meshes == nil {
+				out.Meshes = []overview.MeshStats{}
+			}
+			a.used(a.mesh)
+			return show(a, out, func(r overview.StatsResponse) { a.term.Block(1, r.Text()) })
+		},
+	}
+}
+
+func (a *app) pingCommand() *cobra.Command {
+	var priorities []string
+	cmd := &cobra.Command{
+		Use:   "ping",
+		Short: "Measure the way to the other members' nodes",
+		Long: "Measure the way to the other members' nodes: a real round trip to each that is online,\n" +
+			"which nobody there sees, and whether messages are pushed to you. Exit status 4 if a\n" +
+			"node that is online does not answer.",
+		Example: "claudemesh ping --priority now,next,low",
+		Args:    words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in := overview.PingRequest{}
+			for _, p := range priorities {
+				if p != "now" && p != "next" && p != "low" {
+					return usage("name some of now, next, low, separated by commas", "--priority %q is none of now, next, low", p)
+				}
+				in.Priorities = append(in.Priorities, overview.Priority(p))
+			}
+			var err error
+			if in.InMesh, err = a.inMesh(cmd.Context()); err != nil {
+				return err
+			}
+			out, err := call(cmd.Context(), a, overview.Ping, in)
+			if err != nil {
+				return err
+			}
+			a.used(a.mesh)
+			if err := show(a, out, func(r overview.PingResponse) { a.term.Block(1, r.Text()) }); err != nil {
+				return err
+			}
+			if unanswered(out) > 0 {
+				return verdict(exitNetwork)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringSliceVar(&priorities, "priority", nil, "the `priorities` to try: now, next, low (default now,next)")
+	return cmd
+}
+
+// unanswered counts the round trips that did not come back.
+func unanswered(r overview.PingResponse) int {
+	n := 0
+	for _, p := range r.Priorities {
+		for _, t := range p.Trips {
+			if t.Error != "" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// roundTrip is the fastest answer of a mesh, as people read it, or "".
+func roundTrip(r overview.PingResponse) string {
+	best := 0.0
+	for _, p := range r.Priorities {
+		for _, t := range p.Trips {
+			if t.Error == "" && (best == 0 || t.MS < best) {
+				best = t.MS
+			}
+		}
+	}
+	if best == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(best, 'f', 1, 64) + " ms"
+}
+
+// mark is a tick or a cross.
+func mark(ok bool) term.Styled {
+	if ok {
+		return term.Green(term.OK)
+	}
+	return term.Red(term.Bad)
+}

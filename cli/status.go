@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/feature/overview"
+	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/surface/local"
+)
+
+// reachLimit is how long a mesh may take to answer.
+const reachLimit = 4 * time.Second
+
+// statusCommand looks at everything at once; below it stands what a session does.
+func (a *app) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Look whether everything works: settings, node, each mesh",
+		Long: "Look whether everything works: the version, the settings file, and for each mesh whether\n" +
+			"another member's node answers. Exit status 1 if in one of them none does.",
+		Example: "claudemesh status --json\nclaudemesh status set dnd",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownWord(cmd, args[0])
+			}
+			return a.lookAtAll(cmd.Context())
+		},
+	}
+	cmd.AddCommand(a.statusSet())
+	return cmd
+}
+
+// statusDoc is what status found.
+type statusDoc struct {
+	OK      bool        `json:"ok"`
+	Version string      `json:"version"`
+	System  string      `json:"system"`
+	Config  configFile  `json:"config"`
+	Node    nodeDoc     `json:"node"`
+	Meshes  []reachable `json:"meshes"`
+}
+
+// configFile is the state of the settings file.
+type configFile struct {
+	Path   string `json:"path"`
+	Exists bool   `json:"exists"`
+	Mode   string `json:"mode,omitempty"`
+	// Open tells that others than the user may look into it.
+	Open bool `json:"open"`
+}
+
+// reachable is what status found out about a mesh.
+type reachable struct {
+	Slug   string `json:"slug"`
+	ID     string `json:"mesh_id"`
+	Key    string `json:"member_key"`
+	OK     bool   `json:"reachable"`
+	MS     string `json:"rtt,omitempty"`
+	Online int    `json:"peersOnline"`
+	What   string `json:"connection"`
+}
+
+// lookAtAll is the status command.
+func (a *app) lookAtAll(ctx context.Context) error {
+	doc := statusDoc{OK: true, Version: a.env.Version, System: runtime.GOOS + "/" + runtime.GOARCH, Meshes: []reachable{}}
+	dir, _, err := a.loaded()
+	if err != nil {
+		return err
+	}
+	if doc.Config, err = lookAtFile(dir); err != nil {
+		return err
+	}
+	client, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if doc.Node, err = a.lookAtNode(ctx); err != nil {
+		return err
+	}
+	stop := a.term.Progress("asking the other nodes")
+	doc.Meshes, err = a.reach(ctx, client)
+	stop()
+	if err != nil {
+		return err
+	}
+	for _, m := range doc.Meshes {
+		doc.OK = doc.OK && m.OK
+	}
+	if err := show(a, doc, a.printStatusDoc); err != nil {
+		return err
+	}
+	if !doc.OK {
+		return verdict(exitCancelled)
+	}
+	return nil
+}
+
+// lookAtFile looks at the settings file, which may be missing.
+func lookAtFile(dir string) (configFile, error) {
+	mode, exists, err := settings.FileMode(dir)
+	if err != nil {
+		return configFile{}, op.Errorf(op.Unavailable, "%w", err).WithHint("the claudemesh folder and all in it must be yours to read and write")
+	}
+	f := configFile{Path: settings.Path(dir), Exists: exists}
+	if exists {
+		f.Mode, f.Open = fmt.Sprintf("%04o", mode), mode&0o077 != 0 && runtime.GOOS != "windows"
+	}
+	return f, nil
+}
+
+// reach asks each mesh, all at the same time.
+func (a *app) reach(ctx context.Context, client *local.Client) ([]reachable, error) {
+	who, err := presence.Whoami.Call(ctx, client, op.Caller{}, presence.WhoamiRequest{})
+	if err != nil {
+		return nil, err
+	}
+	found := make([]reachable, len(who.Meshes))
+	var asked sync.WaitGroup
+	for i, m := range who.Meshes {
+		asked.Go(func() {
+			found[i] = reachable{Slug: m.Mesh, ID: m.MeshID, Key: m.MemberKey}
+			ctx, cancel := context.WithTimeout(ctx, reachLimit)
+			defer cancel()
+			out, err := overview.Ping.Call(ctx, client, op.Caller{}, overview.PingRequest{
+				InMesh: op.InMesh{Mesh: m.MeshID}, Priorities: []overview.Priority{overview.Now},
+			})
+			if err != nil {
+				found[i].What = op.AsError(err).Message
+				return
+			}
+			found[i].MS, found[i].Online, found[i].What = roundTrip(out), out.Online, out.Connection
+			found[i].OK = found[i].MS != "" || out.Connection == "empty"
+		})
+	}
+	asked.Wait()
+	kept := []reachable{}
+	for _, m := range found {
+		if a.mesh == "" || m.Slug == a.mesh || strings.HasPrefix(m.ID, a.mesh) {
+			kept = append(kept, m)
+		}
+	}
+	if a.mesh != "" && len(kept) == 0 {
+		return nil, op.Errorf(op.NotFound, "you are in no mesh %q", a.mesh).WithHint("`claudemesh list` shows yours")
+	}
+	return kept, nil
+}
+
+// connections are what a mesh's connection means to people.
+var connections = map[string]string{
+	"empty": "nobody else is a member yet",
+	"alone": "no other member's node is reached: they are off, or the network is in the way",
+}
+
+func (a *app) printStatusDoc(d statusDoc) {
+	a.term.Line("claudemesh v%s %s", d.Version, term.Dim(d.System))
+	file := d.Config.Path
+	if d.Config.Exists {
+		file += " (" + d.Config.Mode + ")"
+	} else {
+		file += " (not there: all settings are the default)"
+	}
+	a.term.Line("settings %s", file)
+	if d.Config.Open {
+		a.term.Warn("%s can be read by others: chmod 600 %s", d.Config.Path, d.Config.Path)
+	}
+	a.term.Line("%s node v%s, process %d", mark(d.Node.Running), d.Node.Version, d.Node.PID)
+	if len(d.Meshes) == 0 {
+		a.printMeshes(nil)
+	}
+	for _, m := range d.Meshes {
+		what, ok := connections[m.What]
+		if !ok {
+			what = joined(" · ", m.What, m.MS, count(m.Online, "peer online", "peers online"))
+		}
+		a.term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim("key "+short(m.Key)))
+	}
+}
