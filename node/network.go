@@ -46,7 +46,10 @@ type network struct {
 	life   context.Context
 	events []func(context.Context)
 	wanted map[peer.ID]bool // whom the finder keeps connected
-	wg     sync.WaitGroup
+	// differing are the exchanges of admin logs under way, and whether each is to run
+	// once more.
+	differing map[neighbour]bool
+	wg        sync.WaitGroup
 }
 
 // meetFor is how long meeting one peer may take.
@@ -239,7 +242,7 @@ func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gos
 		return gossip.Reject
 	}
 	if _, ok := m.State().Member(member); !ok {
-		return gossip.Ignore // our admin log may lag behind
+		return gossip.Ignore // our admin log may lag behind, or that of whoever passed it on
 	}
 	raw := append([]byte(nil), body[size:]...)
 	defer n.cache.changed()
@@ -286,15 +289,48 @@ func splitIDs(body []byte) ([]ident.ID, bool) {
 	return out, true
 }
 
-// differ exchanges admin logs with a neighbour whose log is not ours.
+// neighbour is one end of an exchange of admin logs.
+type neighbour struct {
+	mesh ident.MeshID
+	peer peer.ID
+}
+
+// differ exchanges admin logs with a neighbour whose log is not ours. While that
+// goes on, further hints make it run once more, however many there are.
 func (n *network) differ(id ident.MeshID, from peer.ID) {
+	with := neighbour{id, from}
+	n.mu.Lock()
+	_, runs := n.differing[with]
+	lives := n.life != nil
+	if lives {
+		n.differing[with] = runs
+	}
+	n.mu.Unlock()
+	if runs || !lives {
+		return
+	}
 	n.spawn(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, meetFor)
-		defer cancel()
-		if err := n.host.Sync(ctx, id, from); err != nil {
-			n.log.Debug("admin log not exchanged", "mesh", id, "peer", from, "error", err)
+		for n.exchange(ctx, with) {
 		}
 	})
+}
+
+// exchange runs one exchange of admin logs and tells whether another was asked for
+// meanwhile.
+func (n *network) exchange(ctx context.Context, with neighbour) (again bool) {
+	ctx, cancel := context.WithTimeout(ctx, meetFor)
+	defer cancel()
+	if err := n.host.Sync(ctx, with.mesh, with.peer); err != nil {
+		n.log.Debug("admin log not exchanged", "mesh", with.mesh, "peer", with.peer, "error", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if again = n.differing[with] && n.life != nil; again {
+		n.differing[with] = false
+	} else {
+		delete(n.differing, with)
+	}
+	return again
 }
 
 // Shout implements presence.Air.

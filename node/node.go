@@ -99,11 +99,11 @@ func (p *proxy) List() []host.Mesh { return p.n.meshes.List() }
 
 // build makes the parts above the store and the host and ties them together.
 func (n *Node) build() (err error) {
-	n.net = &network{log: n.log, host: n.host, wake: make(chan struct{}, 1), wanted: make(map[peer.ID]bool)}
+	n.net = &network{log: n.log, host: n.host, wake: make(chan struct{}, 1), wanted: make(map[peer.ID]bool), differing: make(map[neighbour]bool)}
 	n.net.cache = newPeerCache(n.cfg.Dir, n.cfg.Now, n.log)
 	n.meshes, err = mesh.Open(mesh.Config{
 		Dir: n.cfg.Dir, DB: n.db, Peer: n.host.ID(), Name: n.cfg.DisplayName, Net: n.net,
-		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
+		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Session: n.memberOf,
 	})
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func (n *Node) build() (err error) {
 	}
 	n.feed = &feed{db: n.db, presence: n.presence, welcome: n.welcome}
 	n.server, err = local.NewServer(local.ServerConfig{
-		Socket: local.SocketPath(n.cfg.Dir), Doer: n.ops, Feed: n.feed, Authenticate: n.presence.Authenticate,
+		Socket: local.SocketPath(n.cfg.Dir), Doer: n.Ops(), Feed: n.feed, Authenticate: n.presence.Authenticate,
 		Hello: n.hello, Log: n.log,
 	})
 	return err
@@ -262,7 +262,7 @@ func (n *Node) hello() local.Hello {
 }
 
 // Ops are the node's operations, for callers in this process.
-func (n *Node) Ops() op.Doer { return n.ops }
+func (n *Node) Ops() op.Doer { return explained{n.ops, n.meshes} }
 
 // welcome greets a session at the beginning of its feed: who it is, who is there,
 // what waits.
@@ -286,4 +286,10 @@ func (n *Node) welcome(_ context.Context, c op.Caller) (op.Event, bool) {
 		return op.Event{}, false
 	}
 	return op.Event{Topic: op.TopicWelcome, Mesh: m.ID().String(), Slug: m.Slug(), Data: data}, true
+}
+
+// memberOf finds the member whose session has a name.
+func (n *Node) memberOf(id ident.MeshID, name string) (ident.PublicKey, bool) {
+	a, err := n.presence.Resolve(id, ident.PublicKey{}, name)
+	return a.Member, err == nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -93,26 +94,18 @@ func parseID(text string) (ident.ID, error) {
 	return ident.ID(raw), nil
 }
 
-// lacking are the epochs whose keys this node should have and has not: the heads
-// first. now tells whether a head is among them, without which nothing can be sealed.
+// lacking are the epochs whose keys this node should have and has not, at most
+// maxKeys of them, the heads first. now tells whether a head is among them, without
+// which nothing can be sealed.
 func (m *Mesh) lacking() (epochs []ident.ID, now bool) {
-	heads := m.ring.Missing(m.admin.State().EpochHeads)
-	epochs = heads
+	epochs = m.ring.Missing(m.admin.State().EpochHeads)
+	now = len(epochs) > 0
 	for _, id := range m.ring.Missing(m.admin.Epochs()) {
-		if len(epochs) < maxKeys && len(m.ring.Missing([]ident.ID{id})) > 0 && !contains(heads, id) {
+		if !slices.Contains(epochs, id) {
 			epochs = append(epochs, id)
 		}
 	}
-	return epochs, len(heads) > 0
-}
-
-func contains(ids []ident.ID, id ident.ID) bool {
-	for _, one := range ids {
-		if one == id {
-			return true
-		}
-	}
-	return false
+	return epochs[:min(len(epochs), maxKeys)], now
 }
 
 // pull asks the members connected now for the keys that are missing, one after the
@@ -145,7 +138,7 @@ func (m *Mesh) takeKeys(ctx context.Context, want []ident.ID, given []SealedKey)
 	defer m.taking.Unlock()
 	for _, k := range given {
 		id, err := parseID(k.Epoch)
-		if err != nil || !contains(want, id) {
+		if err != nil || !slices.Contains(want, id) {
 			continue
 		}
 		if err := m.ring.Open(m.admin, id, trust.Wrap{Member: m.self, Sealed: k.Sealed}, m.sealKey); err != nil {
