@@ -46,8 +46,8 @@ type facts struct {
 	Channel string        `json:"channel,omitempty"`
 	Model   string        `json:"model,omitempty"`
 	Opened  time.Time     `json:"opened"`
-	Seen    time.Time     `json:"seen"`              // when it was last known to be there
-	Consent []byte        `json:"consent,omitempty"` // the session's signature that it is the member's
+	Seen    time.Time     `json:"seen"`    // when it was last known to be there
+	Consent []byte        `json:"consent"` // the session's signature that it is the member's
 }
 
 // filed is a card as this node knows it.
@@ -57,9 +57,6 @@ type filed struct {
 	member  ident.PublicKey
 	written time.Time
 }
-
-// sure tells whether the session itself agreed to be the member's.
-func (c filed) sure() bool { return len(c.Consent) > 0 }
 
 // Kinds are the collections of records of this feature.
 func (f *Feature) Kinds() []record.Kind {
@@ -102,7 +99,7 @@ func decodeFacts(value []byte) (facts, error) {
 	if err := json.Unmarshal(value, &c); err != nil {
 		return c, fmt.Errorf("%w: %w", ErrCard, err)
 	}
-	if c.Name == "" || len(c.Groups) > group.MaxCount || (len(c.Consent) != 0 && len(c.Consent) != 64) {
+	if c.Name == "" || len(c.Groups) > group.MaxCount || len(c.Consent) != consentSize {
 		return c, fmt.Errorf("%w: its name, groups or consent", ErrCard)
 	}
 	for _, word := range []string{c.Name, c.Role, c.Host, c.Kind, c.Channel, c.Model} {
@@ -131,7 +128,7 @@ func (f *Feature) take(mesh ident.MeshID, e record.Entry) (c filed, ok bool) {
 	if err != nil {
 		return c, false
 	}
-	if len(said.Consent) > 0 && !consents(mesh, member, session, said.Consent) {
+	if !consents(mesh, member, session, said.Consent) {
 		return c, false
 	}
 	return filed{facts: said, key: session, member: member, written: e.At()}, true
@@ -151,6 +148,7 @@ func (f *Feature) cardChanged(tx *store.Tx, c record.Change) error {
 		cards := f.cardsIn(mesh)
 		if shown {
 			cards[key] = card
+			f.knew(mesh, card)
 		} else {
 			delete(cards, key)
 		}
@@ -175,8 +173,21 @@ func (f *Feature) reloadCards(mesh ident.MeshID) {
 		}
 	}
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.cards[mesh] = cards
-	f.mu.Unlock()
+	for _, c := range cards {
+		f.knew(mesh, c)
+	}
+}
+
+// knew has the watch take note of a session that is not new: one that is closed, or
+// was opened some time before its card came. The caller holds f.mu.
+func (f *Feature) knew(mesh ident.MeshID, c filed) {
+	if c.Open && c.Seen.Sub(c.Opened) < roster.Grace || !c.Visible || c.Person {
+		return
+	}
+	k := c.known(c.Open)
+	f.watchOf(mesh).Knew(c.member, k.Card, c.Seen)
 }
 
 // cardsIn are the cards of a mesh by key. The caller holds f.mu.
@@ -202,6 +213,7 @@ func (f *Feature) fileCards(ctx context.Context) {
 			if err == nil {
 				_, err = f.cfg.Records.Put(ctx, m.ID, CardKind, key, raw)
 			}
+			f.wrote(m.ID, key, said)
 			if err != nil {
 				f.cfg.Log.Warn("session card not written", "mesh", m.ID, "error", err)
 				return
@@ -239,6 +251,8 @@ func (f *Feature) overdueCards(m Mesh, now time.Time) (write map[string]facts, d
 			}
 		case !have && !said.Open && l.Ended.IsZero():
 			// Closed before there were cards: nobody knows it.
+		case f.justWrote(m.ID, name, said):
+			// It is not shown yet: the epoch or the time may be what it waits for.
 		case !have || !same(old.facts, said) || said.Open && said.Visible && now.Sub(old.Seen) >= seenEvery:
 			write[name] = said
 		}
@@ -255,6 +269,27 @@ func (f *Feature) overdueCards(m Mesh, now time.Time) (write map[string]facts, d
 		}
 	}
 	return write, drop
+}
+
+// writing is a card as it was last written.
+type writing struct {
+	facts
+	at time.Duration
+}
+
+// againAfter is how soon an unchanged card that is not shown is written again.
+const againAfter = time.Hour
+
+func (f *Feature) wrote(mesh ident.MeshID, key string, said facts) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.written[mesh.String()+key] = writing{said, f.cfg.Mono()}
+}
+
+// justWrote tells whether the same was written just now. The caller holds f.mu.
+func (f *Feature) justWrote(mesh ident.MeshID, key string, said facts) bool {
+	w, ok := f.written[mesh.String()+key]
+	return ok && same(w.facts, said) && f.cfg.Mono()-w.at < againAfter
 }
 
 // facts is what a session's card should say. The caller holds f.mu.

@@ -3,6 +3,7 @@ package presence
 import (
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/group"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
@@ -27,7 +28,7 @@ func (f *Feature) ownStats(m Mesh) []PeerStats {
 	now := f.cfg.Now()
 	for _, l := range f.sessions {
 		if s, ok := f.ownKnown(l, m); ok && s.open && s.sight != roster.Unlisted {
-			out = append(out, PeerStats{Name: s.Name, Session: s.Key, Member: m.Self, Own: true, Online: true, Seen: now, Counts: l.sum(now)})
+			out = append(out, PeerStats{Name: s.Name, Session: s.Key, Member: m.Self, Own: true, Online: true, Seen: now, Groups: s.groups, Counts: l.sum(now)})
 		}
 	}
 	return out
@@ -53,6 +54,8 @@ type PeerStats struct {
 	// Online tells whether it is there now; Seen is when it was last heard of.
 	Online bool
 	Seen   time.Time
+	// Groups are those it is in.
+	Groups []group.Group
 	roster.Counts
 }
 
@@ -76,7 +79,7 @@ func (f *Feature) Stats(mesh ident.MeshID) []PeerStats {
 		for _, c := range h.Beacon.Cards {
 			if c.Sight == roster.Listed {
 				out = append(out, PeerStats{
-					Name: c.Name, Session: c.Key, Member: member, Online: state == roster.Online, Seen: h.Seen, Counts: c.Counts,
+					Name: c.Name, Session: c.Key, Member: member, Online: state == roster.Online, Seen: h.Seen, Groups: c.Groups, Counts: c.Counts,
 				})
 			}
 		}

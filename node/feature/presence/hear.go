@@ -25,7 +25,8 @@ const (
 func (f *Feature) beacon(m Mesh) ([]byte, error) {
 	f.mu.Lock()
 	f.seq++
-	b := roster.Beacon{Boot: f.boot, Seq: f.seq, Clock: f.cfg.Now(), Lease: roster.Lease}
+	_, lease := roster.Pace(f.online(m.ID))
+	b := roster.Beacon{Boot: f.boot, Seq: f.seq, Clock: f.cfg.Now(), Lease: lease}
 	var open []*live
 	for _, l := range f.sessions {
 		if !l.Closed {
@@ -83,7 +84,8 @@ func (f *Feature) attest(l *live, m Mesh) ([]byte, error) {
 }
 
 // verify decodes a member's beacon and checks its signature and every attestation
-// in it. A session whose attestation does not hold is left out.
+// in it. A session whose attestation does not hold, or that does not itself say that
+// it is the member's, is left out.
 func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) (roster.Beacon, error) {
 	stmt, err := ident.ParseStatement(raw, roster.MaxBeacon)
 	if err != nil {
@@ -96,12 +98,19 @@ func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) 
 	if err != nil {
 		return roster.Beacon{}, err
 	}
+	sure := f.consented(mesh, member)
 	kept := b.Cards[:0]
 	for _, c := range b.Cards {
 		c.Key, c.Name, err = f.cfg.Meshes.Vouched(mesh, member, c.Attest, b.Clock)
 		if err != nil {
 			f.cfg.Log.Debug("session without a good attestation", "mesh", mesh, "member", member, "error", err)
 			continue
+		}
+		if !bytes.Equal(sure[c.Key], c.Consent) || c.Consent == nil {
+			if !consents(mesh, member, c.Key, c.Consent) {
+				f.cfg.Log.Debug("session that does not consent", "mesh", mesh, "member", member, "session", c.Key)
+				continue
+			}
 		}
 		kept = append(kept, c)
 	}
@@ -112,6 +121,11 @@ func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) 
 // Hear takes a beacon, signed by member, that is age old. It returns an error for
 // one that must not be passed on.
 func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.PublicKey, raw []byte, age time.Duration) error {
+	return f.hear(ctx, mesh, member, raw, age, age == 0)
+}
+
+// hear is Hear. direct: the beacon is not from a list of somebody else's.
+func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.PublicKey, raw []byte, age time.Duration, direct bool) error {
 	m, ok := f.mesh(mesh)
 	if !ok {
 		return ErrUnknownMesh
@@ -123,18 +137,23 @@ func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	if err != nil {
 		return err
 	}
-	if age < 0 || age > b.Lease {
+	if age < 0 {
 		age = b.Lease
 	}
+	age = min(age, b.Lease+roster.Grace)
 	f.mu.Lock()
 	r := f.roster(mesh)
 	b.Cards = f.unclaimed(mesh, member, b.Cards)
 	before := r.Homes[member]
 	fresh := r.Apply(member, b, raw, age, f.cfg.Mono(), f.cfg.Now())
+	if fresh {
+		r.Homes[member].Heard = direct
+	}
 	f.mu.Unlock()
 	if !fresh {
 		return nil
 	}
+	f.watch(m)
 	f.cfg.Air.Met(mesh, member, b.Node)
 	if before != nil && sameCards(before.Beacon.Cards, b.Cards) {
 		return nil
@@ -156,7 +175,8 @@ func (f *Feature) Meet(ctx context.Context, mesh ident.MeshID, member ident.Publ
 		if err != nil {
 			continue
 		}
-		if err := f.Hear(ctx, mesh, who, a.Beacon, time.Duration(a.AgeMS)*time.Millisecond); err != nil {
+		age := min(time.Duration(max(a.AgeMS, 0)), 24*time.Hour/time.Millisecond) * time.Millisecond
+		if err := f.hear(ctx, mesh, who, a.Beacon, age, who == member); err != nil {
 			f.cfg.Log.Debug("beacon of a roster refused", "mesh", mesh, "member", who, "error", err)
 		}
 	}
@@ -178,8 +198,8 @@ func sameCards(a, b []roster.Card) bool {
 }
 
 // unclaimed drops sessions whose key another member's node, or this one, told of
-// first: a member vouches for its own sessions, and nothing in that proves that the
-// session agrees. The caller holds f.mu.
+// first, and those that a beacon lists twice: whoever holds a session's key can make
+// it consent to two members. The caller holds f.mu.
 func (f *Feature) unclaimed(mesh ident.MeshID, member ident.PublicKey, cards []roster.Card) []roster.Card {
 	taken := make(map[ident.PublicKey]bool)
 	for _, l := range f.sessions {

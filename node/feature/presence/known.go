@@ -95,3 +95,31 @@ func (c filed) known(open bool) known {
 	}
 	return s
 }
+
+// superseded are those of a member's sessions that a later one of the same name stands
+// for: they are found by their keys alone. Sessions that are there supersede those
+// that are not, and of these the one seen last all others.
+func superseded(list []known) map[ident.PublicKey]bool {
+	best := make(map[string]known)
+	later := func(a, b known) bool { // a is worth more than b
+		if here := a.state != roster.Offline; here != (b.state != roster.Offline) {
+			return here
+		}
+		return a.seen.After(b.seen) || a.seen.Equal(b.seen) && a.Key.Compare(b.Key) > 0
+	}
+	for _, k := range list {
+		if k.sight == roster.Unlisted {
+			continue
+		}
+		if b, ok := best[k.Name]; !ok || later(k, b) {
+			best[k.Name] = k
+		}
+	}
+	out := make(map[ident.PublicKey]bool)
+	for _, k := range list {
+		if k.sight != roster.Unlisted && k.state == roster.Offline && best[k.Name].Key != k.Key {
+			out[k.Key] = true
+		}
+	}
+	return out
+}

@@ -179,9 +179,9 @@ func (f *Feature) peers(c op.Caller, m Mesh, all bool) []Peer {
 	out := []Peer{}
 	for _, p := range members {
 		one := f.peerOf(m, p)
-		listed := 0
+		listed, old := 0, superseded(sessions[p.Key])
 		for _, s := range sessions[p.Key] {
-			if s.sight == roster.Unlisted || s.sight == roster.Hiding && s.own == nil && !all || s.state == roster.Offline && !all {
+			if s.sight == roster.Unlisted || old[s.Key] || s.state == roster.Offline && !all {
 				continue
 			}
 			listed++

@@ -4,15 +4,16 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/passing"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/feature/presence/status"
+	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -49,13 +50,16 @@ type Feature struct {
 	cfg  Config
 	boot uint64
 	poke chan struct{} // something others see has changed
+	hub  passing.Hub[op.Event]
 
 	mu       sync.Mutex // guards what follows
 	seq      uint64
 	reports  status.Reports
-	sessions map[string]*live // local id
-	byAgent  map[string]*live // agent session id
-	byToken  map[string]*live // token hash
+	watches  map[ident.MeshID]*roster.Watch
+	written  map[string]writing // own cards, by mesh id and key
+	sessions map[string]*live   // local id
+	byAgent  map[string]*live   // agent session id
+	byToken  map[string]*live   // token hash
 	rosters  map[ident.MeshID]*roster.Roster
 	cards    map[ident.MeshID]map[string]filed // by the records' keys
 }
@@ -70,6 +74,7 @@ func New(cfg Config) (*Feature, error) {
 		cfg: cfg, poke: make(chan struct{}, 1),
 		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
 		rosters: make(map[ident.MeshID]*roster.Roster), cards: make(map[ident.MeshID]map[string]filed),
+		watches: make(map[ident.MeshID]*roster.Watch), written: make(map[string]writing),
 	}
 	if err := cfg.DB.View(f.load); err != nil {
 		return nil, fmt.Errorf("load sessions: %w", err)
@@ -117,6 +122,9 @@ func (f *Feature) load(tx *store.Tx) error {
 	})
 	if bad != nil {
 		return bad
+	}
+	if err := f.loadCounts(tx); err != nil {
+		return err
 	}
 	for _, m := range f.cfg.Meshes.List() {
 		r := f.roster(m.ID)
@@ -192,6 +200,8 @@ func (f *Feature) settleAll(meshes []Mesh) []session {
 	for id := range f.rosters {
 		if !current[id] {
 			delete(f.rosters, id)
+			delete(f.watches, id)
+			delete(f.cards, id)
 		}
 	}
 	for _, l := range f.sessions {
@@ -275,58 +285,4 @@ func (f *Feature) closeOverdue() {
 // ended tells whether the agent's process was seen to run, and does not any more.
 func (l *live) ended(alive func(int) bool) bool {
 	return l.ran && l.left && !alive(l.PID)
-}
-
-// Run sends beacons and closes overdue sessions until ctx ends. It says no goodbye:
-// a node that restarts comes back within its lease.
-func (f *Feature) Run(ctx context.Context) error {
-	const step = 5 * time.Second
-	tick := time.NewTicker(step)
-	defer tick.Stop()
-	last := f.cfg.Mono()
-	sent := last - roster.Interval
-	for {
-		now := f.cfg.Mono()
-		if pause := now - last; pause > step+30*time.Second {
-			f.resume(now, pause)
-		}
-		last = now
-		f.closeOverdue()
-		if now-sent >= roster.Interval {
-			f.shoutAll(ctx)
-			sent = now
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		case <-f.poke:
-			f.shoutAll(ctx)
-			sent = f.cfg.Mono()
-		}
-	}
-}
-
-// resume starts all leases anew after this machine slept.
-func (f *Feature) resume(now, pause time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, r := range f.rosters {
-		r.Restart(now, pause)
-	}
-}
-
-// shoutAll sends a beacon in every mesh.
-func (f *Feature) shoutAll(ctx context.Context) {
-	for _, m := range f.cfg.Meshes.List() {
-		raw, err := f.beacon(m)
-		if errors.Is(err, ErrUnknownMesh) {
-			continue
-		}
-		if err != nil {
-			f.cfg.Log.Warn("beacon not made", "mesh", m.ID, "error", err)
-			continue
-		}
-		f.cfg.Air.Shout(ctx, m.ID, raw)
-	}
 }

@@ -166,21 +166,13 @@ func (f *Feature) everybody(m Mesh) ([]address.Session, []address.Address) {
 		})
 	}
 	var out []address.Session
-	for _, l := range f.sessions {
-		if key, ok := l.keys[m.ID]; ok && !l.Closed {
+	for _, list := range f.known(m) {
+		old := superseded(list)
+		for _, k := range list {
+			here := k.state == roster.Online
 			out = append(out, address.Session{
-				Address: address.Address{Key: key.Public(), IsSession: true, Member: m.Self, Name: l.Names[m.ID.String()], Online: true},
-				Cwd:     l.Cwd, Hidden: l.ID == UserSession, Here: true,
-			})
-		}
-	}
-	for member, h := range r.Homes {
-		for _, c := range h.Beacon.Cards {
-			s := h.State(mono)
-			here := s == roster.Online && c.Sight != roster.Hiding
-			out = append(out, address.Session{
-				Address: address.Address{Key: c.Key, IsSession: true, Member: member, Name: c.Name, Online: here},
-				Cwd:     c.Cwd, Hidden: c.Sight == roster.Unlisted, Here: here,
+				Address: address.Address{Key: k.Key, IsSession: true, Member: k.member, Name: k.Name, Online: here},
+				Cwd:     k.Cwd, Hidden: k.sight == roster.Unlisted || old[k.Key], Here: here,
 			})
 		}
 	}

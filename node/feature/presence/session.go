@@ -22,10 +22,11 @@ const UserSession = "user"
 
 // Buckets of this package.
 const (
-	bucketSessions = "session"     // local id → session, JSON
-	bucketKeys     = "session-key" // mesh id / local id → Ed25519 seed
-	bucketBeacons  = "beacon"      // mesh id / member key → signed beacon
-	bucketBoot     = "boot"        // "boot" → counter
+	bucketSessions = "session"       // local id → session, JSON
+	bucketKeys     = "session-key"   // mesh id / local id → Ed25519 seed
+	bucketBeacons  = "beacon"        // mesh id / member key → signed beacon
+	bucketBoot     = "boot"          // "boot" → counter
+	bucketCounts   = "session-count" // local id → roster.Counts, JSON
 )
 
 // session is one of this node's own sessions as kept on disk. Fields are exported
@@ -79,8 +80,10 @@ type live struct {
 }
 
 // at is what the session is in a mesh.
-func (l *live) at(mesh ident.MeshID) place {
-	p := l.Places[mesh.String()]
+func (l *live) at(mesh ident.MeshID) place { return l.place(mesh.String()) }
+
+func (l *live) place(mesh string) place {
+	p := l.Places[mesh]
 	p.Status = p.Status.Or()
 	if p.Status.At.IsZero() {
 		p.Status.At = l.Opened
@@ -163,6 +166,7 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 	for _, m := range f.cfg.Meshes.List() {
 		f.settleName(l, m)
 	}
+	f.takeReports(l, in)
 	return l, token, resumed, nil
 }
 

@@ -69,6 +69,10 @@ type ReportResponse struct {
 	Status string `json:"status,omitempty" jsonschema:"the session's status now"`
 }
 
+// lateReport is how long after a session's end a report of its agent may still be one
+// of before.
+const lateReport = 5 * time.Second
+
 // EventPrompt is the event of a person who gave the agent something to do.
 const EventPrompt = "prompt"
 
@@ -129,7 +133,7 @@ func (f *Feature) apply(l *live, in status.Report, now time.Time) (changed bool)
 		l.Prompted = now
 	}
 	l.active = now
-	if l.Closed {
+	if l.Closed && now.Sub(l.Ended) >= lateReport {
 		f.reopen(l)
 		changed = true
 	}
@@ -143,21 +147,30 @@ func (f *Feature) apply(l *live, in status.Report, now time.Time) (changed bool)
 	if in.Guess {
 		source = status.Inferred
 	}
-	for mesh := range l.keys {
-		p := l.at(mesh)
+	for mesh := range l.Names {
+		p := l.place(mesh)
 		was := p.Status
 		p.Status = p.Status.Write(in.Value, source, now)
-		l.Places[mesh.String()] = p
+		l.Places[mesh] = p
 		changed = changed || was.Value != p.Status.Value || was.Source != p.Status.Source
 	}
 	return changed
 }
 
+// takeReports applies what was reported of a session just before it appeared. The
+// caller holds f.mu.
+func (f *Feature) takeReports(l *live, in OpenRequest) {
+	a := status.Agent{PID: in.PID, Cwd: clip(in.Cwd, roster.MaxCwd)}
+	for _, r := range f.reports.Take(in.AgentSession, a, f.cfg.Mono()) {
+		f.apply(l, r, f.cfg.Now())
+	}
+}
+
 // shownStatus is the status in whichever mesh, as reports write all alike. The
 // caller holds f.mu.
 func (f *Feature) shownStatus(l *live) string {
-	for mesh := range l.keys {
-		return l.at(mesh).Status.Value
+	for mesh := range l.Names {
+		return l.place(mesh).Status.Value
 	}
 	return ""
 }
@@ -199,11 +212,11 @@ func (f *Feature) sweep() {
 			continue
 		}
 		moved := false
-		for mesh := range l.keys {
-			p := l.at(mesh)
+		for mesh := range l.Names {
+			p := l.place(mesh)
 			if s := p.Status.Swept(now); s.Value != p.Status.Value {
 				p.Status = s
-				l.Places[mesh.String()] = p
+				l.Places[mesh] = p
 				moved = true
 			}
 		}
