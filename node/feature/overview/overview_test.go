@@ -52,7 +52,9 @@ func newWorld(t *testing.T, others ...string) *world {
 	w := &world{
 		t: t, team: Mesh{ID: ident.MeshID{1}, Slug: "team", Self: ana, Role: "owner"}, alone: Mesh{ID: ident.MeshID{2}, Slug: "alone", Self: ana, Role: "owner"},
 		members: []Member{{Key: ana, Name: "ana", Role: "owner"}}, path: make(map[ident.PublicKey]string),
-		probe: func(context.Context, ident.PublicKey, ProbeRequest) (ProbeResponse, error) { return ProbeResponse{}, nil },
+		probe: func(context.Context, ident.PublicKey, ProbeRequest) (ProbeResponse, error) {
+			return ProbeResponse{}, nil
+		},
 	}
 	for _, name := range others {
 		m := Member{Key: newKey(t), Name: name, Role: "member"}
