@@ -97,6 +97,8 @@ func (f *feed) start(cursor string) (position, error) {
 // pump gives what is for one recipient until ctx ends.
 func (f *feed) pump(ctx context.Context, at position, to string, fn func(op.Event) error) error {
 	mine := func(c store.Change) bool { return c.To == to || c.To == "" }
+	passing := f.presence.Listen(to)
+	defer passing.Close()
 	for {
 		more := f.db.Feed().Wait()
 		changes, next, reset, err := f.db.Feed().Resume(at.store, at.seq, mine, feedBatch)
@@ -123,6 +125,12 @@ func (f *feed) pump(ctx context.Context, at position, to string, fn func(op.Even
 			}
 		}
 		at.seq = next
+		for _, e := range passing.Take() {
+			e.Cursor = at.String()
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
 		if len(changes) > 0 {
 			continue
 		}
@@ -130,6 +138,7 @@ func (f *feed) pump(ctx context.Context, at position, to string, fn func(op.Even
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-more:
+		case <-passing.Told():
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"unicode/utf8"
@@ -40,11 +41,15 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 	if err := f.Refresh(ctx); err != nil {
 		return OpenResponse{}, err
 	}
+	var first Mesh
+	var own Profile
+	if meshes := f.cfg.Meshes.List(); len(meshes) > 0 {
+		first = meshes[0]
+		own = f.profile(first.ID, first.Self)
+	}
 	f.mu.Lock()
-	out := OpenResponse{Session: l.ID, Token: token, Mode: l.Mode, Resumed: resumed, Name: l.Base}
-	for _, m := range f.cfg.Meshes.List() {
-		out.Name = l.Names[m.ID.String()]
-		break
+	out := OpenResponse{
+		Session: l.ID, Token: token, Mode: f.mode(l, own), Resumed: resumed, Name: cmp.Or(l.Names[first.ID.String()], l.Base),
 	}
 	f.mu.Unlock()
 	f.changed(l.ID)

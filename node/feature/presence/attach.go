@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"context"
 	"crypto/subtle"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
@@ -69,6 +70,26 @@ func (f *Feature) changed(id string) {
 		f.cfg.Gate(s.mesh, s.key)
 	}
 	f.Announce()
+}
+
+// Renewed follows a change of what the own member says of itself in a mesh: names,
+// message modes and groups of its sessions may be others now.
+func (f *Feature) Renewed(ctx context.Context) error {
+	f.mu.Lock()
+	var open []string
+	for id, l := range f.sessions {
+		if !l.Closed {
+			open = append(open, id)
+		}
+	}
+	f.mu.Unlock()
+	if err := f.Refresh(ctx); err != nil {
+		return err
+	}
+	for _, id := range open {
+		f.changed(id)
+	}
+	return nil
 }
 
 type meshKey struct {

@@ -74,17 +74,18 @@ func (f *Feature) tell(m Mesh, n roster.News, name string, now time.Time) {
 		f.cfg.Log.Warn("event not told", "mesh", m.ID, "event", n.Turn, "error", err)
 		return
 	}
-	wanted := f.wanting()
+	wanted := f.wanting(f.profile(m.ID, m.Self))
 	f.hub.Tell(op.Event{Topic: op.TopicSystem, Mesh: m.ID.String(), Slug: m.Slug, Data: data}, func(session string) bool { return wanted[session] })
 }
 
-// wanting are the sessions that want to know who comes and goes.
-func (f *Feature) wanting() map[string]bool {
+// wanting are the sessions that want to know who comes and goes, where their member
+// says own of itself.
+func (f *Feature) wanting(own Profile) map[string]bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := make(map[string]bool)
 	for id, l := range f.sessions {
-		out[id] = !l.Closed && !l.Quiet && l.Mode != "off"
+		out[id] = !l.Closed && !l.Quiet && f.mode(l, own) != "off"
 	}
 	return out
 }

@@ -16,6 +16,8 @@ const aroundFor = 30 * 24 * time.Hour
 // Profile is what a member says of itself, as far as presence needs it.
 type Profile struct {
 	Avatar, Title, RoleTag string
+	// Mode is the message mode of its sessions that name none; empty: the node's.
+	Mode string
 	// Groups are those the member is in while none of its sessions is open.
 	Groups []group.Group
 	// Seen is when the profile was written; zero: never.

@@ -22,13 +22,14 @@ func (f *Feature) Caller(c op.Caller, slug string) (Local, error) {
 	if c.User {
 		id = UserSession
 	}
+	own := f.profile(m.ID, m.Self)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	l, ok := f.sessions[id]
 	if !ok {
 		return Local{}, op.Errorf(op.NotFound, "there is no session %q", id)
 	}
-	return f.local(l, m)
+	return f.local(l, m, own)
 }
 
 // Callers returns all sessions that c acts as, one per mesh, by the meshes' names. It
@@ -81,8 +82,9 @@ func (f *Feature) pick(slug string) (Mesh, error) {
 	}
 }
 
-// local is l as seen in mesh m. The caller holds f.mu.
-func (f *Feature) local(l *live, m Mesh) (Local, error) {
+// local is l as seen in mesh m, where its member says own of itself. The caller holds
+// f.mu.
+func (f *Feature) local(l *live, m Mesh, own Profile) (Local, error) {
 	att, err := f.attest(l, m)
 	if err != nil {
 		return Local{}, err
@@ -91,7 +93,7 @@ func (f *Feature) local(l *live, m Mesh) (Local, error) {
 	return Local{
 		Mesh: m.ID, Slug: m.Slug, Member: m.Self, Session: key.Public(), Key: key, Attest: att,
 		Name: l.Names[m.ID.String()], ID: l.ID, Attached: l.follow > 0 && l.ID != UserSession,
-		Status: here.Status.Value, Mode: l.Mode, LastActive: l.active,
+		Status: here.Status.Value, Mode: f.mode(l, own), LastActive: l.active,
 		StatusSource: string(here.Status.Source), StatusAt: here.Status.At,
 		Groups: slices.Clone(here.Groups), Visible: !here.Hidden && l.ID != UserSession, Prompted: l.Prompted,
 	}, nil
@@ -103,6 +105,7 @@ func (f *Feature) Locals(mesh ident.MeshID) []Local {
 	if !ok {
 		return nil
 	}
+	own := f.profile(m.ID, m.Self)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []Local
@@ -110,7 +113,7 @@ func (f *Feature) Locals(mesh ident.MeshID) []Local {
 		if l.Closed {
 			continue
 		}
-		if one, err := f.local(l, m); err == nil {
+		if one, err := f.local(l, m, own); err == nil {
 			out = append(out, one)
 		}
 	}

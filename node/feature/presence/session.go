@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,7 +40,7 @@ type session struct {
 	Names    map[string]string `json:"names"`      // mesh id → name
 	Summary  map[string]string `json:"summaries"`  // mesh id → summary
 	Role     string            `json:"role"`
-	Mode     string            `json:"mode"`
+	Mode     string            `json:"mode"`            // asked for, or empty
 	Quiet    bool              `json:"quiet,omitempty"` // is not told who comes and goes
 	Places   map[string]place  `json:"places"`          // mesh id → what it is there
 	Prompted time.Time         `json:"prompted,omitzero"`
@@ -122,6 +123,10 @@ type Local struct {
 	Prompted time.Time
 }
 
+// mode is the session's message mode: the one it asked for, else its member's, else
+// the node's.
+func (f *Feature) mode(l *live, own Profile) string { return cmp.Or(l.Mode, own.Mode, f.cfg.Mode) }
+
 // sight is who may see the session in a mesh.
 func (l *live) sight(mesh ident.MeshID) roster.Sight {
 	switch {
@@ -191,9 +196,6 @@ func (f *Feature) goesOn(in OpenRequest) (*live, bool) {
 func (l *live) describe(in OpenRequest, cfg Config) {
 	l.Base, l.Role = clip(in.Name, roster.MaxWord), clip(in.Role, roster.MaxWord)
 	l.Mode, l.Quiet = in.Mode, in.Quiet
-	if l.Mode == "" {
-		l.Mode = cfg.Mode
-	}
 	l.PID, l.Cwd, l.Host = in.PID, clip(in.Cwd, roster.MaxCwd), clip(cfg.Host, roster.MaxWord)
 	l.PeerType, l.Channel, l.Model = clip(in.PeerType, roster.MaxWord), clip(in.Channel, roster.MaxWord), clip(in.Model, roster.MaxWord)
 }
@@ -208,9 +210,6 @@ func (f *Feature) newLive(s session) *live {
 	}
 	if s.Places == nil {
 		s.Places = make(map[string]place)
-	}
-	if s.Mode == "" {
-		s.Mode = f.cfg.Mode
 	}
 	return &live{
 		session: s, active: s.Opened, since: f.cfg.Now(),
