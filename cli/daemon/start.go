@@ -20,6 +20,9 @@ const (
 	failedFile  = "start.failed"
 	stoppedFile = "stopped"
 
+	// codeTaken is what a node says that finds its folder in use.
+	codeTaken = "conflict"
+
 	// maxLog is the size from which a log is put aside at the next start.
 	maxLog = 10 << 20
 	// tail is how much of a log is read to find its last line, and of what
@@ -59,12 +62,27 @@ func (c *Control) start(ctx context.Context) (State, error) {
 	case err == nil:
 		return s, nil
 	case errors.Is(err, errExited):
-		return State{}, &StartError{Failure: c.lastWords(child, from)}
+		return c.takenFirst(ctx, c.lastWords(child, from))
 	case errors.Is(err, ErrSlow):
 		return State{}, &StartError{Failure: Failure{Message: fmt.Sprintf("no answer within %s", startLimit)}}
 	default:
 		return State{}, err
 	}
+}
+
+// takenFirst is what follows from the end of a child. If another process holds the
+// store, somebody else, as a service manager, has started that one a moment earlier:
+// it is waited for.
+func (c *Control) takenFirst(ctx context.Context, f Failure) (State, error) {
+	failed := &StartError{Failure: f}
+	if f.Code != codeTaken {
+		return State{}, failed
+	}
+	s, err := c.ready(ctx, nil)
+	if errors.Is(err, ErrSlow) {
+		return s, failed
+	}
+	return s, err
 }
 
 // speak starts a command and returns where its stdout can be read. It is a pipe and

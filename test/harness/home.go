@@ -100,21 +100,29 @@ func (h *Home) socket() string {
 // Start runs the node in the foreground of a process of its own and returns once
 // it answers that it is ready.
 func (h *Home) Start(ctx context.Context) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.node != nil && !ended(h.node) {
-		return fmt.Errorf("the node of %s runs already", h.Name)
-	}
-	p, err := h.world.start(launch{name: h.Name + "-node", args: []string{"node", "run"}, env: h.env, dir: h.work})
+	p, err := h.Launch()
 	if err != nil {
 		return err
 	}
-	h.node = p
 	if err := h.ready(ctx, p); err != nil {
 		p.Kill()
 		return fmt.Errorf("start the node of %s: %w\n%s", h.Name, err, p.Tail())
 	}
 	return nil
+}
+
+// Launch is Start without the wait.
+func (h *Home) Launch() (*Process, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.node != nil && !ended(h.node) {
+		return nil, fmt.Errorf("the node of %s runs already", h.Name)
+	}
+	p, err := h.world.start(launch{name: h.Name + "-node", args: []string{"node", "run"}, env: h.env, dir: h.work})
+	if err == nil {
+		h.node = p
+	}
+	return p, err
 }
 
 // ready asks until the process p answers that it is ready.
