@@ -84,7 +84,7 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 		defer cancel()
 		err := mcp.Serve(ctx, mcp.Config{
 			Doer: session, Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
-			Tools: mcp.Tier(set.Tools.Value), Still: !set.Joins.Value,
+			Tools: mcp.Tier(set.Tools.Value),
 			Self: func() op.Self {
 				return op.Self{Name: a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value}
 			},
@@ -116,7 +116,7 @@ func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) 
 	return agent.New(agent.Config{
 		Agent: presence.OpenRequest{
 			AgentSession: id,
-			Name:         a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value,
+			Name:         a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value, Quiet: !set.Joins.Value,
 			PID: os.Getppid(), Cwd: cwd,
 			PeerType: "ai", Channel: "claude-code", Model: a.env.Getenv("CLAUDE_MODEL"),
 		},

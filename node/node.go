@@ -117,7 +117,7 @@ func (n *Node) build() (err error) {
 		return err
 	}
 	n.messages, err = message.New(message.Config{
-		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Trust: judge{n.meshes}, Mail: n.net, Air: n.net,
+		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Crowd: sessions{n.presence, n.meshes}, Trust: judge{n.meshes}, Mail: n.net, Air: n.net,
 		Limits: n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	if err != nil {
@@ -132,7 +132,7 @@ func (n *Node) build() (err error) {
 	}
 	n.feed = &feed{db: n.db, presence: n.presence, welcome: n.welcome}
 	n.server, err = local.NewServer(local.ServerConfig{
-		Socket: local.SocketPath(n.cfg.Dir), Doer: n.Ops(), Feed: n.feed, Authenticate: n.presence.Authenticate,
+		Socket: local.SocketPath(n.cfg.Dir), Doer: newCounted(n.Ops(), n.ops.Contracts(), n.presence.Count), Feed: n.feed, Authenticate: n.presence.Authenticate,
 		Hello: n.hello, Log: n.log,
 	})
 	return err

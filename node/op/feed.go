@@ -64,6 +64,10 @@ type Message struct {
 	DeliveredAt  string `json:"delivered_at"` // RFC 3339
 	ToSession    string `json:"to_session,omitempty"`
 	AgainOffered bool   `json:"again,omitempty"`
+	// Target is what a broadcast was sent to, as typed: "*", "@reviewers".
+	Target string `json:"target,omitempty"`
+	// Files are ids of shared files that belong to it.
+	Files []string `json:"files,omitempty"`
 }
 
 // Self is what a session is told of itself after a change.

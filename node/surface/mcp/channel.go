@@ -123,10 +123,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // push writes e to the client. The error is that the client takes no more; an
-// event that cannot be shown is left out, and so is all that is not for this session
-// to be shown: everything in mode off, which the node keeps messages from by itself.
+// event that cannot be shown is left out, and so is everything in mode off, which the
+// node keeps messages from by itself.
 func (c *channel) push(e op.Event) error {
-	if e.Mode == "off" && e.Topic != op.TopicMessage || c.cfg.Still && comings(e) {
+	if e.Mode == "off" && e.Topic != op.TopicMessage {
 		return nil
 	}
 	render, ok := renderers[e.Topic]

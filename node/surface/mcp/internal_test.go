@@ -129,8 +129,8 @@ func TestNotes(t *testing.T) {
 			"delivered_at=2026-01-02T03:04:06Z from_id=5e55 from_member_pubkey=3e3b from_name=ana from_session_pubkey=5e55 kind=direct mesh_id=M mesh_slug=demo message_id=m1 priority=next reply_to_id=m0 sent_at=2026-01-02T03:04:05Z subtype=reminder",
 		},
 		"urgent broadcast": {
-			op.TopicMessage, op.Message{ID: "m2", FromName: "a\nb", Priority: "now", Kind: "broadcast", Body: "x"},
-			"[URGENT] a b (broadcast): x", "from_name=a b kind=broadcast mesh_id=M mesh_slug=demo message_id=m2 priority=now",
+			op.TopicMessage, op.Message{ID: "m2", FromName: "a\nb", Priority: "now", Kind: "broadcast", Body: "x", Target: "@qa", Files: []string{"f1"}},
+			"[URGENT] a b (broadcast): x", `files=["f1"] from_name=a b kind=broadcast mesh_id=M mesh_slug=demo message_id=m2 priority=now target=@qa`,
 		},
 		"low, unknown": {
 			op.TopicMessage, op.Message{ID: "m3", FromMember: "0123456789abcdef", Priority: "low", Kind: "?", Body: "x", AgainOffered: true},
@@ -212,37 +212,19 @@ func TestNotes(t *testing.T) {
 }
 
 // In mode off nothing is shown but what the node, which knows the mode, still gives
-// as a message; joins and leaves can be kept out alone.
-func TestWhatIsNotShown(t *testing.T) {
-	system := func(event string) op.Event {
-		raw, err := json.Marshal(op.System{Event: event, Text: "x"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return op.Event{Topic: op.TopicSystem, Data: raw}
-	}
-	for name, c := range map[string]struct {
-		event op.Event
-		still bool
-		mode  string
-		shown bool
-	}{
-		"joined":          {system("peer_joined"), false, "push", true},
-		"joined, still":   {system("peer_joined"), true, "push", false},
-		"left, still":     {system("peer_left"), true, "", false},
-		"returned, still": {system("peer_returned"), true, "inbox", false},
-		"other, still":    {system("watch_triggered"), true, "push", true},
-		"system, off":     {system("watch_triggered"), false, "off", false},
-		"state, off":      {op.Event{Topic: op.TopicState, Data: json.RawMessage(`{"key":"k","value":1}`)}, false, "off", false},
-		"hint, off":       {op.Event{Topic: op.TopicHint, Data: json.RawMessage(`{"unread":1}`)}, false, "off", false},
-		"welcome, off":    {op.Event{Topic: op.TopicWelcome, Data: json.RawMessage(`{}`)}, false, "off", false},
-		"reset, off":      {op.Event{Topic: op.TopicReset}, false, "off", false},
+// as a message.
+func TestNothingIsShownInModeOff(t *testing.T) {
+	for topic, data := range map[string]string{
+		op.TopicSystem: `{"event":"peer_joined","text":"x"}`, op.TopicState: `{"key":"k","value":1}`,
+		op.TopicHint: `{"unread":1}`, op.TopicWelcome: `{}`, op.TopicReset: `null`, op.TopicSelf: `{}`,
 	} {
-		var out bytes.Buffer
-		ch := &channel{cfg: Config{Still: c.still, Log: slog.New(slog.DiscardHandler)}, out: newWriter(&out, func(error) {})}
-		c.event.Mode = c.mode
-		if err := ch.push(c.event); err != nil || (out.Len() > 0) != c.shown {
-			t.Errorf("%s: %v, %s", name, err, out.Bytes())
+		for mode, shown := range map[string]bool{"push": true, "inbox": true, "": true, "off": false} {
+			var out bytes.Buffer
+			ch := &channel{cfg: Config{Log: slog.New(slog.DiscardHandler)}, out: newWriter(&out, func(error) {})}
+			e := op.Event{Topic: topic, Data: json.RawMessage(data), Mode: mode}
+			if err := ch.push(e); err != nil || (out.Len() > 0) != shown {
+				t.Errorf("%s in %q: %v, %s", topic, mode, err, out.Bytes())
+			}
 		}
 	}
 }

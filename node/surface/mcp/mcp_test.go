@@ -71,8 +71,13 @@ type listOut struct {
 	Peers []peer `json:"peers"`
 }
 
+type read struct {
+	ID   string `json:"id"`
+	Body string `json:"body"`
+}
+
 type checkOut struct {
-	Messages []op.Message `json:"messages"`
+	Messages []read `json:"messages"`
 }
 
 var (

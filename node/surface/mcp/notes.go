@@ -64,9 +64,12 @@ func messageNote(_ op.Event, m op.Message) note {
 		{"from_id", fromID}, {"from_name", m.FromName}, {"priority", m.Priority},
 		{"sent_at", m.SentAt}, {"delivered_at", m.DeliveredAt}, {"kind", kind}, {"subtype", m.Subtype},
 		{"message_id", m.ID}, {"from_session_pubkey", m.FromSession}, {"from_member_pubkey", m.FromMember},
-		{"reply_to_id", m.ReplyTo},
+		{"reply_to_id", m.ReplyTo}, {"target", m.Target},
 	} {
 		n.set(attr[0], attr[1])
+	}
+	if len(m.Files) > 0 {
+		n.setJSON("files", m.Files)
 	}
 	if m.AgainOffered {
 		n.Content = "[shown again] " + n.Content
@@ -112,14 +115,6 @@ func systemNote(_ op.Event, s op.System) note {
 	}
 	return n
 }
-
-// comings tells whether an event is about somebody who came or went.
-func comings(e op.Event) bool {
-	var s op.System
-	return e.Topic == op.TopicSystem && json.Unmarshal(e.Data, &s) == nil && coming[s.Event]
-}
-
-var coming = map[string]bool{"peer_joined": true, "peer_left": true, "peer_returned": true}
 
 // longestValue is how much of a shared value is shown, in characters: every change
 // costs every session tokens, and get_state gives the whole.

@@ -42,8 +42,6 @@ type Config struct {
 	// Self tells of the session for the instructions, as far as it is known when the
 	// client connects. Nil: not known.
 	Self func() op.Self
-	// Still keeps it from the model who comes and goes: each time costs tokens.
-	Still bool
 	// Grace is the time from the client's initialized to the first notification.
 	// Zero is 2 s, negative is none.
 	Grace time.Duration
