@@ -13,9 +13,6 @@ var (
 	ErrFull = errors.New("too many live records")
 	// ErrReserved reports a write to a slot that the replica itself uses.
 	ErrReserved = errors.New("reserved slot")
-	// ErrForeign reports a write before Adopt has resolved what others hold in
-	// the own log.
-	ErrForeign = errors.New("the own log has records of another copy of this node; adopt them first")
 )
 
 // When replicas talk or read their tables.
