@@ -226,7 +226,7 @@ func (n *network) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byt
 	case sayHeads:
 		return n.hearHeads(m, from, body)
 	case sayLetter:
-		return n.hearLetter(ctx, m, body)
+		return n.hearLetter(m, body)
 	default:
 		return gossip.Ignore // of a newer version
 	}
@@ -253,8 +253,8 @@ func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gos
 	return gossip.Accept
 }
 
-func (n *network) hearLetter(ctx context.Context, m *mesh.Mesh, body []byte) gossip.Verdict {
-	err := n.messages.Hear(ctx, m.ID(), append([]byte(nil), body...))
+func (n *network) hearLetter(m *mesh.Mesh, body []byte) gossip.Verdict {
+	err := n.messages.Hear(m.ID(), append([]byte(nil), body...))
 	switch {
 	case err == nil:
 		return gossip.Accept

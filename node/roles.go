@@ -113,6 +113,20 @@ func (s sessions) Local(id ident.MeshID) []message.Self {
 	return out
 }
 
+// Audience implements message.Crowd.
+func (s sessions) Audience(id ident.MeshID, target string) ([]ident.PublicKey, error) {
+	return s.presence.Audience(id, target)
+}
+
+// Matching implements message.Crowd.
+func (s sessions) Matching(id ident.MeshID, target string) (open []ident.PublicKey, member bool) {
+	locals, member := s.presence.Matching(id, target)
+	for _, l := range locals {
+		open = append(open, l.Session)
+	}
+	return open, member
+}
+
 // Resolve implements message.Sessions.
 func (s sessions) Resolve(id ident.MeshID, from message.Self, target string) (message.Address, error) {
 	a, err := s.presence.Resolve(id, from.Session, target)
@@ -123,6 +137,7 @@ func self(l presence.Local) message.Self {
 	return message.Self{
 		Mesh: l.Mesh, Slug: l.Slug, Member: l.Member, Session: l.Session, Key: l.Key, Attest: l.Attest,
 		Name: l.Name, ID: l.ID, Attached: l.Attached, Status: l.Status, Mode: l.Mode, LastActive: l.LastActive,
+		Prompted: l.Prompted,
 	}
 }
 

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/cause"
 	"github.com/claudemesh/claudemesh/node/feature/message/courier"
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
+	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -20,8 +23,11 @@ type sealed struct {
 	*draft
 	statement []byte
 	remember  outbox.Message
-	homes     []outbox.Home // where rows are to be sent
-	local     int           // rows on this node
+	homes     []outbox.Home     // where rows are to be sent
+	open      int               // rows to be sent
+	here      []ident.PublicKey // who on this node gets it
+	air       bool              // it goes through the air first
+	ord       uint64            // of the commit
 }
 
 // accept signs a draft and commits it: message, rows, inbox entries of this node,
@@ -34,7 +40,7 @@ func (f *Feature) accept(ctx context.Context, d *draft) (SendResponse, error) {
 	}
 	gates := f.gates.Load()
 	var g *gate
-	if s.local > 0 {
+	if len(s.here) > 0 {
 		g = f.open(d.self.Mesh, d.self.Member)
 	}
 	var earlier *outbox.Message
@@ -65,6 +71,9 @@ func (f *Feature) accept(ctx context.Context, d *draft) (SendResponse, error) {
 		f.courier.Wake(outbox.Home{Mesh: d.self.Mesh, Member: d.closeTo.entry.Origin})
 	}
 	f.settle(g, gates)
+	if s.air {
+		f.air.cry(s)
+	}
 	f.log.Debug("message accepted", "mesh", d.self.Mesh, "message", d.msg.ID.String(), "rows", len(d.rows))
 	return answer, nil
 }
@@ -92,18 +101,21 @@ func (f *Feature) sign(d *draft, answer SendResponse) (*sealed, error) {
 		Mesh: d.self.Mesh, ID: d.msg.ID, Session: d.self.Session, Member: d.self.Member,
 		Hash: st.ID(), Request: d.request, Created: d.msg.Created, Age: age, Deadline: age + d.msg.TTL,
 		Priority: d.msg.Priority, Answer: raw, Cause: d.msg.Cause, Depth: d.msg.Depth, Thread: d.msg.Thread,
+		Many: d.msg.Reach == letter.Mesh,
 	}
+	s.here = d.here()
 	seen := make(map[ident.PublicKey]bool)
 	for _, r := range d.rows {
 		if r.State.Final() {
-			s.local++
 			continue
 		}
+		s.open++
 		if !seen[r.Home] {
 			seen[r.Home] = true
 			s.homes = append(s.homes, outbox.Home{Mesh: d.self.Mesh, Member: r.Home})
 		}
 	}
+	s.air = s.remember.Many && len(d.msg.To) == 0 && len(s.homes) > 0 && f.cfg.Air != nil
 	return s, nil
 }
 
@@ -114,24 +126,21 @@ func (f *Feature) commit(tx *store.Tx, s *sealed, g *gate, trip *courier.Trip) (
 	if err := f.room(out, in, s); err != nil {
 		return false, err
 	}
-	count := causesIn(tx)
-	if err := f.mayContinue(count, s.msg); err != nil {
+	count := cause.In(tx)
+	if err := f.mayContinue(count, s.draft); err != nil {
 		return false, err
 	}
-	if err := count.add(s.msg.Cause, s.msg.Depth, s.remember.Age); err != nil {
+	if err := count.Add(s.msg.Cause, s.msg.Depth, s.remember.Age); err != nil {
 		return false, err
 	}
-	ord, err := out.Accept(s.remember, s.statement, s.self.Attest, s.rows, s.msg.Created)
+	s.ord, err = out.Accept(s.remember, s.statement, s.self.Attest, s.rows, s.msg.Created)
 	if err != nil {
 		return false, err
 	}
-	for _, r := range s.rows {
-		if r.Home != s.self.Member {
-			continue
-		}
+	for _, address := range s.here {
 		e, err := in.Add(inbox.Entry{
-			Key:  inbox.Key{Mesh: s.self.Mesh, Address: r.Address, ID: s.msg.ID, Origin: s.self.Member},
-			Hash: s.remember.Hash, State: delivery.Waiting, Ord: ord, Priority: s.msg.Priority,
+			Key:  inbox.Key{Mesh: s.self.Mesh, Address: address, ID: s.msg.ID, Origin: s.self.Member},
+			Hash: s.remember.Hash, State: delivery.Waiting, Ord: s.ord, Priority: s.msg.Priority,
 			Age: s.remember.Age, Arrived: s.msg.Created, Session: s.self.Session, Name: s.self.Name,
 		}, s.statement)
 		if err != nil {
@@ -146,10 +155,15 @@ func (f *Feature) commit(tx *store.Tx, s *sealed, g *gate, trip *courier.Trip) (
 			return false, err
 		}
 	}
+	wait := time.Duration(0)
+	if s.air {
+		wait = airTime
+	}
 	for _, h := range s.homes {
 		trip.Announce(courier.Letter{
-			Home: h, Ord: ord, Deadline: s.remember.Deadline, Priority: s.msg.Priority,
+			Home: h, Ord: s.ord, Deadline: s.remember.Deadline, Priority: s.msg.Priority,
 			Statement: s.statement, Attest: s.self.Attest, Held: s.named,
+			Many: s.remember.Many, Wait: wait,
 		}, s.rows)
 	}
 	return seen, nil
@@ -187,20 +201,17 @@ func (f *Feature) tellSeen(out outbox.Box, e inbox.Entry, self ident.PublicKey) 
 // room refuses what does not fit, before anything is written.
 func (f *Feature) room(out outbox.Box, in inbox.Box, s *sealed) error {
 	if u := out.Usage(); len(s.homes) > 0 {
-		rows := u.Rows + uint64(len(s.rows)-s.local)
+		rows := u.Rows + uint64(s.open)
 		size := u.Bytes + uint64(len(s.statement)+len(s.self.Attest))
 		if rows > f.limits.OutboxRows || size > f.limits.OutboxBytes {
 			return op.Errorf(op.Unavailable, "the outbox is full: %d messages with %d bytes wait for recipients", u.Rows, u.Bytes).
 				WithHint("try again when some of them are reachable; `claudemesh peers --all` shows who is away")
 		}
 	}
-	if s.local == 0 {
+	if len(s.here) == 0 {
 		return nil
 	}
-	limits := f.limits.Inbox
-	limits.Rows -= min(limits.Rows, uint64(s.local-1))
-	limits.Bytes -= min(limits.Bytes, uint64((s.local-1)*len(s.statement)))
-	ok, err := in.Room(s.self.Mesh, len(s.statement), limits)
+	ok, err := in.Room(s.self.Mesh, len(s.here), len(s.statement), f.limits.Inbox)
 	if err == nil && !ok {
 		err = op.Errorf(op.Unavailable, "the inbox of your own sessions is full").
 			WithHint("read what waits with `claudemesh inbox`, then try again")

@@ -38,14 +38,19 @@ func (f *Feature) check(ctx context.Context, c op.Caller, in CheckRequest) (Chec
 	case limit < 1 || limit > checkMost:
 		return CheckResponse{}, op.Errorf(op.Invalid, "limit: %d is not within 1 to %d", in.Limit, checkMost)
 	}
-	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
+	all, err := f.asking(c, in.Mesh)
 	if err != nil {
 		return CheckResponse{}, err
 	}
 	var p *pulled
-	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) (err error) {
-		p, err = f.pull(tx, self, limit, in.Again)
-		return err
+	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		p = &pulled{answer: CheckResponse{Messages: []Received{}}}
+		for _, self := range all {
+			if err := f.pull(tx, p, self, limit, in.Again); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return CheckResponse{}, fmt.Errorf("read the inbox: %w", err)
@@ -55,46 +60,47 @@ func (f *Feature) check(ctx context.Context, c op.Caller, in CheckRequest) (Chec
 
 // pull takes what waits for a session, and with again what was pushed to it and
 // never confirmed.
-func (f *Feature) pull(tx *store.Tx, self Self, limit int, again bool) (*pulled, error) {
+func (f *Feature) pull(tx *store.Tx, p *pulled, self Self, limit int, again bool) error {
 	in := inbox.In(tx)
 	r, age := readerOf(self), f.age.now()
-	p := &pulled{answer: CheckResponse{Messages: []Received{}}}
 	pushed, err := in.Unconfirmed(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	taken := len(p.answer.Messages)
 	if again {
 		for _, e := range pushed {
-			if err := f.pullOne(in, p, self, e, limit, true); err != nil {
-				return nil, err
+			if err := f.pullOne(tx, p, self, e, limit, true); err != nil {
+				return err
 			}
 		}
-		pushed = pushed[len(p.answer.Messages):]
+		pushed = pushed[len(p.answer.Messages)-taken:]
 	}
 	waiting, err := in.Waiting(r, age)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	taken := len(p.answer.Messages)
+	taken = len(p.answer.Messages)
 	for _, e := range waiting {
-		if err := f.pullOne(in, p, self, e, limit, false); err != nil {
-			return nil, err
+		if err := f.pullOne(tx, p, self, e, limit, false); err != nil {
+			return err
 		}
 	}
-	p.answer.More = len(waiting) - (len(p.answer.Messages) - taken)
-	for _, e := range pushed[:min(len(pushed), unconfirmedMost)] {
+	p.answer.More += len(waiting) - (len(p.answer.Messages) - taken)
+	for _, e := range pushed[:min(len(pushed), unconfirmedMost-len(p.answer.Unconfirmed))] {
 		p.answer.Unconfirmed = append(p.answer.Unconfirmed, e.ID.String())
 	}
-	return p, nil
+	return nil
 }
 
 // pullOne takes one entry, if the answer has room for it. One that was offered before
 // is given again as it is.
-func (f *Feature) pullOne(in inbox.Box, p *pulled, self Self, e inbox.Entry, limit int, again bool) error {
+func (f *Feature) pullOne(tx *store.Tx, p *pulled, self Self, e inbox.Entry, limit int, again bool) error {
 	if p.full || len(p.answer.Messages) >= limit {
 		p.full = true
 		return nil
 	}
+	in := inbox.In(tx)
 	m, err := in.Text(e)
 	if err != nil {
 		return err
@@ -110,6 +116,9 @@ func (f *Feature) pullOne(in inbox.Box, p *pulled, self Self, e inbox.Entry, lim
 		return nil
 	}
 	if _, changed, err := in.Happen(e, delivery.Pulled, self.Session, f.age.now()); err != nil || !changed && !again {
+		return err
+	}
+	if err := remember(tx, e, m, self.Session, f.cfg.Now(), f.age.now()); err != nil {
 		return err
 	}
 	p.size += len(raw)

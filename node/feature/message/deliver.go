@@ -7,8 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/cause"
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
@@ -33,6 +33,8 @@ type incoming struct {
 	reason    string
 	name      string // of the sender
 	known     bool   // all entries are here with this content
+	air       bool   // it came through the air
+	crowd     crowd  // of a message to many: whom it means here
 
 	news *news // a receipt that came as a letter, instead of all else
 }
@@ -41,14 +43,22 @@ type incoming struct {
 // returns one signed receipt for all, empty if there is nothing to say, once
 // everything is committed. An error means that nothing is acknowledged.
 func (f *Feature) Deliver(ctx context.Context, mesh ident.MeshID, from ident.PublicKey, letters [][]byte) ([]byte, error) {
-	arrivals := f.parse(mesh, from, letters)
-	if err := f.recognise(mesh, from, arrivals); err != nil {
+	items, err := f.take(ctx, mesh, f.parse(mesh, from, letters))
+	if err != nil {
 		return nil, err
 	}
-	f.judge(mesh, from, arrivals)
-	self := f.cfg.Trust.Self(mesh)
+	return f.receipt(mesh, f.cfg.Trust.Self(mesh), items)
+}
+
+// take judges arrivals and stores them in one commit. It returns what a receipt says.
+func (f *Feature) take(ctx context.Context, mesh ident.MeshID, arrivals []*incoming) ([]letter.Item, error) {
+	if err := f.recognise(mesh, arrivals); err != nil {
+		return nil, err
+	}
+	f.judge(mesh, arrivals)
+	f.match(mesh, arrivals)
 	gates := f.gates.Load()
-	g := f.open(mesh, self)
+	g := f.open(mesh, f.cfg.Trust.Self(mesh))
 	var items []letter.Item
 	var after []func()
 	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
@@ -64,13 +74,13 @@ func (f *Feature) Deliver(ctx context.Context, mesh ident.MeshID, from ident.Pub
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("store %d letters: %w", len(letters), err)
+		return nil, fmt.Errorf("store %d letters: %w", len(arrivals), err)
 	}
 	for _, fn := range after {
 		fn()
 	}
 	f.settle(g, gates)
-	return f.receipt(mesh, self, items)
+	return items, nil
 }
 
 // receipt signs one receipt for the items that fit. What does not is sent again
@@ -115,31 +125,46 @@ func (f *Feature) parseOne(mesh ident.MeshID, from ident.PublicKey, raw []byte) 
 		n, err := f.readNews(mesh, from, receipt)
 		return &incoming{news: n}, err
 	}
+	a, err := arrivalOf(l)
+	if err == nil && a.msg.Origin != from {
+		return nil, fmt.Errorf("message %s of another member", a.msg.ID)
+	}
+	return a, err
+}
+
+// arrivalOf reads the message in a letter.
+func arrivalOf(l *letter.Letter) (*incoming, error) {
 	a := &incoming{letter: l}
+	var err error
 	if a.statement, err = ident.ParseStatement(l.Statement, letter.MaxMessage); err != nil {
 		return nil, err
 	}
 	if a.msg, err = letter.DecodeMessage(a.statement.Body); err != nil {
 		return nil, err
 	}
-	if a.msg.Origin != from {
-		return nil, fmt.Errorf("message %s of another member", a.msg.ID)
-	}
 	a.hash = a.statement.ID()
 	return a, nil
 }
 
 // recognise looks for what is here already: a duplicate needs no judgement.
-func (f *Feature) recognise(mesh ident.MeshID, from ident.PublicKey, arrivals []*incoming) error {
+func (f *Feature) recognise(mesh ident.MeshID, arrivals []*incoming) error {
 	return f.cfg.DB.View(func(tx *store.Tx) error {
 		in := inbox.In(tx)
 		for _, a := range arrivals {
 			if a.news != nil || !a.addressed() {
 				continue
 			}
+			if a.everyone() {
+				s, ok, err := in.Spread(mesh, a.msg.Origin, a.msg.ID)
+				if err != nil {
+					return err
+				}
+				a.known = ok && s.Hash == a.hash
+				continue
+			}
 			a.known = true
 			for _, to := range a.letter.Addresses {
-				e, ok, err := in.Get(inbox.Key{Mesh: mesh, Address: a.msg.To[to.Index], ID: a.msg.ID, Origin: from})
+				e, ok, err := in.Get(inbox.Key{Mesh: mesh, Address: a.msg.To[to.Index], ID: a.msg.ID, Origin: a.msg.Origin})
 				if err != nil {
 					return err
 				}
@@ -153,7 +178,7 @@ func (f *Feature) recognise(mesh ident.MeshID, from ident.PublicKey, arrivals []
 // addressed tells whether the addresses of the letter are in the message.
 func (a *incoming) addressed() bool {
 	for _, to := range a.letter.Addresses {
-		if to.Index >= len(a.msg.To) {
+		if to.Index >= len(a.msg.To) && !(to.Index == letter.Everyone && a.msg.Reach == letter.Mesh) {
 			return false
 		}
 	}
@@ -162,14 +187,14 @@ func (a *incoming) addressed() bool {
 
 // judge gives every letter its verdict, outside of any transaction. Signatures are
 // the costly part: a batch is shared among the processors.
-func (f *Feature) judge(mesh ident.MeshID, from ident.PublicKey, arrivals []*incoming) {
+func (f *Feature) judge(mesh ident.MeshID, arrivals []*incoming) {
 	var open []*incoming
 	for _, a := range arrivals {
 		switch {
 		case a.news != nil:
 		case a.known: // unless it is forgotten meanwhile
 			a.verdict = delivery.Unjudged
-		case !f.mayReceive(outbox.Home{Mesh: mesh, Member: from}):
+		case !f.mayReceive(outbox.Home{Mesh: mesh, Member: a.msg.Origin}):
 			a.verdict, a.reason = delivery.Unjudged, "too many messages at once"
 		default:
 			open = append(open, a)
@@ -178,7 +203,7 @@ func (f *Feature) judge(mesh ident.MeshID, from ident.PublicKey, arrivals []*inc
 	var next atomic.Int64
 	work := func() {
 		for i := int(next.Add(1)) - 1; i < len(open); i = int(next.Add(1)) - 1 {
-			open[i].verdict, open[i].reason = f.judgeOne(mesh, from, open[i])
+			open[i].verdict, open[i].reason = f.judgeOne(mesh, open[i])
 		}
 	}
 	var others sync.WaitGroup
@@ -189,14 +214,13 @@ func (f *Feature) judge(mesh ident.MeshID, from ident.PublicKey, arrivals []*inc
 	others.Wait()
 }
 
-func (f *Feature) judgeOne(mesh ident.MeshID, from ident.PublicKey, a *incoming) (delivery.Verdict, string) {
+func (f *Feature) judgeOne(mesh ident.MeshID, a *incoming) (delivery.Verdict, string) {
+	from := a.msg.Origin
 	if err := a.statement.Verify(ident.KindMessage, mesh, a.msg.Session); err != nil {
 		f.log.Warn("message with a bad signature", "mesh", mesh, "from", from, "message", a.msg.ID.String())
 		return delivery.BadlySigned, ""
 	}
 	switch {
-	case a.msg.Reach != letter.Direct:
-		return delivery.Unjudged, "this version cannot take messages to the whole mesh"
 	case !a.addressed():
 		return delivery.Never, "the letter's addresses are not in the message"
 	case f.cfg.Now().Sub(a.msg.Created) > f.limits.Keep.Keys:
@@ -241,6 +265,13 @@ func (f *Feature) receive(tx *store.Tx, g *gate, a *incoming) ([]letter.Item, []
 		}
 		return nil, nil, nil
 	}
+	if a.everyone() {
+		items, added, err := f.spread(tx, g, a)
+		if err == nil && added {
+			err = cause.In(tx).Add(a.msg.Cause, a.msg.Depth, g.age)
+		}
+		return items, nil, err
+	}
 	byOutcome := make(map[delivery.Outcome]*letter.Item)
 	var items []letter.Item
 	added := false
@@ -268,7 +299,7 @@ func (f *Feature) receive(tx *store.Tx, g *gate, a *incoming) ([]letter.Item, []
 	if !added {
 		return items, nil, nil
 	}
-	return items, nil, causesIn(tx).add(a.msg.Cause, a.msg.Depth, g.age)
+	return items, nil, cause.In(tx).Add(a.msg.Cause, a.msg.Depth, g.age)
 }
 
 // item is what a receipt says about a letter.
@@ -290,7 +321,7 @@ func (f *Feature) arrive(tx *store.Tx, g *gate, a *incoming, to letter.Address) 
 	}
 	arrival := delivery.Arrival{Have: have.State, Same: ok && have.Hash == a.hash, Verdict: a.verdict, Room: true}
 	if !ok {
-		if arrival.Room, err = in.Room(g.mesh, len(a.letter.Statement), f.limits.Inbox); err != nil {
+		if arrival.Room, err = in.Room(g.mesh, 1, len(a.letter.Statement), f.limits.Inbox); err != nil {
 			return 0, false, err
 		}
 		if !arrival.Room && a.reason == "" {
@@ -301,10 +332,16 @@ func (f *Feature) arrive(tx *store.Tx, g *gate, a *incoming, to letter.Address) 
 	if ok || next == delivery.Absent {
 		return o, false, nil
 	}
-	e, err := in.Add(inbox.Entry{
-		Key: key, Hash: a.hash, State: next, Ord: a.letter.Ord, Prev: to.Prev, Priority: a.msg.Priority,
-		Age: g.age, Arrived: time.UnixMilli(f.cfg.Now().UnixMilli()), Session: a.msg.Session, Name: a.name,
-	}, a.letter.Statement)
+	if next == delivery.Waiting {
+		again, err := told(tx, a.msg, key, g.age)
+		if err != nil {
+			return 0, false, err
+		}
+		if again {
+			next = delivery.Quarantined
+		}
+	}
+	e, err := in.Add(f.entry(g, a, key, next, to.Prev), a.letter.Statement)
 	if err != nil || next != delivery.Waiting {
 		return o, true, err
 	}

@@ -93,7 +93,7 @@ func TestJudgement(t *testing.T) {
 			{"of another member", func(l *forged) { l.msg.Origin = b.Member }, ""},
 			{"no attestation", func(l *forged) { l.attest = "" }, "r"},
 			{"an address it does not have", func(l *forged) { l.index = 3 }, "r"},
-			{"for the whole mesh", func(l *forged) { l.msg.Reach, l.msg.To, l.msg.Target = letter.Mesh, nil, "*" }, "l"},
+			{"to many, with an address of its own", func(l *forged) { l.msg.Reach, l.msg.To, l.msg.Targets = letter.Mesh, nil, []string{"*"} }, "r"},
 			{"41 days old", func(l *forged) { l.msg.Created = l.msg.Created.Add(-41 * day) }, "l"},
 		}
 		for i, c := range cases {
@@ -377,7 +377,7 @@ func TestOutboxFull(t *testing.T) {
 
 func TestForeignReceipt(t *testing.T) {
 	staged(t, func(w *world) {
-		w.nodes = append(w.nodes, &node{w: w, name: "carol", member: ident.PrivateKeyFromSeed([32]byte{3, 1})})
+		w.addNode("carol", 3)
 	},
 		func(t *testing.T, w *world, alice, bob *node) {
 			a := alice.sessions[0]

@@ -90,6 +90,7 @@ type Feature struct {
 	age     *age
 	courier *courier.Courier
 	doors   *doors
+	air     *air
 	gates   atomic.Uint64 // counts Changed
 
 	mu        sync.Mutex // guards what follows
@@ -99,7 +100,7 @@ type Feature struct {
 
 // New reads the store and starts nothing.
 func New(cfg Config) (*Feature, error) {
-	if cfg.DB == nil || cfg.Sessions == nil || cfg.Trust == nil || cfg.Mail == nil || cfg.Now == nil || cfg.Mono == nil {
+	if cfg.DB == nil || cfg.Sessions == nil || cfg.Crowd == nil || cfg.Trust == nil || cfg.Mail == nil || cfg.Now == nil || cfg.Mono == nil {
 		return nil, errConfig
 	}
 	if cfg.Log == nil {
@@ -110,7 +111,7 @@ func New(cfg Config) (*Feature, error) {
 		return nil, err
 	}
 	f := &Feature{
-		cfg: cfg, limits: cfg.Limits.filled(), log: cfg.Log, age: a, doors: newDoors(),
+		cfg: cfg, limits: cfg.Limits.filled(), log: cfg.Log, age: a, doors: newDoors(), air: newAir(),
 		sending: make(map[ident.PublicKey]*delivery.Bucket), receiving: make(map[outbox.Home]*delivery.Bucket),
 	}
 	f.courier = courier.New(courier.Config{
@@ -142,6 +143,7 @@ func (f *Feature) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	for name, run := range map[string]func(context.Context) error{
 		"courier": f.courier.Run, "doors": f.watchDoors, "housekeeping": f.keepHouse,
+		"crier": f.cryOut, "listener": f.listen,
 	} {
 		parts.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {

@@ -2,6 +2,7 @@ package message
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,7 +56,7 @@ func TestPushAndReceipts(t *testing.T) {
 			ID: id, FromName: "alice", FromSession: a.Session.String(), FromMember: a.Member.String(), Priority: "next",
 			Kind: "direct", Body: "hello", SentAt: m.SentAt, DeliveredAt: m.DeliveredAt, ToSession: b.Session.String(),
 		}
-		equal(t, "what is pushed", m, want)
+		equal(t, "what is pushed", fmt.Sprintf("%+v", m), fmt.Sprintf("%+v", want))
 		e := bob.feed(b, op.TopicMessage)[0]
 		equal(t, "mesh", e.Mesh, w.mesh.String())
 		equal(t, "slug", e.Slug, "team")
@@ -232,7 +233,7 @@ func TestStatusLookup(t *testing.T) {
 		codeOf(t, ask(alice, "something else"), op.Invalid)
 		codeOf(t, ask(alice, "ffffffff"), op.NotFound)
 		settle()
-		codeOf(t, ask(bob, "0190a8f2-7c3e-7b1a-9d42-5f60718293a4"), op.NotFound)
+		codeOf(t, ask(bob, "0190a8f2-7c3e-7b1a-9d42-5f60718293a4"), op.Denied)
 		a2 := alice.addSession("alice-2")
 		equal(t, "another session of the member", alice.states(a2, "0190a8f2-7c3e-7b1a-9d42-5f60718293a4"), "delivered")
 	})

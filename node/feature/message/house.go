@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/cause"
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/store"
@@ -80,7 +81,10 @@ func (f *Feature) prune(ctx context.Context) error {
 		return fmt.Errorf("forget received messages: %w", err)
 	}
 	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		return causesIn(tx).prune(f.age.now()-f.limits.KeepSent, pruneMax)
+		if err := inbox.In(tx).PruneSpread(f.age.now()-f.limits.Keep.Keys, pruneMax); err != nil {
+			return err
+		}
+		return cause.In(tx).Prune(f.age.now()-f.limits.KeepSent, pruneMax)
 	})
 	if err != nil {
 		return fmt.Errorf("forget causes: %w", err)

@@ -3,6 +3,7 @@ package message
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
@@ -27,6 +28,9 @@ func (f *Feature) Receipt(ctx context.Context, mesh ident.MeshID, from ident.Pub
 		f.log.Warn("receipt dropped", "mesh", mesh, "from", from, "error", err)
 		return
 	}
+	if !n.matters() {
+		return
+	}
 	f.log.Debug("receipt came", "mesh", mesh, "from", from, "items", len(n.items))
 	var after []func()
 	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) (err error) {
@@ -41,6 +45,12 @@ func (f *Feature) Receipt(ctx context.Context, mesh ident.MeshID, from ident.Pub
 		fn()
 	}
 	f.log.Debug("receipt kept", "mesh", mesh, "from", from, "items", len(n.items))
+}
+
+// matters tells whether a receipt may change something: the answer to a receipt that
+// was about the air does not.
+func (n *news) matters() bool {
+	return len(n.noted) > 0 || slices.ContainsFunc(n.items, func(i letter.Item) bool { return i.Outcome != delivery.ONoted })
 }
 
 // readNews reads and verifies a receipt statement of a member.
@@ -104,7 +114,9 @@ func (f *Feature) applyItem(out outbox.Box, home outbox.Home, i letter.Item) (ui
 		event = delivery.GotRefused
 	case delivery.OSeen:
 		event = delivery.GotSeen
-	default: // later: the row stays
+	case delivery.OLater: // the row stays
+		event = delivery.PutOff
+	default:
 		return 0, nil
 	}
 	return out.Apply(outbox.Change{

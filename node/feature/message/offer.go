@@ -3,6 +3,7 @@ package message
 import (
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/cause"
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
@@ -18,6 +19,7 @@ type gate struct {
 	member   ident.PublicKey
 	sessions []Self
 	age      time.Duration
+	now      time.Time // by the wall clock
 
 	// later is when the first of the entries held for another may be shown;
 	// knocked says that the doors have something to do at once.
@@ -28,7 +30,7 @@ type gate struct {
 // open asks who is there. Callers compare f.gates before and after a commit: a
 // session that changed in between knocks again.
 func (f *Feature) open(mesh ident.MeshID, member ident.PublicKey) *gate {
-	return &gate{mesh: mesh, member: member, sessions: f.cfg.Sessions.Local(mesh), age: f.age.now()}
+	return &gate{mesh: mesh, member: member, sessions: f.cfg.Sessions.Local(mesh), age: f.age.now(), now: f.cfg.Now()}
 }
 
 // again forgets what an attempt found out, as an operation may run twice.
@@ -40,6 +42,9 @@ func (g *gate) again() *gate {
 
 // choose picks the session that takes an entry now.
 func (g *gate) choose(e inbox.Entry) (Self, delivery.Decision) {
+	if e.Quiet {
+		return Self{}, delivery.Hold
+	}
 	candidates := make([]delivery.Candidate, 0, len(g.sessions))
 	found := make([]int, 0, len(g.sessions))
 	for i, s := range g.sessions {
@@ -110,7 +115,20 @@ func (g *gate) push(tx *store.Tx, in inbox.Box, e inbox.Entry, m letter.Message,
 	if err != nil || !changed {
 		return err
 	}
+	if err := remember(tx, e, m, to.Session, g.now, g.age); err != nil {
+		return err
+	}
 	return announce(tx, to, op.TopicMessage, shown(e, m, g.member))
+}
+
+// remember notes what a session is shown: what it writes next may go back to it.
+func remember(tx *store.Tx, e inbox.Entry, m letter.Message, to ident.PublicKey, at time.Time, age time.Duration) error {
+	if isNotice(m) {
+		return nil
+	}
+	return cause.In(tx).SetLast(to, cause.Shown{
+		Cause: m.Cause, Depth: m.Depth, At: at.Add(time.Millisecond), Age: age, ID: e.ID, Origin: e.Origin, Session: e.Session,
+	})
 }
 
 func (g *gate) wait(later time.Duration) {

@@ -13,7 +13,7 @@ import (
 // Send accepts a message for one or several targets.
 var Send = op.Spec[SendRequest, SendResponse]{
 	ID:    "message.send",
-	Doc:   "Send a message to another session or person, by name or key. It returns once the message is safe on disk; it is delivered when they can be reached.",
+	Doc:   "Send a message to another session or person by name or key, to a @group or to everybody (@all). It returns once the message is safe on disk; it is delivered when they can be reached.",
 	Names: op.Names{Tool: "send_message", CLI: "send <to> <message…>"},
 	Needs: op.Send,
 	Core:  true,
@@ -67,7 +67,7 @@ type Targets []string
 func (Targets) JSONSchema() *jsonschema.Schema {
 	one := 1
 	return &jsonschema.Schema{
-		Description: "a session's or member's name, a public key or a prefix of one (8 or more hex digits); or a list of these",
+		Description: "a session's or member's name, a public key or a prefix of one (8 or more hex digits), @group (sub-groups included), @all or * for everybody; or a list of these. In several meshes: mesh:target",
 		OneOf: []*jsonschema.Schema{
 			{Type: "string"},
 			{Type: "array", Items: &jsonschema.Schema{Type: "string"}, MinItems: &one},
@@ -97,6 +97,7 @@ type SendRequest struct {
 	Message   string   `json:"message" jsonschema:"the text, at most 65536 bytes"`
 	Priority  Priority `json:"priority,omitempty"`
 	ReplyTo   string   `json:"reply_to,omitempty" jsonschema:"id of the message you answer"`
+	Files     []string `json:"files,omitempty" jsonschema:"ids of shared files that belong to it, at most 16"`
 	ID        string   `json:"id,omitempty" jsonschema:"your own id for it (UUID): sending again under the same id sends once"`
 	ExpiresIn string   `json:"expires_in,omitempty" jsonschema:"give up after this long, as in 30m, 12h, 7d (default), at most 30d"`
 }
@@ -112,10 +113,12 @@ type TargetResult struct {
 	Target string `json:"target"`
 	OK     bool   `json:"ok"`
 	Name   string `json:"name,omitempty" jsonschema:"whom it was resolved to"`
-	Key    string `json:"key,omitempty" jsonschema:"the address: a session's or a member's public key, hex"`
-	State  State  `json:"state,omitempty"`
-	Online bool   `json:"recipientOnline,omitempty"`
-	Error  string `json:"error,omitempty"`
+	// Members counts those that a group means, the own one included.
+	Members int    `json:"members,omitempty" jsonschema:"of a group: how many members it has now"`
+	Key     string `json:"key,omitempty" jsonschema:"the address: a session's or a member's public key, hex"`
+	State   State  `json:"state,omitempty"`
+	Online  bool   `json:"recipientOnline,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 // Text has a line per target.
@@ -124,6 +127,10 @@ func (r SendResponse) Text() string {
 	for _, t := range r.Targets {
 		if !t.OK {
 			lines = append(lines, fmt.Sprintf("✘ %s: %s", t.Target, t.Error))
+			continue
+		}
+		if t.Members > 0 {
+			lines = append(lines, fmt.Sprintf("✔ %s → %d member(s) (%s), id %s", t.Target, t.Members, t.State, r.ID))
 			continue
 		}
 		where := "is offline: it is kept and delivered when they appear"
@@ -159,7 +166,7 @@ type StatusResponse struct {
 	ID         string      `json:"id"`
 	Mesh       string      `json:"mesh"`
 	CreatedAt  string      `json:"created_at" jsonschema:"RFC 3339"`
-	Delivered  bool        `json:"delivered" jsonschema:"whether every recipient has it on disk"`
+	Delivered  bool        `json:"delivered" jsonschema:"whether there are recipients and every one has it on disk"`
 	Recipients []Recipient `json:"recipients"`
 }
 
@@ -170,14 +177,22 @@ type Recipient struct {
 	Key    string `json:"pubkey"`
 	State  State  `json:"status"`
 	At     string `json:"at" jsonschema:"since when, RFC 3339"`
+	// Held says that the recipient's node did not take it yet; Reason says why.
+	Held   bool   `json:"held,omitempty" jsonschema:"whether the recipient's node has put it off; it is sent again"`
 	Reason string `json:"reason,omitempty"`
 }
 
 // Text has a line per recipient.
 func (r StatusResponse) Text() string {
 	lines := []string{fmt.Sprintf("Message %s in %s, sent %s", r.ID, r.Mesh, r.CreatedAt)}
+	if len(r.Recipients) == 0 {
+		lines = append(lines, "  nobody: no session was there that it means")
+	}
 	for _, p := range r.Recipients {
 		line := fmt.Sprintf("  %s (%s): %s since %s", p.Name, p.Key[:16], p.State, p.At)
+		if p.Held {
+			line += ", held there"
+		}
 		if p.Reason != "" {
 			line += " (" + p.Reason + ")"
 		}
@@ -186,7 +201,7 @@ func (r StatusResponse) Text() string {
 	return strings.Join(lines, "\n")
 }
 
-// CheckRequest asks for what waits.
+// CheckRequest asks for what waits: in the mesh it names, else in all.
 type CheckRequest struct {
 	op.InMesh
 	Again bool `json:"again,omitempty" jsonschema:"also show what was pushed earlier but never confirmed, marked as shown again"`
@@ -222,13 +237,12 @@ func (r CheckResponse) Report() (id string, request any) {
 func (r CheckResponse) Shown() ReadRequest {
 	var in ReadRequest
 	for _, m := range r.Messages {
-		in.Mesh = m.MeshID
-		in.Messages = append(in.Messages, Shown{ID: m.ID, FromMember: m.FromMember})
+		in.Messages = append(in.Messages, Shown{ID: m.ID, FromMember: m.FromMember, Mesh: m.MeshID})
 	}
 	return in
 }
 
-// ReadRequest names messages of one mesh that were shown.
+// ReadRequest names messages that were shown.
 type ReadRequest struct {
 	op.InMesh
 	Messages []Shown `json:"messages"`
@@ -238,6 +252,7 @@ type ReadRequest struct {
 type Shown struct {
 	ID         string `json:"id"`
 	FromMember string `json:"from_member" jsonschema:"the sender's member key, hex"`
+	Mesh       string `json:"mesh,omitempty" jsonschema:"the mesh it came in, if that is not the request's"`
 }
 
 // ReadResponse counts what is newly seen.
@@ -274,6 +289,13 @@ func (m Received) text() string {
 	if m.ReplyTo != "" {
 		reply = " in reply to " + m.ReplyTo
 	}
-	return fmt.Sprintf("[%s] from %s (%s) priority %s at %s%s%s\nid %s\n%s",
-		m.Mesh, m.FromName, m.FromMember[:16], m.Priority, m.SentAt, reply, again, m.ID, m.Body)
+	to, files := "", ""
+	if m.Target != "" {
+		to = " to " + m.Target
+	}
+	if len(m.Files) > 0 {
+		files = "\nfiles " + strings.Join(m.Files, ", ")
+	}
+	return fmt.Sprintf("[%s] from %s (%s)%s priority %s at %s%s%s\nid %s%s\n%s",
+		m.Mesh, m.FromName, m.FromMember[:16], to, m.Priority, m.SentAt, reply, again, m.ID, files, m.Body)
 }

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -16,14 +17,10 @@ import (
 // read performs Read: what was shown to the caller is seen, and its senders hear of
 // it. Confirming twice, or what the caller was never given, changes nothing.
 func (f *Feature) read(ctx context.Context, c op.Caller, in ReadRequest) (ReadResponse, error) {
-	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
-	if err != nil {
-		return ReadResponse{}, err
-	}
 	if len(in.Messages) > checkMost {
 		return ReadResponse{}, op.Errorf(op.TooLarge, "%d messages, at most %d are confirmed at once", len(in.Messages), checkMost)
 	}
-	wanted, err := parseShown(in.Messages)
+	wanted, err := f.parseShown(c, in)
 	if err != nil {
 		return ReadResponse{}, err
 	}
@@ -32,7 +29,7 @@ func (f *Feature) read(ctx context.Context, c op.Caller, in ReadRequest) (ReadRe
 	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
 		out, homes = ReadResponse{}, nil
 		for _, w := range wanted {
-			if err := f.readOne(tx, self, w, &out, &homes); err != nil {
+			if err := f.readOne(tx, w, &out, &homes); err != nil {
 				return err
 			}
 		}
@@ -47,15 +44,17 @@ func (f *Feature) read(ctx context.Context, c op.Caller, in ReadRequest) (ReadRe
 	return out, nil
 }
 
-// wanted is one message that was shown.
+// wanted is one message that was shown, and the session it was shown to.
 type wanted struct {
+	self   Self
 	id     letter.ID
 	origin ident.PublicKey
 }
 
-func parseShown(list []Shown) ([]wanted, error) {
-	out := make([]wanted, 0, len(list))
-	for _, s := range list {
+func (f *Feature) parseShown(c op.Caller, in ReadRequest) ([]wanted, error) {
+	out := make([]wanted, 0, len(in.Messages))
+	sessions := make(map[string]Self)
+	for _, s := range in.Messages {
 		id, err := letter.ParseID(s.ID)
 		if err != nil {
 			return nil, op.Errorf(op.Invalid, "%q is no message id: %w", s.ID, err)
@@ -64,23 +63,31 @@ func parseShown(list []Shown) ([]wanted, error) {
 		if err != nil {
 			return nil, op.Errorf(op.Invalid, "%q is no member key: %w", s.FromMember, err)
 		}
-		out = append(out, wanted{id, origin})
+		mesh := cmp.Or(s.Mesh, in.Mesh)
+		self, ok := sessions[mesh]
+		if !ok {
+			if self, err = f.cfg.Sessions.Caller(c, mesh); err != nil {
+				return nil, err
+			}
+			sessions[mesh] = self
+		}
+		out = append(out, wanted{self, id, origin})
 	}
 	return out, nil
 }
 
 // readOne marks the entries of one message that this session was given.
-func (f *Feature) readOne(tx *store.Tx, self Self, w wanted, out *ReadResponse, homes *[]outbox.Home) error {
+func (f *Feature) readOne(tx *store.Tx, w wanted, out *ReadResponse, homes *[]outbox.Home) error {
 	in := inbox.In(tx)
-	found, err := in.Find(readerOf(self), w.id)
+	found, err := in.Find(readerOf(w.self), w.id)
 	if err != nil {
 		return err
 	}
 	for _, e := range found {
-		if e.Origin != w.origin || e.Taker != self.Session {
+		if e.Origin != w.origin || e.Taker != w.self.Session {
 			continue
 		}
-		e, changed, err := in.Happen(e, delivery.Proved, self.Session, f.age.now())
+		e, changed, err := in.Happen(e, delivery.Proved, w.self.Session, f.age.now())
 		if err != nil {
 			return err
 		}
@@ -88,7 +95,7 @@ func (f *Feature) readOne(tx *store.Tx, self Self, w wanted, out *ReadResponse, 
 			continue
 		}
 		out.Seen++
-		queued, err := f.tellSeen(outbox.In(tx), e, self.Member)
+		queued, err := f.tellSeen(outbox.In(tx), e, w.self.Member)
 		if err != nil {
 			return err
 		}

@@ -9,10 +9,12 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/cause"
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
 // draft is a request on its way to becoming a message.
@@ -22,9 +24,11 @@ type draft struct {
 	msg     letter.Message
 	rows    []outbox.Row
 	results []TargetResult
-	online  map[int]bool // by row
-	closeTo *replied     // what it answers, if that is known here
-	named   bool         // the caller chose the id
+	crowd   []ident.PublicKey // own sessions that groups mean, but the sending one
+	closeTo *replied          // what it answers, if that is known here
+	last    *cause.Shown      // whom its conversation was continued by last
+	named   bool              // the caller chose the id
+	notice  bool              // it tells that a conversation has ended
 }
 
 // check turns a request into a draft, without looking at anything else.
@@ -57,6 +61,9 @@ func (f *Feature) checkRequest(self Self, in SendRequest) (*draft, error) {
 	if d.msg.TTL, err = parseTTL(in.ExpiresIn, f.limits.TTL); err != nil {
 		return nil, err
 	}
+	if d.msg.Files, err = checkFiles(in.Files); err != nil {
+		return nil, err
+	}
 	if in.ReplyTo != "" {
 		if d.msg.ReplyTo, err = letter.ParseID(in.ReplyTo); err != nil {
 			return nil, op.Errorf(op.Invalid, "reply_to: %q is no message id: %w", in.ReplyTo, err)
@@ -70,6 +77,24 @@ func (f *Feature) checkRequest(self Self, in SendRequest) (*draft, error) {
 		return nil, op.Errorf(op.Invalid, "id: %q is %w", in.ID, err)
 	}
 	return d, nil
+}
+
+// checkFiles turns the ids of files into references.
+func checkFiles(ids []string) ([][]byte, error) {
+	if n := len(ids); n > letter.MaxFiles {
+		return nil, op.Errorf(op.TooLarge, "%d files, the limit is %d", n, letter.MaxFiles)
+	}
+	var out [][]byte
+	for _, id := range ids {
+		switch {
+		case id == "" || !utf8.ValidString(id):
+			return nil, op.Errorf(op.Invalid, "files: %q is no file id", id)
+		case len(id) > letter.MaxFile:
+			return nil, op.Errorf(op.TooLarge, "files: an id has %d bytes, the limit is %d", len(id), letter.MaxFile)
+		}
+		out = append(out, []byte(id))
+	}
+	return out, nil
 }
 
 // hashRequest makes two requests equal only if every field is, as typed.

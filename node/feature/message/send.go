@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
-	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -18,7 +17,7 @@ import (
 
 // send performs Send: it answers when the message is on disk.
 func (f *Feature) send(ctx context.Context, c op.Caller, in SendRequest) (SendResponse, error) {
-	self, err := f.cfg.Sessions.Caller(c, in.Mesh)
+	self, err := f.where(c, in)
 	if err != nil {
 		return SendResponse{}, err
 	}
@@ -37,10 +36,14 @@ func (f *Feature) send(ctx context.Context, c op.Caller, in SendRequest) (SendRe
 	if err := f.follow(d, c.User); err != nil {
 		return SendResponse{}, err
 	}
-	if err := f.address(d, in.To); err != nil {
+	if err := f.address(d, c, in.To); err != nil {
 		return SendResponse{}, err
 	}
-	return f.accept(ctx, d)
+	answer, err := f.accept(ctx, d)
+	if errors.Is(err, errTooLong) {
+		f.tellLast(ctx, d)
+	}
+	return answer, err
 }
 
 // answered finds the first answer to the same request.
@@ -86,82 +89,6 @@ func (f *Feature) maySend(session ident.PublicKey) error {
 	}
 	return op.Errorf(op.RateLimited, "too many messages: a session may send %g a second, %g at once", rate.PerSecond, rate.Burst).
 		WithHint("try again in %s", max(wait.Round(10*time.Millisecond), 10*time.Millisecond))
-}
-
-// address resolves the targets: a row per address, a result per target typed.
-func (f *Feature) address(d *draft, targets []string) error {
-	d.online = make(map[int]bool)
-	found := make([]Address, len(targets))
-	var failed []error
-	sessions := make(map[ident.PublicKey]Address) // by member
-	for i, t := range targets {
-		a, err := f.resolve(d, t)
-		if err != nil {
-			failed = append(failed, err)
-			d.results = append(d.results, TargetResult{Target: t, Error: sentence(err)})
-			continue
-		}
-		d.results = append(d.results, TargetResult{Target: t, OK: true})
-		found[i] = a
-		if a.IsSession {
-			if _, ok := sessions[a.Member]; !ok {
-				sessions[a.Member] = a
-			}
-		}
-	}
-	if len(failed) == len(targets) {
-		return noTarget(failed, d.results)
-	}
-	rows := make(map[ident.PublicKey]int)
-	for i := range targets {
-		if !d.results[i].OK {
-			continue
-		}
-		a := found[i]
-		if s, ok := sessions[a.Member]; ok && !a.IsSession {
-			a = s // a session absorbs its member
-		}
-		n, ok := rows[a.Key]
-		if !ok {
-			n = d.addRow(a, targets[i])
-			rows[a.Key] = n
-		}
-		r := &d.results[i]
-		r.Name, r.Key, r.Online = d.rows[n].Name, a.Key.String(), a.Online
-		r.State = State(d.rows[n].State.String())
-	}
-	return nil
-}
-
-// resolve finds whom one target means.
-func (f *Feature) resolve(d *draft, target string) (Address, error) {
-	if len(target) > letter.MaxTarget {
-		return Address{}, op.Errorf(op.TooLarge, "the target has %d bytes, the limit is %d", len(target), letter.MaxTarget)
-	}
-	a, ok := f.asker(d, target)
-	if !ok {
-		var err error
-		if a, err = f.cfg.Sessions.Resolve(d.self.Mesh, d.self, target); err != nil {
-			return Address{}, err
-		}
-	}
-	if a.Key == d.self.Session {
-		return Address{}, op.Errorf(op.Invalid, "%q is this session itself", target)
-	}
-	return a, nil
-}
-
-func (d *draft) addRow(a Address, target string) int {
-	state := delivery.Queued
-	if a.Member == d.self.Member {
-		state = delivery.Delivered // in the same commit
-	}
-	d.msg.To = append(d.msg.To, a.Key)
-	d.rows = append(d.rows, outbox.Row{
-		Address: a.Key, Home: a.Member, State: state, Since: d.msg.Created,
-		Index: len(d.rows), Target: target, Name: a.Name,
-	})
-	return len(d.rows) - 1
 }
 
 // noTarget is the failure of a call of which no target worked.

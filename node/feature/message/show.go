@@ -3,6 +3,7 @@ package message
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
@@ -22,7 +23,16 @@ func shown(e inbox.Entry, m letter.Message, member ident.PublicKey) op.Message {
 	out := op.Message{
 		ID: e.ID.String(), FromName: e.Name, FromSession: e.Session.String(), FromMember: e.Origin.String(),
 		Priority: e.Priority.String(), Kind: "direct", Subtype: m.Subtype, Body: m.Body,
-		SentAt: stamped(m.Created), DeliveredAt: stamped(e.Arrived),
+		SentAt: stamped(m.Created), DeliveredAt: stamped(e.Arrived), Target: strings.Join(m.Targets, ", "),
+	}
+	switch {
+	case isNotice(m):
+		out.Kind, out.Body = "system", noticeText(e.Name)
+	case m.Reach == letter.Mesh:
+		out.Kind = "broadcast"
+	}
+	for _, id := range m.Files {
+		out.Files = append(out.Files, string(id))
 	}
 	if !m.ReplyTo.IsZero() {
 		out.ReplyTo = m.ReplyTo.String()

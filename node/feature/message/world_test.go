@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,7 +50,8 @@ type world struct {
 	mu      sync.Mutex // guards what follows
 	nodes   []*node
 	rng     *rand.Rand
-	loss    float64 // of a batch, and of a receipt
+	loss    float64 // of a batch, of a receipt, and of what goes through the air
+	deaf    float64 // more loss of what goes through the air
 	doubled float64
 	shuffle float64
 	slow    time.Duration // the longest a batch takes
@@ -68,6 +70,9 @@ type node struct {
 
 	mu       sync.Mutex // guards what follows
 	sessions []*Self
+	groups   map[ident.PublicKey][]string // by session: as in "a/b"
+	hidden   map[ident.PublicKey]bool
+	closed   map[ident.PublicKey]bool
 
 	// of the current run
 	db     *store.DB
@@ -90,11 +95,19 @@ func newWorld(t checker, dir string, names ...string) *world {
 		unknown: map[ident.PublicKey]bool{}, revoked: map[ident.PublicKey]bool{},
 	}
 	for i, name := range names {
-		n := &node{w: w, name: name, member: ident.PrivateKeyFromSeed([32]byte{byte(i), 1})}
-		w.nodes = append(w.nodes, n)
+		n := w.addNode(name, byte(i))
 		n.addSession(name)
 	}
 	return w
+}
+
+func (w *world) addNode(name string, seed byte) *node {
+	n := &node{
+		w: w, name: name, member: ident.PrivateKeyFromSeed([32]byte{seed, 1}), groups: map[ident.PublicKey][]string{},
+		hidden: map[ident.PublicKey]bool{}, closed: map[ident.PublicKey]bool{},
+	}
+	w.nodes = append(w.nodes, n)
+	return n
 }
 
 // memory is a folder in memory where there is one: these tests are about what is
@@ -179,7 +192,7 @@ func (n *node) start() {
 	n.fuse.Store(0)
 	n.db = db
 	n.f, err = New(Config{
-		DB: db, Sessions: n, Trust: n, Mail: n, Limits: n.w.limits, Log: n.w.log,
+		DB: db, Sessions: n, Crowd: n, Trust: n, Mail: n, Air: n, Limits: n.w.limits, Log: n.w.log,
 		Now: time.Now, Mono: func() time.Duration { return time.Since(began) },
 		Jitter: func() float64 { return 1 },
 	})
@@ -253,7 +266,9 @@ func (n *node) Local(ident.MeshID) []Self {
 	defer n.mu.Unlock()
 	var out []Self
 	for _, s := range n.sessions {
-		out = append(out, *s)
+		if !n.closed[s.Session] {
+			out = append(out, *s)
+		}
 	}
 	if fn := n.listed; fn != nil {
 		n.listed = nil
@@ -290,6 +305,76 @@ func (n *node) Resolve(_ ident.MeshID, from Self, target string) (Address, error
 		return found[0], nil
 	}
 	return Address{}, op.Errorf(op.Ambiguous, "%q is more than one", target)
+}
+
+// in tells whether a target means a session.
+func (n *node) in(s *Self, target string) bool {
+	if target == "*" || target == "@all" {
+		return true
+	}
+	name := strings.TrimPrefix(target, "@")
+	return slices.ContainsFunc(n.groups[s.Session], func(g string) bool { return g == name || strings.HasPrefix(g, name+"/") })
+}
+
+// Audience are the members with an open session in a group.
+func (n *node) Audience(_ ident.MeshID, target string) (out []ident.PublicKey, _ error) {
+	if !n.step() {
+		return nil, errKilled
+	}
+	for _, o := range n.w.nodes {
+		o.mu.Lock()
+		if target == "*" || target == "@all" || slices.ContainsFunc(o.sessions, func(s *Self) bool { return !o.closed[s.Session] && o.in(s, target) }) {
+			out = append(out, o.member.Public())
+		}
+		o.mu.Unlock()
+	}
+	if len(out) == 0 {
+		return nil, op.Errorf(op.NotFound, "nobody is in %q", target)
+	}
+	return out, nil
+}
+
+func (n *node) Matching(_ ident.MeshID, target string) (open []ident.PublicKey, member bool) {
+	n.step()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	any := false
+	for _, s := range n.sessions {
+		if n.closed[s.Session] {
+			continue
+		}
+		any = true
+		if !n.hidden[s.Session] && n.in(s, target) {
+			open = append(open, s.Session)
+		}
+	}
+	return open, !any
+}
+
+// Cry tells every other node that hears it.
+func (n *node) Cry(_ context.Context, _ ident.MeshID, raw []byte) error {
+	if !n.step() {
+		return errKilled
+	}
+	w := n.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range w.nodes {
+		lost := w.cut || w.rng.Float64() < max(w.loss, w.deaf)
+		delay := time.Duration(w.rng.Float64() * float64(w.slow))
+		if o == n || lost {
+			continue
+		}
+		w.flying.Go(func() {
+			time.Sleep(delay)
+			if there := o.life.Load(); there != nil && !o.dead.Load() {
+				if err := there.Hear(w.mesh, raw); err != nil && !errors.Is(err, ErrLater) {
+					w.t.Fatalf("%s refused what %s cried: %v", o.name, n.name, err)
+				}
+			}
+		})
+	}
+	return nil
 }
 
 func (n *node) Member(_ ident.MeshID, key ident.PublicKey) (string, bool) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
@@ -110,6 +111,16 @@ func (c *Courier) deadline(deadline time.Duration) {
 // letters unanswered: all of it is due at once.
 func (c *Courier) Contact(h outbox.Home) {
 	c.tell(h, func(w *worker) { w.window.Contact() })
+}
+
+// Say has a receipt for something that came through the air sent to its sender's
+// home, with others. It may be lost: the sender then asks by sending a letter.
+func (c *Courier) Say(h outbox.Home, i letter.Item) {
+	c.tell(h, func(w *worker) {
+		if len(w.said) < saidMax {
+			w.said = append(w.said, i)
+		}
+	})
 }
 
 // Done says that letters are finished: their rows need no sending any more.

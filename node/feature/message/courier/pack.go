@@ -14,6 +14,10 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
+// saidBytes bounds the receipts for messages from the air in one posted receipt:
+// with the news of a whole window they stay below letter.MaxPosted.
+const saidBytes = 24 << 10
+
 // maxBatch is about how many bytes of letters are read from disk at once.
 const maxBatch = 2 << 20
 
@@ -53,7 +57,7 @@ func (w *worker) fill() error {
 	}
 	for _, d := range dues {
 		if w.window.Room() > 0 {
-			w.window.Add(d.Ord)
+			w.enter(d.Ord)
 		}
 	}
 	return err
@@ -72,7 +76,7 @@ func (w *worker) forget(gone []uint64) {
 // unfinished, ascending; due some of them.
 func (w *worker) pack(all, due []uint64) (batch, error) {
 	w.mu.Lock()
-	b := batch{early: maps.Clone(w.early)}
+	b := batch{early: maps.Clone(w.early), items: w.takeSaid()}
 	w.mu.Unlock()
 	err := w.c.cfg.DB.View(func(tx *store.Tx) error {
 		return w.load(outbox.In(tx), all, due, &b)
@@ -89,6 +93,19 @@ func (w *worker) pack(all, due []uint64) (batch, error) {
 	b.letters = append(b.letters, letter.PackReceipt(s.Marshal()))
 	b.ords = append(b.ords, b.seen...)
 	return b, nil
+}
+
+// takeSaid takes what fits into one receipt beside the news of a window. The caller
+// holds w.mu.
+func (w *worker) takeSaid() []letter.Item {
+	n, size := 0, 0
+	for n < len(w.said) && size+w.said[n].Size() <= saidBytes {
+		size += w.said[n].Size()
+		n++
+	}
+	items := slices.Clone(w.said[:n])
+	w.said = slices.Delete(w.said, 0, n)
+	return items
 }
 
 // load walks through the window and packs what is due.
@@ -165,7 +182,7 @@ func stored(box outbox.Box, d outbox.Due) (*Letter, error) {
 	if err != nil || !ok {
 		return nil, err
 	}
-	l := Letter{Home: d.Home, Ord: d.Ord, Deadline: d.Deadline, Priority: m.Priority}
+	l := Letter{Home: d.Home, Ord: d.Ord, Deadline: d.Deadline, Priority: m.Priority, Many: m.Many}
 	if l.Statement, l.Attest, err = box.Text(d.Home.Mesh, d.ID); err != nil || l.Statement == nil {
 		return nil, err
 	}
@@ -196,10 +213,22 @@ func open(rows []outbox.Row, home ident.PublicKey) []outbox.Row {
 func (w *worker) add(l Letter, age time.Duration, heads map[lane]uint64, b *batch) {
 	packed := letter.Letter{Statement: l.Statement, Attest: l.Attest, Ord: l.Ord, Remaining: l.Deadline - age}
 	w.lanes[l.Ord] = w.lanes[l.Ord][:0]
+	everyone, prev := false, uint64(0)
 	for _, r := range l.Rows {
 		in := lane{r.Address, l.Priority}
-		packed.Addresses = append(packed.Addresses, letter.Address{Index: r.Index, Prev: heads[in]})
+		if l.Many {
+			in.address = ident.PublicKey{}
+		}
+		if r.Index < letter.Everyone {
+			packed.Addresses = append(packed.Addresses, letter.Address{Index: r.Index, Prev: heads[in]})
+		}
+		if everyone = everyone || r.Also || r.Index >= letter.Everyone; everyone {
+			prev = heads[in]
+		}
 		w.lanes[l.Ord] = append(w.lanes[l.Ord], in)
+	}
+	if everyone {
+		packed.Addresses = append(packed.Addresses, letter.Address{Index: letter.Everyone, Prev: prev})
 	}
 	raw := packed.Pack()
 	b.size += len(raw)
@@ -234,6 +263,8 @@ func (w *worker) refuse(ctx context.Context) error {
 		for _, ord := range w.window.Ords() {
 			w.window.Done(ord)
 		}
+		w.said = nil
+		clear(w.hold)
 		w.mu.Unlock()
 		if len(ords) < delivery.WindowSize {
 			return nil

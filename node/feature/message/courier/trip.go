@@ -16,6 +16,10 @@ type Letter struct {
 	Statement []byte
 	Attest    []byte
 	Rows      []outbox.Row // of that home, not final
+	// Many is set for a message to many. Wait is how long it is not sent: it may come
+	// through the air meanwhile.
+	Many bool
+	Wait time.Duration
 	// Held keeps the letter until the commit is done. One whose id the caller chose is
 	// held: if the commit is lost the caller sends again under that id, and a letter
 	// that had left would be another one by then, which its recipient must refuse.
@@ -73,13 +77,16 @@ func (t *Trip) Settle(committed bool) {
 // announce puts a letter into its worker's window, if that knows all before it.
 func (c *Courier) announce(l Letter) (taken bool) {
 	c.tell(l.Home, func(w *worker) {
+		if l.Wait > 0 {
+			w.hold[l.Ord] = c.cfg.Mono() + l.Wait
+		}
 		taken = !l.Held && !w.fresh && w.behind == 0 && w.window.Room() > 0
 		if !taken {
 			w.behind++
 			return
 		}
 		w.early[l.Ord] = l
-		w.window.Add(l.Ord)
+		w.enter(l.Ord)
 	})
 	return taken
 }
@@ -89,6 +96,9 @@ func (c *Courier) settle(l leg, committed bool) {
 	c.tell(l.home, func(w *worker) {
 		switch {
 		case !l.taken:
+			if !committed {
+				delete(w.hold, l.ord)
+			}
 			w.behind = max(0, w.behind-1)
 			w.fresh = w.fresh || committed
 		case !committed:

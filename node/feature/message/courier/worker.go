@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
+	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
@@ -20,6 +21,9 @@ const restTime = 10 * time.Minute
 
 // postedMax is how many receipts under way are remembered.
 const postedMax = 64
+
+// saidMax is how many receipts for messages from the air wait to be sent.
+const saidMax = 1024
 
 // worker serves one home.
 type worker struct {
@@ -35,6 +39,10 @@ type worker struct {
 	fresh  bool                  // the queue may hold more than the window knows
 	early  map[uint64]Letter     // sent while their own commit runs
 	behind int                   // letters whose commit runs and that are not in the window
+	// hold is when letters that are not in the window yet, and go through the air, are
+	// first sent.
+	hold map[uint64]time.Duration
+	said []letter.Item // receipts for what came through the air
 }
 
 // lane is an address and a priority: what is kept in order.
@@ -47,6 +55,7 @@ func newWorker(c *Courier, h outbox.Home) *worker {
 	return &worker{
 		c: c, home: h, still: c.cfg.Mono(), told: make(chan struct{}, 1), lanes: make(map[uint64][]lane),
 		posted: make(map[ident.ID][]uint64), fresh: true, early: make(map[uint64]Letter),
+		hold: make(map[uint64]time.Duration),
 	}
 }
 
@@ -58,11 +67,17 @@ func (w *worker) tell(change func()) {
 	poke(w.told)
 }
 
+// enter puts a letter into the window. The caller holds w.mu.
+func (w *worker) enter(ord uint64) {
+	w.window.Add(ord, w.hold[ord])
+	delete(w.hold, ord)
+}
+
 // idle tells that there is nothing to do.
 func (w *worker) idle() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return !w.fresh && w.behind == 0 && w.window.Len() == 0
+	return !w.fresh && w.behind == 0 && w.window.Len() == 0 && len(w.said) == 0
 }
 
 // run works until there is nothing left or ctx ends.
@@ -98,11 +113,15 @@ func (w *worker) round(ctx context.Context) error {
 	if err := w.fill(); err != nil {
 		return err
 	}
+	now := w.c.cfg.Mono()
 	w.mu.Lock()
-	due := w.window.Due(w.c.cfg.Mono())
+	due := w.window.Due(now)
 	all := w.window.Ords()
+	if w.window.Paused(now) {
+		w.said = nil
+	}
 	w.mu.Unlock()
-	for len(due) > 0 && ctx.Err() == nil {
+	for (len(due) > 0 || w.hasSaid()) && ctx.Err() == nil {
 		b, err := w.pack(all, due)
 		if err != nil {
 			return err
@@ -116,12 +135,19 @@ func (w *worker) round(ctx context.Context) error {
 	return nil
 }
 
+// hasSaid tells that receipts are to be sent.
+func (w *worker) hasSaid() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.said) > 0
+}
+
 // post sends a batch and takes note of it.
 func (w *worker) post(ctx context.Context, b batch) bool {
 	if len(b.letters) == 0 {
 		return true
 	}
-	if b.receipt != (ident.ID{}) {
+	if len(b.seen) > 0 {
 		w.mu.Lock()
 		if len(w.posted) >= postedMax {
 			clear(w.posted) // never answered: they are posted anew

@@ -43,6 +43,7 @@ const (
 	TimeUp                    // its time to live is used up
 	GotDelivered              // a receipt: on the recipient's disk
 	GotSeen                   // a receipt: shown to the recipient
+	PutOff                    // a receipt: not now; only the reason is new
 )
 
 // Next is the state after an event, and whether it differs. An event that means

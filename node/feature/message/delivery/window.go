@@ -42,12 +42,15 @@ func (w *Window) Room() int { return WindowSize - len(w.slots) }
 // Len is how many letters are unfinished.
 func (w *Window) Len() int { return len(w.slots) }
 
-// Add puts in a letter, due at once, unless it is there.
-func (w *Window) Add(ord uint64) {
+// Add puts in a letter, first due at a time, unless it is there.
+func (w *Window) Add(ord uint64, due time.Duration) {
 	if i, ok := w.find(ord); !ok {
-		w.slots = slices.Insert(w.slots, i, slot{ord: ord})
+		w.slots = slices.Insert(w.slots, i, slot{ord: ord, due: due})
 	}
 }
+
+// Paused tells that nothing is tried now: the home could not be reached just before.
+func (w *Window) Paused(now time.Duration) bool { return now < w.pause }
 
 // Ords lists the unfinished letters, ascending.
 func (w *Window) Ords() []uint64 {

@@ -22,10 +22,10 @@ func TestDelay(t *testing.T) {
 
 func TestWindow(t *testing.T) {
 	var w Window
-	w.Add(9)
-	w.Add(5)
-	w.Add(7)
-	w.Add(7)
+	w.Add(9, 0)
+	w.Add(5, 0)
+	w.Add(7, 0)
+	w.Add(7, 0)
 	if got := w.Due(0); !slices.Equal(got, []uint64{5, 7, 9}) {
 		t.Fatalf("due %v", got)
 	}
@@ -68,7 +68,7 @@ func TestWindowForgetsNothing(t *testing.T) {
 			jitter := rapid.Float64Range(0.8, 1.2).Draw(t, "jitter")
 			switch rapid.IntRange(0, 5).Draw(t, "what") {
 			case 0, 1:
-				w.Add(ord)
+				w.Add(ord, 0)
 				open[ord] = true
 			case 2:
 				w.Sent(now, w.Due(now), jitter)

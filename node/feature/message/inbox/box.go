@@ -36,6 +36,9 @@ type Entry struct {
 	Taker    ident.PublicKey // the session it was shown to; zero: none yet
 	ReadAge  time.Duration   // when it was read; 0: not yet
 	Size     int             // of the text; 0: deleted
+	// Quiet entries are never pushed: they came for a member none of whose sessions
+	// was open.
+	Quiet bool
 }
 
 // Usage is what is counted against the limits of a mesh.
@@ -54,7 +57,7 @@ type Limits struct {
 
 // Box is the inbox in one transaction.
 type Box struct {
-	record, open, line, usage shelf.Shelf
+	record, open, line, usage, spread shelf.Shelf
 }
 
 // In gives the inbox in tx.
@@ -62,6 +65,7 @@ func In(tx *store.Tx) Box {
 	return Box{
 		record: shelf.In(tx, shelf.InRecord), open: shelf.In(tx, shelf.InOpen),
 		line: shelf.In(tx, shelf.InLine), usage: shelf.In(tx, shelf.InUsage),
+		spread: shelf.In(tx, shelf.InSpread),
 	}
 }
 
@@ -97,10 +101,10 @@ func (b Box) Get(k Key) (Entry, bool, error) {
 	return e, err == nil, err
 }
 
-// Room tells whether an entry of that size fits, and makes room by deleting texts
+// Room tells whether n entries of that size fit, and makes room by deleting texts
 // that were read.
-func (b Box) Room(mesh ident.MeshID, size int, l Limits) (bool, error) {
-	fits := func(u Usage) bool { return u.Rows+1 <= l.Rows && u.Bytes+uint64(size) <= l.Bytes }
+func (b Box) Room(mesh ident.MeshID, n, size int, l Limits) (bool, error) {
+	fits := func(u Usage) bool { return u.Rows+uint64(n) <= l.Rows && u.Bytes+uint64(n*size) <= l.Bytes }
 	if fits(b.Usage(mesh)) {
 		return true, nil
 	}

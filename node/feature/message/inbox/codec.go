@@ -30,11 +30,14 @@ func (e Entry) encode() []byte {
 	f.Text(11, e.Name)
 	f.Uint(12, uint64(e.ReadAge))
 	f.Uint(13, uint64(e.Size))
+	if e.Quiet {
+		f.Uint(15, 1)
+	}
 	return f.Body()
 }
 
 func decodeEntry(b []byte) (Entry, error) {
-	r, err := ident.ReadFields(b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
+	r, err := ident.ReadFields(b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15)
 	if err != nil {
 		return Entry{}, fmt.Errorf("%w: entry: %w", ErrBroken, err)
 	}
@@ -51,6 +54,7 @@ func decodeEntry(b []byte) (Entry, error) {
 	e.Name = r.Text(11, maxName)
 	e.ReadAge = time.Duration(r.Uint(12))
 	e.Size = int(r.Uint(13))
+	e.Quiet = r.Uint(15) == 1
 	if err := r.Err(); err != nil {
 		return Entry{}, fmt.Errorf("%w: entry: %w", ErrBroken, err)
 	}

@@ -80,9 +80,19 @@ func (b Box) item(e Entry) delivery.Item {
 	return delivery.Item{
 		Line: delivery.Line{Origin: e.Origin, Priority: e.Priority},
 		Ord:  e.Ord, Prev: e.Prev, Seq: e.Seq,
-		HasPrev: e.Prev != 0 && b.line.Get(lineKey(e.Key, e.Priority, e.Prev)) != nil,
+		HasPrev: e.Prev != 0 && b.hasCome(e.Key, e.Priority, e.Prev),
 		Until:   e.Age + delivery.Patience,
 	}
+}
+
+// hasCome tells whether the inbox has, or had, what is before an entry of k's line.
+// A message to many need not have been for the same session.
+func (b Box) hasCome(k Key, p delivery.Priority, ord uint64) bool {
+	if b.line.Get(lineKey(k, p, ord)) != nil {
+		return true
+	}
+	k.Address = ident.PublicKey{}
+	return b.line.Get(lineKey(k, p, ord)) != nil
 }
 
 // Alone tells that a new entry neither waits for another of its line nor has to

@@ -12,9 +12,12 @@
 //	 2  sender member  32 bytes: the origin
 //	 3  session        32 bytes: the signer
 //	 4  reach          1 direct, 2 mesh
-//	 5  to             direct: 1 to 256 keys of 32 bytes, members or sessions,
-//	                   as resolved by the sender, each once
-//	 6  target         mesh: the target as typed, 1 to 256 bytes
+//	 5  to             up to 256 keys of 32 bytes, members or sessions, as
+//	                   resolved by the sender, each once; reach mesh: those of a
+//	                   list that were named beside groups, missing if none
+//	 6  targets        mesh: list of up to 16 groups and "*" as typed, without a
+//	                   mesh's name, each once, up to 256 bytes, 1 KiB together;
+//	                   who is meant is found out at each recipient's home
 //	 7  priority       1 now, 2 next, 3 low
 //	 8  body           text, up to 65,536 bytes
 //	 9  subtype        text, up to 32 bytes; may be missing
@@ -35,7 +38,8 @@
 //	       3  hash        32 bytes: SHA-256 of the message statement's body
 //	       4  outcome     1 delivered, 2 refused, 3 later, 4 seen, 5 noted
 //	       5  addresses   keys of 32 bytes the outcome is for; none: all at
-//	                       the signer's home
+//	                       the signer's home. Of a message to many: the sessions,
+//	                       or the member, it is kept for; none: for nobody there
 //	       7  reason      text for people, up to 200 bytes; may be missing
 //
 // Outcome "noted" answers a receipt that came as a letter: hash is the id of
@@ -51,7 +55,9 @@
 //	3  ord            the sender's clock at acceptance, strictly rising
 //	4  addresses      those at this home, 10 bytes each: index in "to" (2), then
 //	                  ord of the sender's last unfinished message to the same
-//	                  address with the same priority, or 0 (8)
+//	                  address with the same priority, or 0 (8). Index 256 is
+//	                  whoever the targets mean there; the ord is then that of the
+//	                  last message to many to this home
 //	5  remaining      milliseconds to live
 //
 // A letter never exceeds MaxLetter, a receipt never MaxReceipt.

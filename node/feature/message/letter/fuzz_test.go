@@ -12,7 +12,7 @@ import (
 func FuzzDecodeMessage(f *testing.F) {
 	f.Add(sample().Encode())
 	m := sample()
-	m.Reach, m.To, m.Target, m.Subtype, m.Files = Mesh, nil, "@all", "reminder", [][]byte{{1}}
+	m.Reach, m.To, m.Targets, m.Subtype, m.Files = Mesh, nil, []string{"@all"}, "reminder", [][]byte{{1}}
 	m.ReplyTo, m.Thread = ID{2}, ID{3}
 	f.Add(m.Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -50,6 +50,7 @@ func FuzzDecodeReceipt(f *testing.F) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(Letter{Statement: []byte("s"), Ord: 3, Addresses: []Address{{1, 2}}, Remaining: time.Hour}.Pack())
+	f.Add(Letter{Statement: []byte("s"), Ord: 3, Addresses: []Address{{1, 2}, {Everyone, 1}}, Remaining: time.Hour}.Pack())
 	f.Add(PackReceipt([]byte("receipt")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l, r, err := Parse(b)

@@ -8,6 +8,10 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
+// Everyone is the index of an address that stands for whoever the targets of a
+// message to many mean at the home.
+const Everyone = MaxTo
+
 // Limits of a letter.
 const (
 	// MaxLetter fits the frames of the post with their sealing.
@@ -34,7 +38,7 @@ type Letter struct {
 
 // Address is one of the addresses at the home a letter goes to.
 type Address struct {
-	Index int    // in the message's To
+	Index int    // in the message's To, or Everyone
 	Prev  uint64 // the ord before it in the same line, 0 for none
 }
 
@@ -88,7 +92,7 @@ func parseMessage(b []byte) (*Letter, error) {
 		Attest:    r.Bytes(2, MaxAttest),
 		Ord:       r.Uint(3),
 	}
-	addresses, remaining := r.Bytes(4, 10*MaxTo), r.Uint(5)
+	addresses, remaining := r.Bytes(4, 10*(MaxTo+1)), r.Uint(5)
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
@@ -102,7 +106,7 @@ func parseMessage(b []byte) (*Letter, error) {
 	last := -1
 	for ; len(addresses) > 0; addresses = addresses[10:] {
 		a := Address{Index: int(binary.BigEndian.Uint16(addresses)), Prev: binary.BigEndian.Uint64(addresses[2:])}
-		if a.Index <= last || a.Index >= MaxTo || a.Prev >= l.Ord {
+		if a.Index <= last || a.Index > Everyone || a.Prev >= l.Ord {
 			return nil, fmt.Errorf("address out of range")
 		}
 		last = a.Index

@@ -41,7 +41,8 @@ func drawMessage(t *rapid.T) Message {
 	m.Depth = rapid.Uint64().Draw(t, "depth")
 	m.TTL = time.Duration(rapid.Int64Range(1, MaxTTL.Milliseconds()).Draw(t, "ttl")) * time.Millisecond
 	if rapid.Bool().Draw(t, "mesh") {
-		m.Reach, m.To, m.Target = Mesh, []ident.PublicKey{}, "@group"
+		m.Reach, m.Targets = Mesh, []string{"@group", "*"}[:rapid.IntRange(1, 2).Draw(t, "targets")]
+		m.To = m.To[:rapid.IntRange(0, 2).Draw(t, "beside")]
 	}
 	return m
 }
@@ -69,8 +70,19 @@ func TestMessageRefused(t *testing.T) {
 		"no address":        func(m *Message) { m.To = nil },
 		"an address twice":  func(m *Message) { m.To = append(m.To, m.To[0]) },
 		"too many":          func(m *Message) { m.To = many },
-		"unknown reach":     func(m *Message) { m.Reach = 3; m.Target = "x" },
+		"unknown reach":     func(m *Message) { m.Reach = 3; m.Targets = []string{"x"} },
 		"mesh with nothing": func(m *Message) { m.Reach = Mesh },
+		"direct to a group": func(m *Message) { m.Targets = []string{"@g"} },
+		"a target twice":    func(m *Message) { m.Reach, m.Targets = Mesh, []string{"@g", "@g"} },
+		"an empty target":   func(m *Message) { m.Reach, m.Targets = Mesh, []string{""} },
+		"too many targets":  func(m *Message) { m.Reach, m.Targets = Mesh, strings.Split(strings.Repeat("x", MaxTargets+1), "") },
+		"target not UTF-8":  func(m *Message) { m.Reach, m.Targets = Mesh, []string{"\xff"} },
+		"targets too long": func(m *Message) {
+			m.Reach = Mesh
+			for i := range 5 {
+				m.Targets = append(m.Targets, strings.Repeat(string(rune('a'+i)), MaxTarget-1))
+			}
+		},
 		"priority 0":        func(m *Message) { m.Priority = 0 },
 		"priority 4":        func(m *Message) { m.Priority = 4 },
 		"body too long":     func(m *Message) { m.Body = strings.Repeat("x", MaxBody+1) },
@@ -183,7 +195,7 @@ func TestLetterRefused(t *testing.T) {
 		"no address":       func(l *Letter) { l.Addresses = nil },
 		"addresses turned": func(l *Letter) { l.Addresses = []Address{{2, 0}, {0, 0}} },
 		"address twice":    func(l *Letter) { l.Addresses = []Address{{2, 0}, {2, 0}} },
-		"index too high":   func(l *Letter) { l.Addresses = []Address{{MaxTo, 0}} },
+		"index too high":   func(l *Letter) { l.Addresses = []Address{{Everyone + 1, 0}} },
 		"prev not before":  func(l *Letter) { l.Addresses = []Address{{0, 5}} },
 		"no ord":           func(l *Letter) { l.Ord = 0; l.Addresses = []Address{{0, 0}} },
 		"attest too long":  func(l *Letter) { l.Attest = make([]byte, MaxAttest+1) },

@@ -3,6 +3,7 @@ package letter
 import (
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -12,13 +13,16 @@ import (
 const (
 	MaxBody    = 64 << 10
 	MaxTo      = 256
-	MaxTarget  = 256
-	MaxSubtype = 32
-	MaxFiles   = 16
-	MaxFile    = 64
-	MaxTTL     = 30 * 24 * time.Hour
+	MaxTarget  = 256 // bytes of one
+	MaxTargets = 16
+	// MaxTargetBytes is how long all targets may be together.
+	MaxTargetBytes = 1 << 10
+	MaxSubtype     = 32
+	MaxFiles       = 16
+	MaxFile        = 64
+	MaxTTL         = 30 * 24 * time.Hour
 	// MaxMessage is the largest message statement body.
-	MaxMessage = MaxBody + MaxTo*32 + MaxFiles*(MaxFile+2) + 1<<10
+	MaxMessage = MaxBody + MaxTo*32 + MaxFiles*(MaxFile+2) + MaxTargetBytes + MaxTargets*3 + 1<<10
 )
 
 // Reach says whom a message is for.
@@ -27,7 +31,7 @@ type Reach uint64
 // The reaches.
 const (
 	Direct Reach = 1 // the addresses in To
-	Mesh   Reach = 2 // whoever Target matches, in every member's home
+	Mesh   Reach = 2 // whoever Targets match, in every member's home, and To
 )
 
 // Message is what a session signs.
@@ -37,7 +41,7 @@ type Message struct {
 	Session  ident.PublicKey // the signer
 	Reach    Reach
 	To       []ident.PublicKey
-	Target   string
+	Targets  []string
 	Priority delivery.Priority
 	Body     string
 	Subtype  string
@@ -57,10 +61,11 @@ func (m Message) Encode() []byte {
 	f.Bytes(2, m.Origin[:])
 	f.Bytes(3, m.Session[:])
 	f.Uint(4, uint64(m.Reach))
-	if m.Reach == Direct {
+	if len(m.To) > 0 {
 		f.Bytes(5, joinKeys(m.To))
-	} else {
-		f.Text(6, m.Target)
+	}
+	if len(m.Targets) > 0 {
+		f.List(6, asBytes(m.Targets))
 	}
 	f.Uint(7, uint64(m.Priority))
 	f.Text(8, m.Body)
@@ -101,7 +106,7 @@ func DecodeMessage(body []byte) (Message, error) {
 	r.Fixed(3, m.Session[:])
 	m.Reach = Reach(r.Uint(4))
 	to := r.Bytes(5, MaxTo*32)
-	m.Target = r.Text(6, MaxTarget)
+	targets := r.List(6, MaxTargets, MaxTarget)
 	priority := r.Uint(7)
 	m.Body = r.Text(8, MaxBody)
 	m.Subtype = r.Text(9, MaxSubtype)
@@ -123,6 +128,9 @@ func DecodeMessage(body []byte) (Message, error) {
 	if m.To, err = cutKeys(to); err != nil {
 		return Message{}, fmt.Errorf("%w: message: to: %w", ErrMalformed, err)
 	}
+	if m.Targets, err = asTexts(targets); err != nil {
+		return Message{}, fmt.Errorf("%w: message: targets: %w", ErrMalformed, err)
+	}
 	if err := m.check(r); err != nil {
 		return Message{}, fmt.Errorf("%w: message: %w", ErrMalformed, err)
 	}
@@ -138,7 +146,7 @@ func (m Message) check(r *ident.Reader) error {
 		return fmt.Errorf("unknown priority")
 	case m.TTL == 0:
 		return fmt.Errorf("no time to live")
-	case m.Reach == Direct && (len(m.To) == 0 || r.Has(6)), m.Reach == Mesh && (m.Target == "" || r.Has(5)):
+	case m.Reach == Direct && (len(m.To) == 0 || r.Has(6)), m.Reach == Mesh && (len(m.Targets) == 0 || r.Has(5) && len(m.To) == 0):
 		return fmt.Errorf("reach and addresses do not fit")
 	case m.Reach != Direct && m.Reach != Mesh:
 		return fmt.Errorf("unknown reach %d", m.Reach)
@@ -154,6 +162,31 @@ func (m Message) check(r *ident.Reader) error {
 		seen[k] = true
 	}
 	return nil
+}
+
+func asBytes(texts []string) [][]byte {
+	out := make([][]byte, len(texts))
+	for i, t := range texts {
+		out[i] = []byte(t)
+	}
+	return out
+}
+
+// asTexts reads targets: each once, none empty, all together within their limit.
+func asTexts(list [][]byte) ([]string, error) {
+	var out []string
+	size := 0
+	seen := make(map[string]bool, len(list))
+	for _, b := range list {
+		t := string(b)
+		size += len(b)
+		if t == "" || !utf8.ValidString(t) || seen[t] || size > MaxTargetBytes {
+			return nil, fmt.Errorf("empty, twice, too long or not UTF-8")
+		}
+		seen[t] = true
+		out = append(out, t)
+	}
+	return out, nil
 }
 
 func joinKeys(keys []ident.PublicKey) []byte {

@@ -37,6 +37,9 @@ type Message struct {
 	Depth    uint64
 	Thread   letter.ID
 	Size     int // of the text, as counted against the limit
+	// Many says that each home finds out which of its sessions are meant: what it
+	// says is about all rows of that home.
+	Many bool
 }
 
 // Row is one recipient's.
@@ -45,10 +48,12 @@ type Row struct {
 	Home    ident.PublicKey // the member whose node has the address
 	State   delivery.State
 	Since   time.Time
-	Index   int // in the message's To
+	Index   int // in the message's To; from letter.Everyone on, of a member meant by a group
 	Target  string
 	Name    string
 	Reason  string
+	Also    bool // named, and meant by a group as well
+	Nobody  bool // its home has the message, and found nobody there whom the group means
 }
 
 // Home is where letters go.

@@ -28,11 +28,14 @@ func (m Message) encode() []byte {
 	f.Uint(12, m.Depth)
 	f.Bytes(13, m.Thread[:])
 	f.Uint(14, uint64(m.Size))
+	if m.Many {
+		f.Uint(15, 1)
+	}
 	return f.Body()
 }
 
 func decodeMessage(b []byte) (Message, error) {
-	r, err := ident.ReadFields(b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
+	r, err := ident.ReadFields(b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 	if err != nil {
 		return Message{}, fmt.Errorf("%w: message: %w", ErrBroken, err)
 	}
@@ -52,6 +55,7 @@ func decodeMessage(b []byte) (Message, error) {
 	m.Depth = r.Uint(12)
 	r.Fixed(13, m.Thread[:])
 	m.Size = int(r.Uint(14))
+	m.Many = r.Uint(15) == 1
 	if err := r.Err(); err != nil {
 		return Message{}, fmt.Errorf("%w: message: %w", ErrBroken, err)
 	}
@@ -67,11 +71,17 @@ func (r Row) encode() []byte {
 	f.Text(5, r.Target)
 	f.Text(6, r.Name)
 	f.Text(7, r.Reason)
+	if r.Nobody {
+		f.Uint(9, 1)
+	}
+	if r.Also {
+		f.Uint(11, 1)
+	}
 	return f.Body()
 }
 
 func decodeRow(address, b []byte) (Row, error) {
-	f, err := ident.ReadFields(b, 1, 2, 3, 4, 5, 6, 7)
+	f, err := ident.ReadFields(b, 1, 2, 3, 4, 5, 6, 7, 9, 11)
 	if err != nil {
 		return Row{}, fmt.Errorf("%w: row: %w", ErrBroken, err)
 	}
@@ -84,6 +94,7 @@ func decodeRow(address, b []byte) (Row, error) {
 	r.Target = f.Text(5, maxField)
 	r.Name = f.Text(6, maxField)
 	r.Reason = f.Text(7, maxField)
+	r.Nobody, r.Also = f.Uint(9) == 1, f.Uint(11) == 1
 	if err := f.Err(); err != nil {
 		return Row{}, fmt.Errorf("%w: row: %w", ErrBroken, err)
 	}

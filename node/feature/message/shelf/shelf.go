@@ -14,10 +14,13 @@ const (
 	OutDue    byte = 0x03
 	InUsage   byte = 0x04 // package inbox
 	InOpen    byte = 0x05
-	Cause     byte = 0x06 // messages counted per cause
+	Cause     byte = 0x06 // package cause
 	InLine    byte = 0x07 // package inbox
 	OutRecord byte = 0x08 // package outbox
 	InRecord  byte = 0x09 // package inbox
+	InSpread  byte = 0x0a
+	Shown     byte = 0x0b // package cause
+	Notice    byte = 0x0c
 )
 
 // Shelf is one table in one transaction. Its rules are those of store.Bucket.
