@@ -119,11 +119,11 @@ func (f *Feature) allow(self Self) error {
 
 // room refuses new keys in a mesh that has too many.
 func (f *Feature) room(mesh ident.MeshID, key string) error {
-	n, err := f.cfg.Book.Count(mesh, kind)
-	if err != nil || n < MaxKeys {
+	if _, ok, err := f.cfg.Book.Get(mesh, kind, key); ok || err != nil {
 		return err
 	}
-	if _, ok, err := f.cfg.Book.Get(mesh, kind, key); ok || err != nil {
+	n, err := f.cfg.Book.Count(mesh, kind)
+	if err != nil || n < MaxKeys {
 		return err
 	}
 	return op.Errorf(op.TooLarge, "the mesh has %d shared keys, the limit is %d", n, MaxKeys).
