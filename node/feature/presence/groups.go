@@ -18,6 +18,7 @@ var JoinGroup = op.Spec[JoinGroupRequest, GroupResponse]{
 		"Joining again replaces the role.",
 	Names: op.Names{Tool: "join_group", CLI: "group join <name>"},
 	Needs: op.Profile,
+	Core:  true,
 }
 
 // LeaveGroup takes a session out of a group.
@@ -26,6 +27,7 @@ var LeaveGroup = op.Spec[LeaveGroupRequest, GroupResponse]{
 	Doc:   "Leave a group: messages to it no longer reach you. Leaving a group you are not in changes nothing.",
 	Names: op.Names{Tool: "leave_group", CLI: "group leave <name>"},
 	Needs: op.Profile,
+	Core:  true,
 }
 
 // Groups lists groups.

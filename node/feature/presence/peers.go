@@ -21,6 +21,7 @@ var Peers = op.Spec[PeersRequest, PeersResponse]{
 	Doc:   "List the agent sessions and people you can message: name, status, groups, how they are reached, what they work on.",
 	Names: op.Names{Tool: "list_peers", CLI: "peers"},
 	Core:  true,
+	Eager: true,
 }
 
 // PeersRequest asks for peers of one mesh or of all.

@@ -19,6 +19,7 @@ var SetStatus = op.Spec[SetStatusRequest, SetStatusResponse]{
 		"dnd stays until you set another status; idle and working hold until your agent is seen doing something else.",
 	Names: op.Names{Tool: "set_status", CLI: "status set <idle|working|dnd>"},
 	Needs: op.Profile,
+	Core:  true,
 }
 
 // Report tells what an agent was seen to do.

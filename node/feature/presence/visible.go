@@ -14,6 +14,7 @@ var SetVisible = op.Spec[SetVisibleRequest, SetVisibleResponse]{
 		"direct messages still arrive.",
 	Names: op.Names{Tool: "set_visible", CLI: "visible <on|off>"},
 	Needs: op.Profile,
+	Core:  true,
 }
 
 // SetVisibleRequest says which.
