@@ -1,0 +1,125 @@
+package record
+
+import (
+	"crypto/sha256"
+	"slices"
+	"sync"
+
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/replica"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+)
+
+// roster answers for one mesh what the admin log says of authors and epochs. What it
+// works out it keeps until the log grows.
+type roster struct {
+	admin *trust.Log
+	ring  *trust.Keyring
+
+	mu      sync.Mutex // guards what follows
+	state   *trust.State
+	authors map[ident.PublicKey]author
+	epochs  map[ident.ID][]ident.ID
+}
+
+// author is what the admin log says of a blind key.
+type author struct {
+	member  ident.PublicKey
+	current bool
+	keep    *replica.Keep // what still counts of one who is gone; nil: nothing
+}
+
+// refresh follows the admin log. The caller holds r.mu.
+func (r *roster) refresh() {
+	state := r.admin.State()
+	if state == r.state {
+		return
+	}
+	r.state, r.epochs = state, r.admin.EpochSets()
+	r.authors = make(map[ident.PublicKey]author)
+	for _, e := range r.admin.Entries() {
+		keys, ok := admitted(e.Body())
+		if !ok {
+			continue
+		}
+		found, known := r.judge(keys)
+		before, had := r.authors[keys.Blind]
+		// Two people with one blind key can only be two who share it: the lower key has it.
+		if known && (!had || found.current && !before.current || found.current == before.current && found.member.Compare(before.member) < 0) {
+			r.authors[keys.Blind] = found
+		}
+	}
+}
+
+// admitted are the keys of whom an entry lets in.
+func admitted(body trust.Body) (trust.Keys, bool) {
+	switch b := body.(type) {
+	case *trust.Genesis:
+		return b.Keys, true
+	case *trust.Admit:
+		return b.Claimed.Keys, true
+	}
+	return trust.Keys{}, false
+}
+
+func (r *roster) judge(keys trust.Keys) (author, bool) {
+	if m, ok := r.state.Member(keys.Member); ok {
+		return author{member: keys.Member, current: true}, m.Keys.Blind == keys.Blind
+	}
+	gone, ok := r.state.Gone[trust.Principal(keys.Member)]
+	a := author{member: keys.Member}
+	if lists := r.lists(gone); len(lists) > 0 {
+		a.keep = replica.NewKeep(lists...)
+	}
+	return a, ok
+}
+
+// lists are the keep lists that the entries which took somebody out carry.
+func (r *roster) lists(gone trust.Gone) [][]byte {
+	var out [][]byte
+	for _, id := range gone.Entries {
+		e, ok := r.admin.Get(id)
+		if !ok {
+			continue
+		}
+		for _, list := range e.Lists() {
+			if slices.Contains(gone.Keeps, sha256.Sum256(list)) {
+				out = append(out, list)
+			}
+		}
+	}
+	return out
+}
+
+// author finds whose blind key it is.
+func (r *roster) author(blind ident.PublicKey) (author, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refresh()
+	a, ok := r.authors[blind]
+	return a, ok
+}
+
+// Standing implements replica.Authors.
+func (r *roster) Standing(blind ident.PublicKey) replica.Standing {
+	a, _ := r.author(blind)
+	return replica.Standing{Member: a.current, Keep: a.keep}
+}
+
+// key is the effective key of an epoch, present or past, if it is known.
+func (r *roster) key(epoch ident.ID) ([32]byte, bool) {
+	r.mu.Lock()
+	r.refresh()
+	heads := r.epochs[epoch]
+	r.mu.Unlock()
+	if len(heads) == 0 {
+		return [32]byte{}, false
+	}
+	_, key, err := r.ring.Effective(heads)
+	return key, err == nil
+}
+
+// now is the effective key to write under.
+func (r *roster) now() (ident.ID, [32]byte, error) {
+	return r.ring.Effective(r.admin.State().EpochHeads)
+}
