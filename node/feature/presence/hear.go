@@ -42,6 +42,7 @@ func (f *Feature) beacon(m Mesh) ([]byte, error) {
 	}
 	f.mu.Unlock()
 	b.Node = f.cfg.Air.Card(m.ID)
+	b.Fit()
 	return f.cfg.Meshes.SignBeacon(m.ID, b.Encode())
 }
 

@@ -8,11 +8,11 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
-// Limits of a beacon. MaxSessions times the largest card stays below MaxBeacon, and
-// that below what gossip carries.
+// Limits of a beacon. MaxSessions times the largest card without a summary stays below
+// MaxBeacon (see Fit), and that below what gossip carries.
 const (
 	MaxBeacon   = 124 << 10 // bytes, signed
-	MaxSessions = 32        // sessions of one member at one node
+	MaxSessions = 64        // sessions of one member at one node
 	maxAttest   = 1 << 10
 	maxBind     = 4 << 10
 	maxAddrs    = 16
