@@ -164,9 +164,9 @@ func (f *Feature) roster(mesh ident.MeshID) *roster.Roster {
 // when a mesh was joined or left, or members changed.
 func (f *Feature) Refresh(ctx context.Context) error {
 	meshes := f.cfg.Meshes.List()
-	saved := f.settleAll(meshes)
+	f.settleAll(meshes)
 	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		for _, s := range saved {
+		for _, s := range f.openSessions() {
 			if err := f.save(tx, s, meshes); err != nil {
 				return err
 			}
@@ -184,10 +184,9 @@ func (f *Feature) Refresh(ctx context.Context) error {
 }
 
 // settleAll names every open session and forgets people who are no members.
-func (f *Feature) settleAll(meshes []Mesh) []session {
+func (f *Feature) settleAll(meshes []Mesh) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var out []session
 	current := make(map[ident.MeshID]bool)
 	for _, m := range meshes {
 		current[m.ID] = true
@@ -215,7 +214,18 @@ func (f *Feature) settleAll(meshes []Mesh) []session {
 			}
 			f.settleName(l, m)
 		}
-		out = append(out, l.copy())
+	}
+}
+
+// openSessions are the stored parts of all open sessions.
+func (f *Feature) openSessions() []session {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []session
+	for _, l := range f.sessions {
+		if !l.Closed {
+			out = append(out, l.copy())
+		}
 	}
 	return out
 }

@@ -169,7 +169,9 @@ func (f *Feature) everybody(m Mesh) ([]address.Session, []address.Address) {
 		})
 	}
 	var out []address.Session
-	for _, list := range f.known(m) {
+	sessions := f.known(m)
+	for _, p := range people {
+		list := sessions[p.Key]
 		old := superseded(list)
 		for _, k := range list {
 			here := k.state == roster.Online

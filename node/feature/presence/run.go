@@ -32,7 +32,11 @@ func (f *Feature) Run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(step)
 	defer tick.Stop()
-	r := rounds{last: f.cfg.Mono(), wall: f.cfg.Now(), sent: make(map[ident.MeshID]time.Duration)}
+	now := f.cfg.Mono()
+	r := rounds{
+		last: now, wall: f.cfg.Now(), swept: now - status.Sweep, published: now, counted: now,
+		sent: make(map[ident.MeshID]time.Duration),
+	}
 	for {
 		f.round(ctx, &r)
 		select {
