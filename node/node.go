@@ -15,6 +15,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/feature/profile"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
@@ -41,6 +42,7 @@ type Node struct {
 	meshes   *mesh.Meshes
 	presence *presence.Feature
 	messages *message.Feature
+	profiles *profile.Feature
 	ops      *op.Set
 	server   *local.Server
 	feed     *feed
@@ -109,15 +111,16 @@ func (n *Node) build() (err error) {
 		return err
 	}
 	n.presence, err = presence.New(presence.Config{
-		DB: n.db, Meshes: people{n.meshes}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
+		DB: n.db, Meshes: people{n.meshes, n.names}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
 		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
-		Gate: func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
+		Gate:    func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
+		Profile: n.profileOf,
 	})
 	if err != nil {
 		return err
 	}
 	n.messages, err = message.New(message.Config{
-		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Crowd: sessions{n.presence, n.meshes}, Trust: judge{n.meshes}, Mail: n.net, Air: n.net,
+		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Crowd: sessions{n.presence, n.meshes}, Trust: judge{n.meshes, n.names}, Mail: n.net, Air: n.net,
 		Limits: n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	if err != nil {
@@ -143,7 +146,7 @@ func (n *Node) connect() (err error) {
 	net := n.net
 	net.meshes, net.presence, net.messages = n.meshes, n.presence, n.messages
 	net.post = post.New(post.Config{
-		Streams: post.OverHost(n.host, net.home), Keys: keys{judge{n.meshes}},
+		Streams: post.OverHost(n.host, net.home), Keys: keys{judge{n.meshes, n.names}},
 		Deliver: n.messages.Deliver, Receipt: n.messages.Receipt, Lost: n.messages.Contact, Log: n.log,
 	})
 	net.post.Register(n.host)

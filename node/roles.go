@@ -16,8 +16,11 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/trust"
 )
 
-// people shows the meshes to the presence feature.
-type people struct{ meshes *mesh.Meshes }
+// people shows the meshes to the presence feature, with the names that count.
+type people struct {
+	meshes *mesh.Meshes
+	names  names // nil: those of the admin log
+}
 
 // List implements presence.Meshes.
 func (p people) List() []presence.Mesh {
@@ -27,7 +30,7 @@ func (p people) List() []presence.Mesh {
 		if !ok || !m.In() {
 			continue // removed: nothing is said there any more
 		}
-		out = append(out, presence.Mesh{ID: m.ID(), Slug: m.Slug(), Self: m.Self(), Name: own.Name, Role: own.Role.String()})
+		out = append(out, presence.Mesh{ID: m.ID(), Slug: m.Slug(), Self: m.Self(), Name: p.names.of(m.ID(), m.Self(), own.Name), Role: own.Role.String()})
 	}
 	return out
 }
@@ -38,9 +41,13 @@ func (p people) Members(id ident.MeshID) []presence.Member {
 	if !ok {
 		return nil
 	}
+	var called map[ident.PublicKey]string
+	if p.names != nil {
+		called = p.names(id)
+	}
 	var out []presence.Member
 	for key, one := range m.State().Members {
-		out = append(out, presence.Member{Key: key, Name: one.Name, Role: one.Role.String()})
+		out = append(out, presence.Member{Key: key, Name: cmp.Or(called[key], one.Name), Role: one.Role.String()})
 	}
 	slices.SortFunc(out, func(a, b presence.Member) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Key.Compare(b.Key))
@@ -142,7 +149,10 @@ func self(l presence.Local) message.Self {
 }
 
 // judge shows the meshes to the message feature.
-type judge struct{ meshes *mesh.Meshes }
+type judge struct {
+	meshes *mesh.Meshes
+	names  names // nil: those of the admin log
+}
 
 // Member implements message.Trust.
 func (j judge) Member(id ident.MeshID, key ident.PublicKey) (string, bool) {
@@ -151,7 +161,10 @@ func (j judge) Member(id ident.MeshID, key ident.PublicKey) (string, bool) {
 		return "", false
 	}
 	one, ok := m.State().Member(key)
-	return one.Name, ok
+	if !ok {
+		return "", false
+	}
+	return j.names.of(id, key, one.Name), true
 }
 
 // Judge implements message.Trust. Somebody of whom the admin log knows nothing may
@@ -176,7 +189,7 @@ func (j judge) Judge(id ident.MeshID, member, session ident.PublicKey, attest []
 		return "", errOtherSession
 	}
 	sender, _ := state.Member(member)
-	return address.Qualified(a.Name, sender.Name), nil
+	return address.Qualified(a.Name, j.names.of(id, member, sender.Name)), nil
 }
 
 // errOtherSession refuses an attestation that came with another session's message.
