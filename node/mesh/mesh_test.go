@@ -225,22 +225,63 @@ func TestLogExchange(t *testing.T) {
 	for _, anaOpens := range []bool{true, false} {
 		ana, bo, cy := newHome(t, "ana"), newHome(t, "bo"), newHome(t, "cy")
 		ana.found("team")
-		at := bo.mustJoin(ana, ana.invite(InviteRequest{}))
+		at := bo.mustJoin(ana, ana.invite(InviteRequest{Role: "admin"}))
 		cy.mustJoin(ana, ana.invite(InviteRequest{})) // bo does not know
-		leave, err := at.admin.SignLeave(at.member, nil, bo.now)
+		set, err := at.admin.SignSet(at.member, "key", "value", bo.now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := at.take(t.Context(), []trust.Entry{leave}, nil); err != nil { // ana does not know
+		if _, err := at.take(t.Context(), []trust.Entry{set}, nil); err != nil { // ana does not know
 			t.Fatal(err)
 		}
 		exchangeLogs(t, ana.All()[0], at, anaOpens)
 		if x, y := ana.All()[0].Heads(), at.Heads(); len(x) != len(y) || x[0] != y[0] {
 			t.Errorf("ana opens %v: heads %v and %v", anaOpens, x, y)
 		}
-		if got := len(ana.All()[0].State().Members); got != 2 {
-			t.Errorf("%d members", got)
+		if got := ana.All()[0].State(); len(got.Members) != 3 || got.Settings["key"] != "value" {
+			t.Errorf("%d members, settings %v", len(got.Members), got.Settings)
 		}
+	}
+}
+
+// A newcomer whom the other side does not know yet shows its admission and is then
+// given all; somebody with keys made up is given nothing, whoever opens.
+func TestLogExchangeWithSomebodyUnknown(t *testing.T) {
+	for _, newcomerOpens := range []bool{true, false} {
+		ana, bo, cy := newHome(t, "ana"), newHome(t, "bo"), newHome(t, "cy")
+		ana.found("team")
+		at := bo.mustJoin(ana, ana.invite(InviteRequest{Role: "admin"}))
+		knows := cy.mustJoin(ana, ana.invite(InviteRequest{})) // bo does not know
+		set, err := at.admin.SignSet(at.member, "key", "value", bo.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := at.take(t.Context(), []trust.Entry{set}, nil); err != nil { // cy does not know
+			t.Fatal(err)
+		}
+		exchangeLogs(t, knows, at, newcomerOpens)
+		if x, y := knows.Heads(), at.Heads(); len(x) != len(y) || x[0] != y[0] {
+			t.Errorf("newcomer opens %v: heads %v and %v", newcomerOpens, x, y)
+		}
+	}
+	ana, eve := newHome(t, "ana"), newHome(t, "eve")
+	team := ana.found("team")
+	at := eve.mustJoin(ana, ana.invite(InviteRequest{}))
+	if _, err := ana.answerBan(t.Context(), op.Caller{User: true}, BanRequest{Members: []string{"eve"}}); err != nil {
+		t.Fatal(err)
+	}
+	newHome(t, "cy").mustJoin(ana, ana.invite(InviteRequest{}))
+	seed, err := ident.NewSeed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.self = seed.Member().Public() // what she had, under another key
+	before := at.admin.Len()
+	for _, eveOpens := range []bool{true, false} {
+		exchangeLogs(t, at, team, eveOpens)
+	}
+	if got := at.admin.Len(); got != before {
+		t.Errorf("eve learned %d entries under a key made up", got-before)
 	}
 }
 
@@ -277,12 +318,12 @@ func exchangeLogs(t *testing.T, a, b *Mesh, aOpens bool) {
 	near, far := net.Pipe()
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		x := &exchange{conn: wire.NewConn(far), mesh: b, offer: b.offered(a.self)}
+		x := &exchange{conn: wire.NewConn(far), mesh: b, peer: a.self}
 		if err := x.answer(t.Context()); err != nil {
 			t.Errorf("answer: %v", err)
 		}
 	})
-	x := &exchange{conn: wire.NewConn(near), mesh: a, offer: a.offered(b.self)}
+	x := &exchange{conn: wire.NewConn(near), mesh: a, peer: b.self}
 	if err := x.open(t.Context()); err != nil {
 		t.Errorf("open: %v", err)
 	}

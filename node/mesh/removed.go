@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/claudemesh/claudemesh/node/mesh/ledger"
 	"github.com/claudemesh/claudemesh/node/op"
@@ -27,22 +28,17 @@ func (m *Mesh) Removed() (ledger.Gone, bool) {
 	if m.admin.State().Role(m.self) != trust.RoleNone {
 		return ledger.Gone{}, false
 	}
-	return ledger.GoneOf(m.admin, m.self)
+	return ledger.GoneOf(m.admin, m.self), true
 }
 
 // removes tells whether an entry that the log has verified and cannot take up yet
-// removes the own member.
+// removes the own member, or strikes its admission.
 func (m *Mesh) removes(e trust.Entry) bool {
-	r, ok := e.Body().(*trust.Remove)
-	if !ok || m.admin.Has(e.ID()) {
+	if m.admin.Has(e.ID()) || !m.mayRemove(e) {
 		return false
 	}
-	for _, t := range r.Targets {
-		if t == trust.Principal(m.self) {
-			return m.mayRemove(e)
-		}
-	}
-	return false
+	r, ok := e.Body().(*trust.Remove)
+	return ok && slices.Contains(r.Targets, trust.Principal(m.self)) || ledger.Struck(m.admin, e, m.self)
 }
 
 // mayRemove tells whether the signer of a removal ranks above the own member.
@@ -124,7 +120,7 @@ func (a *Meshes) Outcast(name string) error {
 
 func removedText(slug string, gone ledger.Gone) string {
 	if gone.By == "" {
-		return fmt.Sprintf("You left %s, as of %s.", slug, gone.At)
+		return fmt.Sprintf("You are no member of %s any more: nothing is sent or received there.", slug)
 	}
 	return fmt.Sprintf("%s removed you from %s, as of %s: nothing is sent or received there any more.", gone.By, slug, gone.At)
 }

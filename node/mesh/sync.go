@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/claudemesh/claudemesh/node/mesh/ledger"
 	"github.com/claudemesh/claudemesh/overlay/host"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/trust"
@@ -18,10 +19,12 @@ import (
 //	opener → answerer   ids of all entries it has, then an empty frame
 //	answerer → opener   its ids, an empty frame, the entries the opener lacks, an empty frame
 //	opener → answerer   the entries the answerer lacks, an empty frame
-//	answerer → opener   an empty frame: all of it is on disk
+//	answerer → opener   what is left, an empty frame: all of it is on disk
 //	opener              closes
 //
-// Somebody who was removed or has left is told of the entries that say so alone.
+// Somebody who was removed or has left is told of the entries that say so alone, and
+// somebody of whom the log knows nothing of none: whoever was once a member can make
+// new keys. What such a person brings may be its admission; then the rest follows.
 //
 // Ids go 2,048 to a frame. An entry is a frame with its length (8 bytes,
 // big-endian) and then as many frames of at most 64 KiB as it takes. Logs are small
@@ -39,7 +42,7 @@ var errSync = errors.New("log exchange")
 
 // Sync implements host.Mesh.
 func (m *Mesh) Sync(ctx context.Context, s *host.Stream, opener bool, p host.Peer) error {
-	x := &exchange{conn: wire.NewConn(s), mesh: m, offer: m.offered(p.Key)}
+	x := &exchange{conn: wire.NewConn(s), mesh: m, peer: p.Key}
 	was := m.In()
 	var err error
 	if opener {
@@ -60,22 +63,25 @@ func (m *Mesh) Sync(ctx context.Context, s *host.Stream, opener bool, p host.Pee
 type exchange struct {
 	conn  *wire.Conn
 	mesh  *Mesh
-	offer []ident.ID    // the own entries the other side may have, parents first
+	peer  ident.PublicKey
 	added []trust.Entry // what became part of the own log
 }
 
-// offered are the entries that somebody may have: all of them, but for one who was
-// removed or has left the entries that say so. What such a person brings is taken
-// all the same, as it may hold a new admission.
+// offered are the entries that somebody may have: all of them, for a member; for one
+// who is none any more those that say so.
 func (m *Mesh) offered(who ident.PublicKey) []ident.ID {
-	if gone, ok := m.admin.State().Gone[trust.Principal(who)]; ok {
+	state := m.admin.State()
+	if _, in := state.Member(who); in {
+		return m.entryIDs()
+	}
+	if gone, ok := state.Gone[trust.Principal(who)]; ok {
 		return gone.Entries
 	}
-	return m.entryIDs()
+	return ledger.Strikes(m.admin, who)
 }
 
 func (x *exchange) open(ctx context.Context) error {
-	own := x.offer
+	own := x.mesh.offered(x.peer)
 	if err := errors.Join(x.writeIDs(own), x.conn.Flush()); err != nil {
 		return err
 	}
@@ -86,11 +92,11 @@ func (x *exchange) open(ctx context.Context) error {
 	if err := x.readEntries(ctx); err != nil {
 		return err
 	}
+	own = x.mesh.offered(x.peer) // what came may have made a member of the other side
 	if err := errors.Join(x.writeEntries(own, theirs), x.conn.Flush()); err != nil {
 		return err
 	}
-	_, err = x.conn.ReadFrame(0)
-	return err
+	return x.readEntries(ctx)
 }
 
 func (x *exchange) answer(ctx context.Context) error {
@@ -98,14 +104,20 @@ func (x *exchange) answer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	own := x.offer
+	own := x.mesh.offered(x.peer)
 	if err := errors.Join(x.writeIDs(own), x.writeEntries(own, theirs), x.conn.Flush()); err != nil {
 		return err
+	}
+	for _, id := range own {
+		theirs[id] = true
 	}
 	if err := x.readEntries(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(x.conn.WriteFrame(nil), x.conn.Flush()); err != nil {
+	for _, e := range x.added {
+		theirs[e.ID()] = true
+	}
+	if err := errors.Join(x.writeEntries(x.mesh.offered(x.peer), theirs), x.conn.Flush()); err != nil {
 		return err
 	}
 	// What was taken over may close this very mesh to the opener: its word that it

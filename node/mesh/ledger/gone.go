@@ -14,10 +14,10 @@ type Gone struct {
 	Name string `json:"name"`
 	Key  string `json:"member_key" jsonschema:"hex"`
 	// At is when the signer's clock said it was.
-	At string `json:"at" jsonschema:"RFC 3339"`
+	At string `json:"at,omitempty" jsonschema:"RFC 3339"`
 	// By names who removed it; empty if it left by itself.
 	By    string `json:"by,omitempty"`
-	Entry string `json:"entry" jsonschema:"id of the removing entry, hex"`
+	Entry string `json:"entry,omitempty" jsonschema:"id of the removing entry, hex"`
 }
 
 // Bans lists who was removed and is still out, by name. Who left is not among them.
@@ -33,13 +33,46 @@ func Bans(l *trust.Log) []Gone {
 	return out
 }
 
-// GoneOf says how somebody went, if it has.
-func GoneOf(l *trust.Log, key ident.PublicKey) (Gone, bool) {
-	g, ok := l.State().Gone[trust.Principal(key)]
-	if !ok {
-		return Gone{}, false
+// GoneOf says how somebody went who was admitted once and is no member: removed, by
+// itself, or with its admission struck. Where no entry says so (whoever admitted it
+// had no right to any more) By and Entry are empty.
+func GoneOf(l *trust.Log, key ident.PublicKey) Gone {
+	names := Names(l)
+	if g, ok := l.State().Gone[trust.Principal(key)]; ok {
+		if one, ok := goneOf(l, names, trust.Principal(key), g); ok {
+			return one
+		}
 	}
-	return goneOf(l, Names(l), trust.Principal(key), g)
+	for _, id := range Strikes(l, key) {
+		if e, ok := l.Get(id); ok {
+			return From(e, names, key)
+		}
+	}
+	return Gone{Name: nameOf(names, key), Key: key.String()}
+}
+
+// Strikes are the entries by which the owner struck the admissions of somebody.
+func Strikes(l *trust.Log, key ident.PublicKey) []ident.ID {
+	var out []ident.ID
+	for _, e := range l.Entries() {
+		if Struck(l, e, key) {
+			out = append(out, e.ID())
+		}
+	}
+	return out
+}
+
+// Struck tells whether an entry strikes an admission of somebody that the log holds.
+func Struck(l *trust.Log, e trust.Entry, key ident.PublicKey) bool {
+	v, ok := e.Body().(*trust.Void)
+	return ok && slices.ContainsFunc(v.Entries, func(id ident.ID) bool {
+		struck, known := l.Get(id)
+		if !known {
+			return false
+		}
+		a, ok := struck.Body().(*trust.Admit)
+		return ok && a.Claimed.Keys.Member == key
+	})
 }
 
 // goneOf takes the first removal of those that last: several can have removed one
