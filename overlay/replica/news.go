@@ -29,8 +29,9 @@ func (r *Replica) News(ctx context.Context, raw []byte) (v Verdict, want bool, e
 	if err != nil || !fresh {
 		return v, want, err
 	}
+	var e *edit
 	err = r.cfg.Disk.Update(ctx, func(tx Tx) error {
-		e := r.edit(tx)
+		e = r.edit(tx)
 		s, err := e.log(rec.Log)
 		if err != nil {
 			return err
@@ -51,6 +52,9 @@ func (r *Replica) News(ctx context.Context, raw []byte) (v Verdict, want bool, e
 	if err != nil {
 		return Ignore, false, err
 	}
+	if e.foreign && r.cfg.Foreign != nil {
+		r.cfg.Foreign()
+	}
 	return v, want, nil
 }
 
@@ -70,7 +74,9 @@ func (r *Replica) judge(rec Record) (v Verdict, want, fresh bool, err error) {
 		case ok && held.hash == rec.hash, stance != theirs && stance != own:
 			v = Ignore
 		case stance == own:
-			v, want = Accept, ok || rec.N > s.m
+			if want = ok || rec.N > s.m; want {
+				v = Accept
+			}
 		case rec.N == s.m+1:
 			fresh = true
 		case rec.N > s.m:
