@@ -29,16 +29,19 @@ import (
 // network is how the parts of a node use the overlay: it implements mesh.Net,
 // presence.Air and message.Mail, and passes on what the overlay hears.
 type network struct {
-	log      *slog.Logger
-	host     *host.Host
-	finder   *find.Finder
-	post     *post.Post
-	asker    *ask.Asker
-	radios   *radios
-	meshes   *mesh.Meshes
-	presence *presence.Feature
-	messages *message.Feature
-	cache    *peerCache
+	log    *slog.Logger
+	host   *host.Host
+	finder *find.Finder
+	post   *post.Post
+	asker  *ask.Asker
+	radios *radios
+	syncs  *syncs
+	// deliveries are the members' delivery keys as records.
+	deliveries *deliveries
+	meshes     *mesh.Meshes
+	presence   *presence.Feature
+	messages   *message.Feature
+	cache      *peerCache
 
 	wake chan struct{}
 
@@ -109,6 +112,7 @@ func (n *network) Proved(p host.Peer) {
 	n.later(func(context.Context) {
 		n.log.Info("member connected", "mesh", p.Mesh, "member", p.Key, "peer", p.Peer)
 		n.messages.Contact(p.Mesh, p.Key)
+		n.syncs.met(p)
 		n.spawn(func(ctx context.Context) { n.meet(ctx, p) })
 	})
 }
@@ -146,6 +150,7 @@ func (n *network) Changed(id ident.MeshID, gone []ident.PublicKey) {
 			n.log.Error("sessions not refreshed", "mesh", id, "error", err)
 		}
 		n.shoutHeads(ctx, id)
+		n.recordsChanged(ctx, id)
 	})
 }
 
@@ -225,6 +230,8 @@ func (n *network) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byt
 		return n.hearBeacon(ctx, m, body)
 	case sayHeads:
 		return n.hearHeads(m, from, body)
+	case sayRecord:
+		return n.syncs.hear(ctx, m, from, body)
 	case sayLetter:
 		return n.hearLetter(m, body)
 	default:

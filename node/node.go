@@ -18,6 +18,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/profile"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 	"github.com/claudemesh/claudemesh/overlay/ask"
 	"github.com/claudemesh/claudemesh/overlay/find"
@@ -40,6 +41,7 @@ type Node struct {
 	host     *host.Host
 	net      *network
 	meshes   *mesh.Meshes
+	book     *record.Book
 	presence *presence.Feature
 	messages *message.Feature
 	profiles *profile.Feature
@@ -105,16 +107,19 @@ func (n *Node) build() (err error) {
 	n.net.cache = newPeerCache(n.cfg.Dir, n.cfg.Now, n.log)
 	n.meshes, err = mesh.Open(mesh.Config{
 		Dir: n.cfg.Dir, DB: n.db, Peer: n.host.ID(), Name: n.cfg.DisplayName, Net: n.net,
-		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Session: n.memberOf,
+		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Session: n.memberOf, Keeps: n.keeps, Renewed: n.renewed,
 	})
 	if err != nil {
+		return err
+	}
+	if err := n.newBook(); err != nil {
 		return err
 	}
 	n.presence, err = presence.New(presence.Config{
 		DB: n.db, Meshes: people{n.meshes, n.names}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
 		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
 		Gate:    func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
-		Profile: n.profileOf,
+		Profile: n.profileOf, Records: n.book,
 	})
 	if err != nil {
 		return err
@@ -152,6 +157,7 @@ func (n *Node) connect() (err error) {
 	net.post.Register(n.host)
 	net.asker = ask.New(ask.Config{Streams: ask.OverHost(n.host, net.home), Answer: answer(n.ops), Log: n.log})
 	net.asker.Register(n.host)
+	net.syncs.register()
 	net.radios = &radios{host: n.host, meshes: n.meshes, hear: net.hear, differ: net.differ}
 	join.Register(n.host, n.meshes, n.log)
 	var lan find.LAN
@@ -184,10 +190,15 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.presence.Start(ctx); err != nil {
 		return err
 	}
+	if err := n.startBook(ctx); err != nil {
+		return err
+	}
 	return live(ctx, n.log, []part{
 		{name: "network", run: n.net.Run, vital: true},
 		{name: "host", run: n.host.Run, vital: true},
 		{name: "gossip", run: n.net.radios.Run, vital: true},
+		{name: "records", run: n.book.Run, vital: true},
+		{name: "sync", run: n.net.syncs.Run, vital: true},
 		{name: "post", run: n.net.post.Run, vital: true},
 		{name: "messages", run: n.messages.Run, vital: true},
 		{name: "presence", run: n.presence.Run, vital: true},

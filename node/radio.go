@@ -19,10 +19,12 @@ import (
 //	1 beacon  the member's key (32 bytes), then its beacon statement
 //	2 heads   ids of admin log heads, 32 bytes each: a hint, hence not signed
 //	3 letter  a message to many, as a letter
+//	4 record  a shared record, as overlay/replica writes it
 const (
 	sayBeacon byte = 1
 	sayHeads  byte = 2
 	sayLetter byte = 3
+	sayRecord byte = 4
 )
 
 // radios runs the gossip router of every mesh of this node.

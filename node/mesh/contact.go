@@ -294,9 +294,12 @@ func (m *Mesh) renew(ctx context.Context, mayErase bool) (erased bool, err error
 	}
 	m.use(r, now)
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	for _, id := range gone {
 		delete(m.private, id)
+	}
+	m.mu.Unlock()
+	if r.fresh != nil && m.all.cfg.Renewed != nil {
+		m.all.cfg.Renewed(m.id)
 	}
 	return len(gone) > 0, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/trust"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -48,7 +49,11 @@ func (m *Mesh) sayLeave(ctx context.Context, force bool) error {
 		}
 		return nil
 	}
-	entry, err := m.admin.SignLeave(m.member, nil, m.all.cfg.Now())
+	stays, err := m.keeps([]ident.PublicKey{m.self})
+	if err != nil {
+		return err
+	}
+	entry, err := m.admin.SignLeave(m.member, stays[0], m.all.cfg.Now())
 	if err != nil {
 		return fmt.Errorf("sign leave: %w", err)
 	}

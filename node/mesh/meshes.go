@@ -40,6 +40,9 @@ type Config struct {
 	// is gone: those live here now, encoded as its removal or leave carries them. It
 	// may be nil, or give nil for one: then none of its records counts any more.
 	Keeps func(mesh ident.MeshID, members []ident.PublicKey) ([][]byte, error)
+	// Renewed says that a mesh's own delivery key is a new one. It must not block. Nil:
+	// nobody needs to know.
+	Renewed func(mesh ident.MeshID)
 	// Session finds the member of a session by the session's name or key. It may be
 	// nil: then members are found by their own names and keys alone.
 	Session func(mesh ident.MeshID, name string) (ident.PublicKey, bool)
