@@ -50,7 +50,7 @@ func (n *Node) profileOf(id ident.MeshID, member ident.PublicKey) presence.Profi
 		return presence.Profile{}
 	}
 	p := n.profiles.Profile(id, member)
-	out := presence.Profile{Avatar: p.Avatar, Title: p.Title, RoleTag: p.RoleTag, Seen: p.Seen}
+	out := presence.Profile{Avatar: p.Avatar, Title: p.Title, RoleTag: p.RoleTag, Mode: p.Mode, Seen: p.Seen}
 	for _, g := range p.Groups {
 		out.Groups = append(out.Groups, group.Group{Name: g.Name, Role: g.Role})
 	}

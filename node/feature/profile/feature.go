@@ -63,6 +63,9 @@ func (f *Feature) Start() {
 	for _, m := range f.cfg.Meshes.List() {
 		f.reload(m.Mesh)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tell = nil // what was so before is no change
 }
 
 // Kinds are the records of the feature.
