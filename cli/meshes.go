@@ -81,6 +81,7 @@ func (a *app) inviteCommand() *cobra.Command {
 	cmd.Flags().StringVar(&in.Expires, "expires", "7d", "how `long` it is good for, at most 30d")
 	cmd.Flags().IntVar(&in.Uses, "uses", 1, "how `many` people may use it")
 	cmd.Flags().StringVar(&in.Role, "role", "member", "what they `become`: member or admin")
+	presetFlags(cmd, &in)
 	return cmd
 }
 
