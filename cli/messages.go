@@ -30,17 +30,18 @@ func (a *app) sendCommand() *cobra.Command {
 	var priority string
 	cmd := &cobra.Command{
 		Use:   "send <to> <message…>",
-		Short: "Send a message to a session or a person",
-		Long: "Send a message to a session or a person, by name, public key or a prefix of one.\n" +
+		Short: "Send a message to a session, a person, a group or everybody",
+		Long: "Send a message to a session or a person by name, public key or a prefix of one, to a\n" +
+			"@group with the groups in it, or to everybody: @all. Several are separated by commas.\n" +
 			"The words are joined by blanks; - as the message reads it from stdin. It returns\n" +
-			"once the message is safe on disk here; it is delivered when the other can be reached.",
-		Example: "claudemesh send ana the tests pass now\ngit diff | claudemesh send ana -",
+			"once the message is safe on disk here; it is delivered when the others can be reached.",
+		Example: "claudemesh send ana the tests pass now\ngit diff | claudemesh send @reviewers,ben - --priority low",
 		Args:    words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if in.Message, err = a.body(args[1:]); err != nil {
 				return err
 			}
-			in.To, in.Priority = message.Targets{args[0]}, message.Priority(priority)
+			in.To, in.Priority = commaList(args[0]), message.Priority(priority)
 			if err := checkSend(in); err != nil {
 				return err
 			}
@@ -68,6 +69,9 @@ func checkSend(in message.SendRequest) error {
 	case message.Now, message.Next, message.Low, "":
 	default:
 		return usage("now is at once, next when they are idle, low when they ask", "--priority %q is none of now, next, low", string(in.Priority))
+	}
+	if len(in.To) == 0 {
+		return usage("type a name, a @group, @all, or several separated by commas", "there is nobody to send it to")
 	}
 	if in.Message == "" {
 		return usage("type the message behind the name, or - to read it from stdin", "the message is empty")
@@ -232,6 +236,9 @@ type inboxMessage struct {
 	Subtype       string `json:"subtype,omitempty"`
 	ReplyTo       string `json:"replyTo,omitempty"`
 	Again         bool   `json:"again,omitempty"`
+	// Target is what a broadcast was sent to, Files the shared files that belong to it.
+	Target string   `json:"target,omitempty"`
+	Files  []string `json:"files,omitempty"`
 }
 
 func inboxDocOf(r message.CheckResponse) inboxDoc {
@@ -241,7 +248,7 @@ func inboxDocOf(r message.CheckResponse) inboxDoc {
 			ID: m.ID, MeshID: m.MeshID, Mesh: m.Mesh,
 			SenderKey: m.FromMember, SenderName: m.FromName, SenderSession: m.FromSession,
 			Priority: m.Priority, CreatedAt: m.SentAt, ReceivedAt: m.DeliveredAt,
-			Plaintext: m.Body, Kind: m.Kind, Subtype: m.Subtype, ReplyTo: m.ReplyTo, Again: m.AgainOffered,
+			Plaintext: m.Body, Kind: m.Kind, Subtype: m.Subtype, ReplyTo: m.ReplyTo, Again: m.AgainOffered, Target: m.Target, Files: m.Files,
 		})
 	}
 	return d
@@ -256,7 +263,15 @@ func (a *app) printInbox(r message.CheckResponse) {
 		if i > 0 {
 			a.term.Blank()
 		}
-		notes := joined(" · ", m.Mesh, m.Kind, clock(m.SentAt, now), m.ID)
+		to := ""
+		if m.Target != "" {
+			to = "to " + m.Target
+		}
+		urgency := ""
+		if m.Priority != "next" {
+			urgency = m.Priority
+		}
+		notes := joined(" · ", m.Mesh, m.Kind, to, m.Subtype, urgency, clock(m.SentAt, now), m.ID)
 		if m.ReplyTo != "" {
 			notes += " · in reply to " + m.ReplyTo
 		}
@@ -265,6 +280,9 @@ func (a *app) printInbox(r message.CheckResponse) {
 		}
 		a.term.Line("%s %s", term.Bold(m.FromName), term.Dim(notes))
 		a.term.Block(2, m.Body)
+		if len(m.Files) > 0 {
+			a.term.Line("  %s", term.Dim("files "+strings.Join(m.Files, ", ")))
+		}
 	}
 	if r.More > 0 {
 		a.term.Note("%d more wait: run it again.", r.More)

@@ -3,6 +3,7 @@ package cli
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +56,7 @@ func (a *app) printPeers(r presence.PeersResponse) {
 		a.term.Line("%s %s", term.Bold(m.Mesh), term.Dim(count(len(m.Peers), "peer", "peers")))
 		width := 0
 		for _, p := range m.Peers {
-			width = max(width, len(p.Name))
+			width = max(width, len([]rune(joined(" ", p.Avatar, p.Name))))
 		}
 		for _, p := range m.Peers {
 			a.printPeer(p, width)
@@ -76,14 +77,25 @@ func (a *app) printPeer(p presence.Peer, width int) {
 		hue = term.Dim
 	}
 	own := map[string]string{"this": "this session", "yours": "your other session"}[p.Own]
-	of := ""
+	of, hidden, seen := "", "", ""
 	if p.Member != p.Name {
 		of = "of " + p.Member
 	}
-	facts := joined(" · ", own, of, p.Role, p.Channel, p.Model, strings.TrimSpace(p.Path+" "+p.RTT), short(p.Session))
-	a.term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(p.Name).Pad(width), hue(doing).Pad(7), facts)
-	if p.Cwd != "" {
-		a.term.Line("      %s", term.Dim(p.Cwd))
+	if p.Hidden {
+		hidden = "hidden"
+	}
+	if p.State != "online" && p.LastSeen != "" {
+		seen = "last seen " + clock(p.LastSeen, time.Now())
+	}
+	said := ""
+	if p.StatusSource != "" {
+		said = p.StatusSource + " " + p.StatusAge + " ago"
+	}
+	facts := joined(" · ", own, hidden, of, strings.Join(p.Groups, " "), p.Role, p.RoleTag, p.PeerType, p.Channel, p.Model,
+		strings.TrimSpace(p.Path+" "+p.RTT), said, seen, short(p.Session))
+	a.term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(joined(" ", p.Avatar, p.Name)).Pad(width), hue(doing).Pad(7), facts)
+	if about := joined(" · ", p.Title, p.Host, p.Cwd); about != "" {
+		a.term.Line("      %s", term.Dim(about))
 	}
 	if p.Summary != "" {
 		a.term.Line("      %s", p.Summary)

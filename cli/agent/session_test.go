@@ -111,10 +111,31 @@ func TestASessionIsOpenedAndSpeaksWithItsToken(t *testing.T) {
 	}
 }
 
-func TestANodeThatIsDownIsNoSession(t *testing.T) {
-	s, _ := newSession(t, &fakeNode{down: true})
-	if err := s.Open(t.Context()); op.CodeOf(err) != op.Unavailable {
-		t.Fatal(err)
+// Line 16 of the bug catalogue: whatever keeps a session from being registered comes
+// out of Open, and what is asked of the session then says so.
+func TestAFailedRegistrationIsNotSwallowed(t *testing.T) {
+	for name, spoil := range map[string]func(*fakeNode, agent.Tokens) error{
+		"the node is down": func(n *fakeNode, _ agent.Tokens) error { n.down = true; return nil },
+		"the token cannot be kept": func(_ *fakeNode, k agent.Tokens) error {
+			return os.WriteFile(filepath.Join(string(k), "sessions"), nil, 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &fakeNode{}
+			s, tokens := newSession(t, n)
+			if err := spoil(n, tokens); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Open(t.Context()); err == nil {
+				t.Error("the failure is swallowed")
+			}
+			if _, err := s.Do(t.Context(), op.Caller{}, "peers.list", nil); op.CodeOf(err) != op.Unavailable {
+				t.Errorf("afterwards: %v", err)
+			}
+			if err := s.Follow(t.Context(), op.Caller{}, "", nil); op.CodeOf(err) != op.Unavailable {
+				t.Errorf("its feed: %v", err)
+			}
+		})
 	}
 }
 

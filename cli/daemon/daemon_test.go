@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		os.Exit(fakeNode(os.Getenv("FAKE_SOCKET")))
+	case "slow":
+		time.Sleep(slowStart)
+		os.Exit(fakeNode(os.Getenv("FAKE_SOCKET")))
 	case "broken":
 		fmt.Fprintln(os.Stderr, "the port is taken")
 		os.Exit(8)
@@ -44,6 +47,9 @@ func TestMain(m *testing.M) {
 		os.Exit(fakeNode(os.Getenv("FAKE_NODE")))
 	}
 }
+
+// slowStart is longer than any probe of a node that is up would be waited for.
+const slowStart = 2500 * time.Millisecond
 
 // fakeNode answers probes on a socket until SIGTERM. As a real one does, it
 // refuses to run twice in one folder.
@@ -146,6 +152,27 @@ func TestManyCommandsStartOneNode(t *testing.T) {
 	}
 	if _, started, err := w.control("").Up(t.Context()); err != nil || started {
 		t.Fatalf("started again: %v, %v", started, err)
+	}
+}
+
+// Line 18 of the bug catalogue: a node that takes its time to start is neither taken
+// for one that does not answer nor started twice.
+func TestANodeThatStartsSlowly(t *testing.T) {
+	w := newWorld(t)
+	var wg sync.WaitGroup
+	pids := make([]int, 3)
+	for i := range pids {
+		wg.Go(func() {
+			s, err := w.control("slow").Ensure(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			pids[i] = s.PID
+		})
+	}
+	wg.Wait()
+	if pids[0] == 0 || pids[1] != pids[0] || pids[2] != pids[0] {
+		t.Errorf("started %v", pids)
 	}
 }
 

@@ -73,7 +73,7 @@ func (c *channel) run(ctx context.Context) {
 	}
 	cursor := ""
 	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, lastPause) {
-		if c.open.await(ctx) != nil {
+		if !c.reach(ctx) {
 			return
 		}
 		began := time.Now()
@@ -98,6 +98,27 @@ func (c *channel) run(ctx context.Context) {
 		}
 		c.open.lost()
 	}
+}
+
+// tellAfter is how long the session may not be open until the model hears of it.
+const tellAfter = 15 * time.Second
+
+// reach waits until the session is open, and tells once if that takes long: a model
+// that gets no messages and calls no tools would never know why. It returns false
+// when ctx ends first.
+func (c *channel) reach(ctx context.Context) bool {
+	soon, cancel := context.WithTimeout(ctx, tellAfter)
+	err := c.open.await(soon)
+	cancel()
+	if err == nil || ctx.Err() != nil {
+		return err == nil
+	}
+	if _, _, why := c.open.state(); c.cfg.Self().Mode != "off" {
+		if err := c.out.write(notification{JSONRPC: "2.0", Method: channelMethod, Params: apartNote(why)}); err != nil {
+			return false
+		}
+	}
+	return c.open.await(ctx) == nil
 }
 
 // await waits for initialized and the grace time.

@@ -202,3 +202,18 @@ func resetNote() note {
 	n.set("kind", "reset")
 	return n
 }
+
+// apartNote says that the session is not on the mesh, and why.
+func apartNote(why error) note {
+	text := "the session is still being opened"
+	if e := op.AsError(why); e != nil {
+		text = e.Message
+		if e.Hint != "" {
+			text += ". " + e.Hint
+		}
+	}
+	n := note{Content: "[system] Not connected to the mesh: " + oneLine(text, longestMeta) + ". Messages wait and come later."}
+	n.set("kind", "system")
+	n.set("event", "not_connected")
+	return n
+}

@@ -118,6 +118,38 @@ func TestNothingIsPushedBeforeInitializedAndGrace(t *testing.T) {
 	})
 }
 
+// Line 16 of the bug catalogue, where no tool is called: a session that cannot be
+// opened says so, once, and takes part as soon as it can.
+func TestASessionThatCannotBeOpenedIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var up atomic.Bool
+		feed := newScript()
+		feed.events <- event("1", op.TopicReset, nil)
+		w := connect(t, mcp.Config{Feed: feed, Ready: func(context.Context) error {
+			if up.Load() {
+				return nil
+			}
+			return op.Errorf(op.Unavailable, "the node <channel> cannot start").WithHint("run `claudemesh node logs`")
+		}})
+		w.initialize()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if m := w.recv(); !strings.Contains(string(m.Params), "Not connected to the mesh: the node (channel) cannot start. run `claudemesh node logs`") {
+			t.Errorf("got %s", m.Params)
+		}
+		if len(w.lines) != 0 {
+			t.Errorf("told %d times more", len(w.lines))
+		}
+		up.Store(true)
+		if m := w.recv(); !strings.Contains(string(m.Params), "check_messages") {
+			t.Errorf("got %s", m.Params)
+		}
+		if err := w.close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestABurstArrivesWholeAndInOrder(t *testing.T) {
 	feed := newScript()
 	const n = 500

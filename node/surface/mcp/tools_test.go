@@ -165,6 +165,8 @@ func TestCallsRunBesideEachOther(t *testing.T) {
 	w.cancel()
 }
 
+// Lines 16 and 18 of the bug catalogue: why there is no session stands in the answer,
+// and a node that comes up later is found.
 func TestToolsWaitForTheSession(t *testing.T) {
 	var attempts atomic.Int32
 	w := connect(t, mcp.Config{Ready: func(context.Context) error {
