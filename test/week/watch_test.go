@@ -1,6 +1,8 @@
 package week
 
 import (
+	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence"
@@ -22,7 +24,7 @@ func (w *world) check(raw []byte) (trust.Attest, error) {
 		return trust.Attest{}, err
 	}
 	w.mu.Lock()
-	known, ok := w.told[a.Session]
+	known, ok := w.proofs[a.Session]
 	w.mu.Unlock()
 	if ok && known.Seq == a.Seq {
 		return known, nil
@@ -33,7 +35,7 @@ func (w *world) check(raw []byte) (trust.Attest, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !ok || a.Newer(known) {
-		w.told[a.Session] = a
+		w.proofs[a.Session] = a
 		w.fresh++
 	}
 	return a, nil
@@ -71,6 +73,7 @@ func (n *node) agent(id string) {
 		if l != nil {
 			s, err := presence.Open.Call(l.ctx, l.ops, op.Caller{User: true}, presence.OpenRequest{AgentSession: id, Name: id})
 			if err == nil {
+				n.hear(l, s.Session)
 				_, err = l.presence.Attach(op.Caller{Session: s.Session}, func() { n.fault("%s is dropped", id) })
 			}
 			if err != nil && l.ctx.Err() == nil {
@@ -90,6 +93,30 @@ func (n *node) agent(id string) {
 			return
 		}
 	}
+}
+
+// hear counts the events that a session is told of others, until the node ends.
+func (n *node) hear(l *life, session string) {
+	events := l.presence.Listen(session)
+	l.run("events", func(ctx context.Context) error {
+		defer events.Close()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-events.Told():
+			}
+			for _, e := range events.Take() {
+				var s op.System
+				if err := json.Unmarshal(e.Data, &s); err != nil {
+					return err
+				}
+				n.mu.Lock()
+				n.told[s.Event]++
+				n.mu.Unlock()
+			}
+		}
+	})
 }
 
 // sightings counts what one node has seen of the others' sessions: how often they

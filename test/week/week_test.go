@@ -145,6 +145,10 @@ func (w *world) report(outages, agents int, happened map[string]int) {
 		if most := outages * agents; n.seen.left > most || n.seen.returned != n.seen.left {
 			w.t.Errorf("%s saw sessions leave %d times and return %d times, at most %d were off", n.name, n.seen.left, n.seen.returned, most)
 		}
-		w.t.Logf("%s saw %d come, %d leave, %d return", n.name, n.seen.joined, n.seen.left, n.seen.returned)
+		// Each agent is told of each other session.
+		if n.told["peer_joined"] > agents*others || n.told["peer_left"] > agents*outages*agents || n.told["peer_returned"] > agents*outages*agents {
+			w.t.Errorf("the agents of %s were told %v", n.name, n.told)
+		}
+		w.t.Logf("%s saw %d come, %d leave, %d return; its %d agents were told %v", n.name, n.seen.joined, n.seen.left, n.seen.returned, agents, n.told)
 	}
 }

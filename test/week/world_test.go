@@ -36,7 +36,7 @@ type world struct {
 	mu     sync.Mutex // guards what follows
 	random *rand.Rand // of the network
 	apart  map[[2]*node]bool
-	told   map[ident.PublicKey]trust.Attest // attestations seen, newest of each session
+	proofs map[ident.PublicKey]trust.Attest // attestations seen, newest of each session
 	fresh  int                              // how often a session's attestation was another one
 	faults map[string]int
 }
@@ -52,6 +52,7 @@ type node struct {
 
 	mu       sync.Mutex // guards what follows
 	skew     time.Duration
+	told     map[string]int // events that its agents were told, by their kind
 	attested uint64
 	life     *life         // nil while it is down
 	changed  chan struct{} // closed at the next change of life
@@ -62,6 +63,7 @@ type life struct {
 	presence *presence.Feature
 	ops      *op.Set
 	ctx      context.Context
+	run      func(what string, fn func(context.Context) error)
 	stop     func()
 }
 
@@ -75,7 +77,7 @@ func newWorld(t *testing.T, seed uint64, nodes, agents int) *world {
 	t.Helper()
 	w := &world{
 		t: t, began: time.Now(), end: make(chan struct{}), random: rand.New(rand.NewPCG(seed, 1)),
-		apart: make(map[[2]*node]bool), told: make(map[ident.PublicKey]trust.Attest), faults: make(map[string]int),
+		apart: make(map[[2]*node]bool), proofs: make(map[ident.PublicKey]trust.Attest), faults: make(map[string]int),
 	}
 	w.close = sync.OnceFunc(func() {
 		close(w.end)
@@ -98,6 +100,7 @@ func newWorld(t *testing.T, seed uint64, nodes, agents int) *world {
 		w.nodes = append(w.nodes, &node{
 			world: w, name: fmt.Sprintf("n%d", i), key: key, path: filepath.Join(t.TempDir(), "db"),
 			inbox: make(chan heard, 256), seen: newSightings(), changed: make(chan struct{}),
+			told: make(map[string]int),
 		})
 	}
 	for _, n := range w.nodes {
@@ -212,7 +215,7 @@ func (n *node) up() {
 	if err := f.Start(ctx); err != nil {
 		n.t.Fatal(err)
 	}
-	l := &life{presence: f, ops: ops, ctx: ctx}
+	l := &life{presence: f, ops: ops, ctx: ctx, run: run}
 	l.stop = func() {
 		cancel()
 		parts.Wait()
