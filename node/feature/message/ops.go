@@ -25,6 +25,7 @@ var Status = op.Spec[StatusRequest, StatusResponse]{
 	ID:    "message.status",
 	Doc:   "Tell what became of a message you sent: queued, mailed, delivered, seen, expired or refused, for each recipient.",
 	Names: op.Names{Tool: "message_status", CLI: "msg-status <id>"},
+	Core:  true,
 }
 
 // Check takes what waits in the caller's inbox.

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -598,4 +599,19 @@ func codeOf(t *testing.T, err error, want op.Code) {
 func (n *node) Callers(c op.Caller) ([]Self, error) {
 	s, err := n.Caller(c, "")
 	return []Self{s}, err
+}
+
+// cryOf makes a message to everybody by hand.
+func cryOf(w *world, n *node, member ident.PrivateKey, created time.Time, session ident.PrivateKey) []byte {
+	s := n.sessions[0]
+	id, _ := letter.NewID(time.Now())
+	m := letter.Message{
+		ID: id, Origin: s.Member, Session: s.Session, Reach: letter.Mesh, Targets: []string{"*"}, Priority: delivery.Next,
+		Body: "cried", Cause: letter.CauseOf(s.Member, id), Created: time.UnixMilli(created.UnixMilli()), TTL: time.Hour,
+	}
+	body := letter.Letter{
+		Statement: ident.Sign(ident.KindMessage, w.mesh, m.Encode(), session).Marshal(), Attest: s.Attest,
+		Ord: uint64(time.Now().UnixMilli()) << 16, Addresses: []letter.Address{{Index: letter.Everyone}}, Remaining: time.Hour,
+	}.Pack()
+	return ident.Sign(letter.KindCry, w.mesh, body, member).Marshal()
 }
