@@ -7,10 +7,11 @@
 //
 // All addresses of a peer are dialled at once (package host ranks them) and the first to work wins. A
 // peer is dialled by one goroutine at a time, at most Config.Parallel peers at once. After a failure it
-// waits 1, 2, 4 … 60 seconds, give or take a quarter; a new address, a change of our own network, or
-// Wake makes it try at once, and ends a dial that has gone on for 250 ms without a connection. A
-// connection that lasted less than five seconds counts as a failure. When two nodes learn of each other
-// at the same moment, the one with the higher peer id lets the other go first for 30 ms.
+// waits 1, 2, 4 … 60 seconds, give or take a quarter, but 10 at most within five minutes of losing it; a
+// new address, a change of our own network, or Wake makes it try at once, and ends a dial that has gone
+// on for 250 ms without a connection. A connection that lasted less than five seconds counts as a
+// failure. When two nodes learn of each other at the same moment, the one with the higher peer id lets
+// the other go first for 30 ms.
 //
 // # The local network
 //

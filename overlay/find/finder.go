@@ -17,6 +17,8 @@ import (
 const (
 	dialTimeout = 30 * time.Second
 	backoffMax  = time.Minute
+	backoffSoon = 10 * time.Second      // for a peer whose connection was lost a short time ago
+	soon        = 5 * time.Minute       // so long ago
 	yield       = 30 * time.Millisecond // how long the higher peer id waits for the lower
 	brief       = 5 * time.Second       // a shorter connection counts as a failure
 	hintTries   = 4                     // for a peer found on the LAN
@@ -72,6 +74,7 @@ type candidate struct {
 	begun   time.Time // when the dial under way began
 	stop    func()    // ends it
 	since   time.Time // when it was last connected by us; zero: it is not
+	gone    time.Time // when a connection that had lasted was lost
 }
 
 // New returns a finder that does nothing before Run.
@@ -308,7 +311,7 @@ func (c *candidate) lost(now time.Time) {
 	if now.Sub(c.since) < brief {
 		c.fails++
 	} else {
-		c.fails = 0
+		c.fails, c.gone = 0, now
 	}
 	c.since = time.Time{}
 	if c.keep {
@@ -333,13 +336,23 @@ func (f *Finder) dial(ctx context.Context, info peer.AddrInfo) {
 		c.due = now
 	default:
 		c.fails++
-		c.due = now.Add(backoff(c.fails))
+		c.due = now.Add(c.pause(now))
 		f.cfg.Log.Debug("dial failed", "peer", info.ID, "fails", c.fails, "err", err)
 	}
 	c.tried = now
 	if !c.keep && !again && (err == nil || c.fails >= hintTries) {
 		c.due = time.Time{}
 	}
+}
+
+// pause is how long to wait after a dial that failed. Who was connected a moment ago may well be back
+// in a moment, and then nothing else tells of it: a network that lost packets changes no address.
+func (c *candidate) pause(now time.Time) time.Duration {
+	d := backoff(c.fails)
+	if !c.gone.IsZero() && now.Sub(c.gone) < soon {
+		d = min(d, backoffSoon)
+	}
+	return d
 }
 
 // backoff is nothing before the first failure, then 1, 2, 4 … 60 seconds, give or take a quarter.

@@ -232,6 +232,38 @@ func TestKeepsConnected(t *testing.T) {
 	})
 }
 
+// Who was connected until a moment ago is dialled often enough to be found again before others take it
+// for gone, and as rarely as anybody after that.
+func TestALostPeerIsSoonTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newFakeHost()
+		h.up["a"] = true
+		f, stop := start(t, h, Config{})
+		defer stop()
+		f.Want("a", somewhere)
+		after(time.Minute)
+		h.mu.Lock()
+		h.up["a"] = false
+		h.mu.Unlock()
+		h.lose("a")
+		lost := time.Now()
+		after(time.Hour)
+		log := h.log()
+		for i := 2; i < len(log); i++ {
+			gap, most := log[i].at.Sub(log[i-1].at)-time.Second, backoffMax*5/4 // a dial takes one
+			if log[i].at.Sub(lost) < soon {
+				most = backoffSoon
+			}
+			if gap > most {
+				t.Errorf("%v after the loss, %v between two dials", log[i].at.Sub(lost), gap)
+			}
+		}
+		if last := log[len(log)-1].at.Sub(log[len(log)-2].at); last < backoffMax/2 {
+			t.Errorf("still dialled every %v an hour after the loss", last)
+		}
+	})
+}
+
 func TestOneDialEachBoundedInAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFakeHost()
