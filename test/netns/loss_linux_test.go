@@ -207,6 +207,24 @@ func TestPacketDropIsDetectedWithin75Seconds(t *testing.T) {
 	ben.told(t)
 }
 
+// The longest loss that is none to others: nearly until the end of the grace.
+func TestALossWithinTheGraceIsNoLeaving(t *testing.T) {
+	long(t)
+	t.Parallel()
+	l := network(t, 2)
+	ctx := within(t.Context(), t, 6*time.Minute)
+	ana, ben := parties(ctx, t, l)
+	must(t, l.cut(2))
+	<-within(ctx, t, lease+grace-2*slack).Done()
+	must(t, l.mend(2))
+	began := time.Now()
+	seen := ana.await(ctx, t, "ben", "back", reached)
+	ben.await(ctx, t, "ana", "back", reached)
+	t.Logf("both see each other %v after the network is back; ana saw %v", short(time.Since(began)), seen)
+	ana.told(t)
+	ben.told(t)
+}
+
 // Who stays away for longer has left, and returns: one word each.
 func TestLongLossIsOneLeftAndOneReturned(t *testing.T) {
 	long(t)
