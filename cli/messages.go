@@ -117,6 +117,8 @@ func (a *app) printSent(r message.SendResponse) {
 		switch {
 		case !t.OK:
 			a.term.Line("%s %s: %s", term.Red(term.Bad), t.Target, t.Error)
+		case t.Members > 0:
+			a.term.Line("%s Sent to %s, %s (%s): %s.", term.Green(term.OK), term.Bold(t.Target), count(t.Members, "member", "members"), r.ID, string(t.State))
 		case t.Online:
 			a.term.Line("%s Sent to %s (%s), who is online.", term.Green(term.OK), term.Bold(t.Name), r.ID)
 		default:
@@ -348,12 +350,19 @@ var fates = map[message.State]func(string) term.Styled{
 
 func (a *app) printStatus(r message.StatusResponse) {
 	a.term.Line("%s %s", term.Bold(r.ID), term.Dim(joined(" · ", r.Mesh, "sent "+clock(r.CreatedAt, time.Now()))))
+	if len(r.Recipients) == 0 {
+		a.term.Line("  nobody: no session was there that it means")
+	}
 	for _, p := range r.Recipients {
 		hue, ok := fates[p.State]
 		if !ok {
 			hue = term.Yellow
 		}
-		since := term.Dim(joined(" · ", "since "+clock(p.At, time.Now()), p.Reason))
+		held := ""
+		if p.Held {
+			held = "held there"
+		}
+		since := term.Dim(joined(" · ", "since "+clock(p.At, time.Now()), held, p.Reason))
 		a.term.Line("  %s  %s  %s", term.Bold(p.Name), hue(string(p.State)), since)
 	}
 }
