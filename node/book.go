@@ -45,7 +45,7 @@ func (n *Node) newBook() (err error) {
 
 // kinds lists the records of all features.
 func (n *Node) kinds() []record.Kind {
-	return slices.Concat(n.net.deliveries.Kinds(), n.presence.Kinds())
+	return slices.Concat(n.net.deliveries.Kinds(), n.presence.Kinds(), n.states.Kinds(), n.profiles.Kinds())
 }
 
 // meshTime is what time it is in a mesh.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
-	"github.com/claudemesh/claudemesh/node/feature/profile"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/record"
@@ -44,12 +43,12 @@ type Node struct {
 	book     *record.Book
 	presence *presence.Feature
 	messages *message.Feature
-	profiles *profile.Feature
-	ops      *op.Set
-	server   *local.Server
-	feed     *feed
-	started  time.Time
-	ready    atomic.Bool
+	shared
+	ops     *op.Set
+	server  *local.Server
+	feed    *feed
+	started time.Time
+	ready   atomic.Bool
 }
 
 // New opens the store and builds all parts; it starts none. A node that is never
@@ -131,7 +130,8 @@ func (n *Node) build() (err error) {
 	if err != nil {
 		return err
 	}
-	if n.ops, err = op.NewSet(guard, operations(n.meshes, n.presence, n.messages)...); err != nil {
+	n.newShared()
+	if n.ops, err = op.NewSet(guard, operations(n.meshes, n.presence, n.messages, n.shared)...); err != nil {
 		return err
 	}
 	n.net.cache.ops = n.ops
@@ -193,6 +193,9 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.startBook(ctx); err != nil {
 		return err
 	}
+	if err := n.startShared(ctx); err != nil {
+		return err
+	}
 	return live(ctx, n.log, []part{
 		{name: "network", run: n.net.Run, vital: true},
 		{name: "host", run: n.host.Run, vital: true},
@@ -202,6 +205,8 @@ func (n *Node) start(ctx context.Context) error {
 		{name: "post", run: n.net.post.Run, vital: true},
 		{name: "messages", run: n.messages.Run, vital: true},
 		{name: "presence", run: n.presence.Run, vital: true},
+		{name: "state", run: n.states.Run},
+		{name: "profiles", run: n.profiles.Run},
 		{name: "meshes", run: n.meshes.Run, vital: true},
 		{name: "find", run: n.find, vital: true},
 		{name: "peer cache", run: n.net.cache.run},

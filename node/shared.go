@@ -22,6 +22,41 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
+// shared are the features that work on shared records.
+type shared struct {
+	states   *state.Feature
+	profiles *profile.Feature
+	overview *overview.Feature
+}
+
+// newShared builds them. It comes after presence, the book and the network.
+func (n *Node) newShared() {
+	all := people{n.meshes, n.names}
+	n.profiles = profile.New(profile.Config{
+		Book: n.book, Meshes: registry{people{meshes: n.meshes}, n.presence}, Changed: n.profileChanged, Now: n.cfg.Now, Log: n.log,
+	})
+	n.states = state.New(state.Config{
+		DB: n.db, Book: n.book, Sessions: facts{all, n.presence, n.cfg.Now}, Meshes: facts{all, n.presence, n.cfg.Now}, Mono: n.cfg.Mono,
+	})
+	v := view{all, n.presence, n.states, n.net, n.db}
+	n.overview = overview.New(overview.Config{Sessions: v, Meshes: v, Air: v, Stock: v, Mono: n.cfg.Mono})
+}
+
+// startShared comes after the book's start: from now on names and modes are those of
+// the profiles.
+func (n *Node) startShared(ctx context.Context) error {
+	n.profiles.Start()
+	return n.presence.Refresh(ctx)
+}
+
+// profileChanged has sessions follow their member's profile. Another member's name can
+// decide about the own one's, too.
+func (n *Node) profileChanged(ctx context.Context, id ident.MeshID, _ ident.PublicKey) {
+	if err := n.presence.Reprofile(ctx, id); err != nil && ctx.Err() == nil {
+		n.log.Warn("sessions do not follow their profile", "mesh", id, "error", err)
+	}
+}
+
 // names gives the members of a mesh the names that count for them.
 type names func(ident.MeshID) map[ident.PublicKey]string
 

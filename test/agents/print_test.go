@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
+	"github.com/claudemesh/claudemesh/node/feature/overview"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/test/agents/modelapi"
 	"github.com/claudemesh/claudemesh/test/harness"
@@ -51,7 +52,7 @@ func TestClaudeCallsEveryTool(t *testing.T) {
 	if got := decode[presence.PeersResponse](t, of("list_peers", results)[0]); len(got.Meshes) != 1 || len(got.Meshes[0].Peers) != 2 {
 		t.Errorf("list_peers: %+v", got)
 	}
-	if got := decode[presence.InfoResponse](t, of("mesh_info", results)[0]); got.Slug != meshName || got.Name != anaName || len(got.Members) != 2 {
+	if got := decode[overview.InfoResponse](t, of("mesh_info", results)[0]); got.Slug != meshName || got.Name != anaName || len(got.Members) != 2 {
 		t.Errorf("mesh_info: %+v", got)
 	}
 	if got := decode[message.CheckResponse](t, of("check_messages", results)[0]); len(got.Messages) != 1 || got.Messages[0].ID != letter.ID ||

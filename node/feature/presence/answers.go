@@ -15,7 +15,7 @@ import (
 func (f *Feature) Ops() []op.Op {
 	return []op.Op{
 		Open.Bind(f.answerOpen), Alias.Bind(f.answerAlias), Close.Bind(f.answerClose),
-		Peers.Bind(f.answerPeers), Summary.Bind(f.answerSummary), Info.Bind(f.answerInfo),
+		Peers.Bind(f.answerPeers), Summary.Bind(f.answerSummary),
 		Whoami.Bind(f.answerWhoami), Roster.Bind(f.answerRoster), Members.Bind(f.answerMembers),
 		SetStatus.Bind(f.answerSetStatus), Report.Bind(f.answerReport), SetVisible.Bind(f.answerSetVisible),
 		JoinGroup.Bind(f.answerJoinGroup), LeaveGroup.Bind(f.answerLeaveGroup), Groups.Bind(f.answerGroups),
@@ -142,28 +142,6 @@ func (f *Feature) scope(slug string) ([]Mesh, error) {
 	}
 	m, err := f.pick(slug)
 	return []Mesh{m}, err
-}
-
-func (f *Feature) answerInfo(_ context.Context, c op.Caller, in InfoRequest) (InfoResponse, error) {
-	self, err := f.Caller(c, in.Mesh)
-	if err != nil {
-		return InfoResponse{}, err
-	}
-	m, ok := f.mesh(self.Mesh)
-	if !ok {
-		return InfoResponse{}, ErrUnknownMesh
-	}
-	out := InfoResponse{Slug: m.Slug, ID: m.ID.String(), Name: self.Name, Member: m.Self.String(), Role: m.Role}
-	for _, p := range f.cfg.Meshes.Members(m.ID) {
-		out.Members = append(out.Members, MemberInfo{Name: p.Name, Key: p.Key.String(), Role: p.Role})
-	}
-	sessions, _ := f.everybody(m)
-	for _, s := range sessions {
-		if s.Here && !s.Hidden {
-			out.Peers++
-		}
-	}
-	return out, nil
 }
 
 func (f *Feature) answerWhoami(_ context.Context, c op.Caller, _ WhoamiRequest) (WhoamiResponse, error) {

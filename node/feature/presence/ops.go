@@ -35,13 +35,6 @@ var Summary = op.Spec[SummaryRequest, SummaryResponse]{
 	Eager: true,
 }
 
-// Info describes the mesh.
-var Info = op.Spec[InfoRequest, InfoResponse]{
-	ID:    "mesh.info",
-	Doc:   "Describe the mesh you are in: its name, its members, how many sessions are online, and who you are.",
-	Names: op.Names{Tool: "mesh_info", CLI: "info"},
-}
-
 // Whoami describes the caller.
 var Whoami = op.Spec[WhoamiRequest, WhoamiResponse]{
 	ID:    "session.whoami",
@@ -116,36 +109,11 @@ func (r SummaryResponse) Text() string {
 	return fmt.Sprintf("Summary set in %s: %s", strings.Join(r.Meshes, ", "), r.Summary)
 }
 
-// InfoRequest asks about one mesh.
-type InfoRequest struct{ op.InMesh }
-
-// InfoResponse describes a mesh as its members see it.
-type InfoResponse struct {
-	Slug    string       `json:"slug"`
-	ID      string       `json:"meshId"`
-	Name    string       `json:"displayName" jsonschema:"your name"`
-	Member  string       `json:"memberId" jsonschema:"your member key, hex"`
-	Role    string       `json:"role"`
-	Peers   int          `json:"peerCount" jsonschema:"sessions online, yours included"`
-	Members []MemberInfo `json:"members"`
-}
-
 // MemberInfo is one member.
 type MemberInfo struct {
 	Name string `json:"name"`
 	Key  string `json:"pubkey"`
 	Role string `json:"role"`
-}
-
-// Text lists the same facts.
-func (r InfoResponse) Text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Mesh %s (%s)\nYou: %s (%s), member key %s\nSessions online: %d\nMembers: %d\n",
-		r.Slug, r.ID, r.Name, r.Role, r.Member[:16], r.Peers, len(r.Members))
-	for _, m := range r.Members {
-		fmt.Fprintf(&b, "  %s (%s) %s\n", m.Name, m.Role, m.Key[:16])
-	}
-	return strings.TrimRight(b.String(), "\n")
 }
 
 // WhoamiRequest asks who the caller is.

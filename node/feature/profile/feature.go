@@ -70,7 +70,7 @@ func (f *Feature) Start() {
 
 // Kinds are the records of the feature.
 func (f *Feature) Kinds() []record.Kind {
-	return []record.Kind{{Name: kind, Writes: f.mayWrite, Check: checkValue, Changed: f.changed, Reload: f.reload}}
+	return []record.Kind{{Name: kind, Writes: f.mayWrite, Check: checkValue, Changed: f.changed, Reload: f.anew}}
 }
 
 // mayWrite lets everybody write their own fields, and admins some of others'.
@@ -198,6 +198,21 @@ func (f *Feature) reload(mesh ident.MeshID) {
 	}
 }
 
+// anew reads all profiles of a mesh, which may be new here: then the day this node ran
+// is to be written down in it.
+func (f *Feature) anew(mesh ident.MeshID) {
+	f.reload(mesh)
+	f.wake()
+}
+
+// wake has Run look at once.
+func (f *Feature) wake() {
+	select {
+	case f.poke <- struct{}{}:
+	default:
+	}
+}
+
 // read is what the book shows of a mesh's profiles.
 func (f *Feature) read(mesh ident.MeshID) (map[ident.PublicKey]Profile, error) {
 	entries, err := f.cfg.Book.List(mesh, kind, "")
@@ -242,10 +257,7 @@ func (f *Feature) announce(w whose) {
 		f.tell = append(f.tell, w)
 	}
 	f.mu.Unlock()
-	select {
-	case f.poke <- struct{}{}:
-	default:
-	}
+	f.wake()
 }
 
 // Run tells of changes, and each day writes down that this node ran, until ctx ends.
@@ -270,14 +282,6 @@ func (f *Feature) Run(ctx context.Context) error {
 		case <-tick.C:
 		case <-f.poke:
 		}
-	}
-}
-
-// Joined has Run look at once whether there is a mesh that this node is new in.
-func (f *Feature) Joined() {
-	select {
-	case f.poke <- struct{}{}:
-	default:
 	}
 }
 

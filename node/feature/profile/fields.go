@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -242,8 +241,11 @@ func checkAvatar(text string) error {
 	if len(text) <= short && !strings.Contains(text, "://") {
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	rest, plain := strings.CutPrefix(text, "http://")
+	if !plain {
+		rest, plain = strings.CutPrefix(text, "https://")
+	}
+	if !plain || rest == "" || rest[0] == '/' || strings.ContainsAny(text, " \"'<>") {
 		return op.Errorf(op.Invalid, "%q cannot be an avatar", text).WithHint("use an emoji, or an address that begins with https://")
 	}
 	return nil

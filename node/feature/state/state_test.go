@@ -61,15 +61,18 @@ func TestEachRefusalHasItsOwnCode(t *testing.T) {
 		code op.Code
 		want []string
 	}{
-		"absent":       {func() error { _, _, err := do(w, as("s-one"), Get, GetRequest{Key: "k"}); return err }, op.NotFound, []string{`"k"`, "not set"}},
-		"no value":     {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"k"}`); return err }, op.Invalid, []string{"`value` required"}},
-		"no key":       {func() error { _, _, err := do(w, as("s-one"), Set, `{"value":1}`); return err }, op.Invalid, []string{"`key` required"}},
-		"empty key":    {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"","value":1}`); return err }, op.Invalid, []string{"`key` required"}},
-		"control":      {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"a\nb","value":1}`); return err }, op.Invalid, []string{`"a\nb"`}},
-		"long key":     {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"`+long+`","value":1}`); return err }, op.TooLarge, []string{"257", "256"}},
-		"large value":  {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"k","value":`+string(big)+`}`); return err }, op.TooLarge, []string{fmt.Sprint(MaxValue + 1), fmt.Sprint(MaxValue)}},
-		"no session":   {func() error { _, _, err := do(w, as("nobody"), Set, `{"key":"k","value":1}`); return err }, op.NotFound, nil},
-		"no such name": {func() error { _, _, err := do(w, op.Caller{User: true}, Writers, WritersRequest{Writers: []string{"zed"}}); return err }, op.NotFound, []string{"zed"}},
+		"absent":      {func() error { _, _, err := do(w, as("s-one"), Get, GetRequest{Key: "k"}); return err }, op.NotFound, []string{`"k"`, "not set"}},
+		"no value":    {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"k"}`); return err }, op.Invalid, []string{"`value` required"}},
+		"no key":      {func() error { _, _, err := do(w, as("s-one"), Set, `{"value":1}`); return err }, op.Invalid, []string{"`key` required"}},
+		"empty key":   {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"","value":1}`); return err }, op.Invalid, []string{"`key` required"}},
+		"control":     {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"a\nb","value":1}`); return err }, op.Invalid, []string{`"a\nb"`}},
+		"long key":    {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"`+long+`","value":1}`); return err }, op.TooLarge, []string{"257", "256"}},
+		"large value": {func() error { _, _, err := do(w, as("s-one"), Set, `{"key":"k","value":`+string(big)+`}`); return err }, op.TooLarge, []string{fmt.Sprint(MaxValue + 1), fmt.Sprint(MaxValue)}},
+		"no session":  {func() error { _, _, err := do(w, as("nobody"), Set, `{"key":"k","value":1}`); return err }, op.NotFound, nil},
+		"no such name": {func() error {
+			_, _, err := do(w, op.Caller{User: true}, Writers, WritersRequest{Writers: []string{"zed"}})
+			return err
+		}, op.NotFound, []string{"zed"}},
 		"nonsense": {func() error {
 			_, _, err := do(w, op.Caller{User: true}, Writers, WritersRequest{Writers: []string{everyone, "bo"}})
 			return err
