@@ -3,14 +3,18 @@ package presence
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -24,12 +28,63 @@ type world struct {
 	heard   map[ident.PublicKey]*Feature
 	now     time.Time
 	mono    time.Duration
+	shelves []*shelf
+	records map[string]record.Entry
+	gates   int // calls of Gate
 }
+
+// shelf is the shared records as one person has them: all at once.
+type shelf struct {
+	p  *person
+	db *store.DB
+}
+
+func (s *shelf) Put(ctx context.Context, mesh ident.MeshID, kind, key string, value []byte) (record.Entry, error) {
+	w := s.p.w
+	if k := s.p.Kinds()[0]; k.Name != kind || !k.Writes(mesh, s.p.key, key) || k.Check(value) != nil {
+		return record.Entry{}, fmt.Errorf("%s may not write %s: %v", s.p.name, key, k.Check(value))
+	}
+	e := record.Entry{Key: key, Value: value, Author: s.p.key, Clock: record.Clock(uint64(w.at().UnixMilli()) << 16)}
+	w.records[key] = e
+	return e, w.spread(ctx, key, &e)
+}
+
+func (s *shelf) Delete(ctx context.Context, _ ident.MeshID, _, key string) (bool, error) {
+	_, had := s.p.w.records[key]
+	delete(s.p.w.records, key)
+	return had, s.p.w.spread(ctx, key, nil)
+}
+
+func (s *shelf) List(_ ident.MeshID, _, prefix string) ([]record.Entry, error) {
+	var out []record.Entry
+	for key, e := range s.p.w.records {
+		if strings.HasPrefix(key, prefix) {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// spread tells everybody of a record.
+func (w *world) spread(ctx context.Context, key string, e *record.Entry) error {
+	for _, s := range w.shelves {
+		err := s.db.Update(ctx, func(tx *store.Tx) error {
+			return s.p.Kinds()[0].Changed(tx, record.Change{Mesh: w.id, Kind: CardKind, Key: key, New: e})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) at() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now }
 
 func newWorld() *world {
 	return &world{
 		id: ident.MeshID{7}, keys: map[ident.PublicKey]ident.PrivateKey{}, heard: map[ident.PublicKey]*Feature{},
-		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		now:     time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		records: map[string]record.Entry{},
 	}
 }
 
@@ -46,6 +101,9 @@ type person struct {
 	key  ident.PublicKey
 	name string
 	path string
+	says map[ident.PublicKey]Profile
+	skew time.Duration // of its wall clock
+	stop func()
 }
 
 func (w *world) person(t *testing.T, name string) *person {
@@ -62,7 +120,7 @@ func (w *world) person(t *testing.T, name string) *person {
 }
 
 // start builds the feature on its store, as after a restart of the node.
-func (p *person) start(t *testing.T) (stop func()) {
+func (p *person) start(t *testing.T) {
 	t.Helper()
 	db, err := store.Open(store.Config{Path: p.path, Schema: 1})
 	if err != nil {
@@ -75,19 +133,23 @@ func (p *person) start(t *testing.T) (stop func()) {
 			t.Errorf("store: %v", err)
 		}
 	})
-	stop = sync.OnceFunc(func() {
+	one := &shelf{p, db}
+	p.w.shelves = append(p.w.shelves, one)
+	p.stop = sync.OnceFunc(func() {
+		p.w.shelves = slices.DeleteFunc(p.w.shelves, func(s *shelf) bool { return s == one })
 		cancel()
 		wg.Wait()
 		if err := db.Close(); err != nil {
 			t.Errorf("close store: %v", err)
 		}
 	})
-	t.Cleanup(stop)
+	t.Cleanup(p.stop)
 	p.Feature, err = New(Config{
 		DB: db, Meshes: p, Air: p, Node: "node", Host: "host", Log: slog.New(slog.DiscardHandler),
-		Now:  func() time.Time { p.w.mu.Lock(); defer p.w.mu.Unlock(); return p.w.now },
-		Mono: func() time.Duration { p.w.mu.Lock(); defer p.w.mu.Unlock(); return p.w.mono },
-		Gate: func(ident.MeshID, ident.PublicKey) {},
+		Now:     func() time.Time { return p.w.at().Add(p.skew) },
+		Mono:    func() time.Duration { p.w.mu.Lock(); defer p.w.mu.Unlock(); return p.w.mono },
+		Gate:    func(ident.MeshID, ident.PublicKey) { p.w.mu.Lock(); defer p.w.mu.Unlock(); p.w.gates++ },
+		Records: one, Profile: func(_ ident.MeshID, m ident.PublicKey) Profile { return p.says[m] },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +158,6 @@ func (p *person) start(t *testing.T) (stop func()) {
 		t.Fatal(err)
 	}
 	p.w.heard[p.key] = p.Feature
-	return stop
 }
 
 func (p *person) List() []Mesh {

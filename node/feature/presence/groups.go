@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -159,7 +160,9 @@ func (f *Feature) answerGroups(_ context.Context, c op.Caller, in GroupsRequest)
 	}
 	out := GroupsResponse{Mesh: m.Slug, Groups: []GroupInfo{}}
 	for name, who := range byName {
-		slices.SortFunc(who, func(a, b GroupMember) int { return strings.Compare(a.Name+a.Session, b.Name+b.Session) })
+		slices.SortFunc(who, func(a, b GroupMember) int {
+			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Session, b.Session))
+		})
 		out.Groups = append(out.Groups, GroupInfo{Name: name, Members: who})
 	}
 	slices.SortFunc(out.Groups, func(a, b GroupInfo) int { return strings.Compare(a.Name, b.Name) })

@@ -195,6 +195,7 @@ func (f *Feature) settleAll(meshes []Mesh) {
 			members[p.Key] = true
 		}
 		f.roster(m.ID).Keep(members)
+		f.watchOf(m.ID)
 	}
 	for id := range f.rosters {
 		if !current[id] {

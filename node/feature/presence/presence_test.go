@@ -46,7 +46,7 @@ func TestASessionKeepsKeyAndNameThroughARestart(t *testing.T) {
 	p.key = key.Public()
 	w.keys[p.key] = key
 	w.members = []Member{{Key: p.key, Name: "ana"}}
-	stop := p.start(t)
+	p.start(t)
 	first, err := p.answerOpen(t.Context(), op.Caller{User: true}, OpenRequest{AgentSession: "x"})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestASessionKeepsKeyAndNameThroughARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop()
+	p.stop()
 	p.start(t)
 	if _, err := p.Authenticate(first.Token); err != nil {
 		t.Errorf("the token of before is refused: %v", err)

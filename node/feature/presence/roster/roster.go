@@ -29,6 +29,7 @@ type Home struct {
 	Raw    []byte        // the signed statement, for newcomers
 	Seen   time.Time     // wall clock of its arrival, shown only
 	Heard  bool          // it came by itself, not in a list: its clock is worth a vote
+	came   time.Duration // its arrival on the monotonic clock
 	ends   time.Duration // end of the lease on the monotonic clock
 }
 
@@ -43,7 +44,7 @@ func (r *Roster) Apply(member ident.PublicKey, b Beacon, raw []byte, age, mono t
 	if known && (b.Boot < old.Beacon.Boot || b.Boot == old.Beacon.Boot && b.Seq <= old.Beacon.Seq) {
 		return false
 	}
-	r.Homes[member] = &Home{Beacon: b, Raw: raw, ends: mono + b.Lease - age, Seen: wall.Add(-age)}
+	r.Homes[member] = &Home{Beacon: b, Raw: raw, came: mono, ends: mono + b.Lease - age, Seen: wall.Add(-age)}
 	return true
 }
 

@@ -17,7 +17,7 @@ import (
 type Watch struct {
 	seen  map[ident.PublicKey]*standing
 	began time.Time     // by the wall clock
-	quiet time.Duration // until then, by the monotonic one
+	from  time.Duration // the same by the monotonic one
 }
 
 // standing is what was told of one session.
@@ -25,7 +25,7 @@ type standing struct {
 	member ident.PublicKey
 	card   Card
 	here   bool
-	heard  bool      // seen online since the watch began
+	heard  bool      // its node was heard since the watch began
 	last   time.Time // when it was last there; zero: not known
 }
 
@@ -51,7 +51,7 @@ type News struct {
 // Begin starts the watch, or starts it anew after a pause of this node: for one grace
 // from now nothing is told of sessions that have come or gone before.
 func (w *Watch) Begin(now time.Time, mono time.Duration) {
-	w.began, w.quiet = now, mono+Grace
+	w.began, w.from = now, mono
 	for _, s := range w.seen {
 		s.heard = false
 	}
@@ -116,11 +116,11 @@ func (w *Watch) meet(member ident.PublicKey, h *Home, c Card, online bool, mono 
 		s = w.add(member, c)
 	}
 	was := *s
-	s.member, s.card, s.here, s.heard = member, c, true, s.heard || online
+	s.member, s.card, s.here, s.heard = member, c, true, s.heard || online && h.came >= w.from
 	switch {
 	case was.here || !online:
 		return nil
-	case !was.heard && mono < w.quiet && !w.recent(h, c):
+	case !was.heard && mono < w.from+Grace && !w.recent(h, c):
 		return nil
 	case known || h.Beacon.Clock.Sub(c.Opened) > Grace:
 		return []News{{Turn: Returned, Member: member, Card: c, Last: was.last}}
