@@ -9,7 +9,6 @@ import (
 
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/mesh"
-	"github.com/claudemesh/claudemesh/node/mesh/ledger"
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
@@ -268,7 +267,7 @@ func (a *app) printInvites(r mesh.InvitesResponse) {
 	}
 }
 
-func (a *app) printListed(v ledger.Invite) {
+func (a *app) printListed(v mesh.ListedInvite) {
 	hue := term.Dim
 	if v.State == "open" {
 		hue = term.Green

@@ -34,11 +34,14 @@ type InvitesRequest struct {
 	All bool `json:"all,omitempty" jsonschema:"also those that are used up, expired or ended"`
 }
 
+// ListedInvite is one invite and what became of it.
+type ListedInvite = ledger.Invite
+
 // InvitesResponse lists invites, the newest first. The links are in nobody's hands
 // but those they were given to.
 type InvitesResponse struct {
-	Mesh    string          `json:"mesh"`
-	Invites []ledger.Invite `json:"invites"`
+	Mesh    string         `json:"mesh"`
+	Invites []ListedInvite `json:"invites"`
 }
 
 // Text has a line per invite.
@@ -65,7 +68,7 @@ func (a *Meshes) answerInvites(_ context.Context, _ op.Caller, in InvitesRequest
 	if err != nil {
 		return InvitesResponse{}, err
 	}
-	out := InvitesResponse{Mesh: m.Slug(), Invites: []ledger.Invite{}}
+	out := InvitesResponse{Mesh: m.Slug(), Invites: []ListedInvite{}}
 	for _, v := range ledger.Invites(m.admin, a.cfg.Now()) {
 		if in.All || v.State == "open" {
 			out.Invites = append(out.Invites, v)

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -23,6 +24,7 @@ type history struct {
 	all   map[ident.ID]Entry
 	order []ident.ID
 	now   time.Time
+	apart map[string]int // which part of a divided network each is in
 }
 
 func newHistory(t *rapid.T) *history {
@@ -110,6 +112,13 @@ func (h *history) takeSign(n *node, sign func() (Entry, error), raw func() Body)
 
 func (h *history) sync(n *node) {
 	other := h.nodes[h.pick("with")]
+	if h.apart[n.name] != h.apart[other.name] {
+		return
+	}
+	h.meet(n, other)
+}
+
+func (h *history) meet(n, other *node) {
 	for _, e := range other.log.Beyond(n.log.Heads()) {
 		if _, err := n.log.Add(e); err != nil {
 			h.t.Fatalf("%s takes %s from %s: %v", n.name, e.Kind(), other.name, err)
@@ -421,17 +430,33 @@ func checkHolders(t *rapid.T, l *Log) {
 	}
 }
 
-// TestRemovedAdminsAddNothing: whatever somebody removed by the owner signs on
-// states that lack its removal, or on later ones, changes no other member, and
+// TestRemovedAdminsAddNothing: whatever somebody removed or demoted by the owner
+// signs on states that lack that, or on later ones, changes no other member, and
 // no invite, setting or epoch.
 func TestRemovedAdminsAddNothing(t *testing.T) {
+	for what, end := range map[string]func(*node, ident.PublicKey) (Entry, error){
+		"removed": func(o *node, who ident.PublicKey) (Entry, error) {
+			return o.log.SignRemove(o.key, Removal{Targets: []Principal{Principal(who)}, Key: [32]byte{9}}, o.ring, o.now)
+		},
+		"demoted": func(o *node, who ident.PublicKey) (Entry, error) {
+			return o.log.SignRole(o.key, who, RoleMember, o.now)
+		},
+	} {
+		t.Run(what, func(t *testing.T) { endedAdminsAddNothing(t, end, what == "removed") })
+	}
+}
+
+func endedAdminsAddNothing(t *testing.T, end func(*node, ident.PublicKey) (Entry, error), leaves bool) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := runHistory(t)
 		o := h.nodes["owner"]
 		o.log = h.merged(h.order)
 		name := rapid.SampledFrom([]string{"ann", "bob", "cat", "relay"}).Draw(t, "removed")
 		copies := append(h.old, h.nodes[name], o.as(name))
-		e, err := o.log.SignRemove(o.key, Removal{Targets: []Principal{Principal(who(name).pub)}, Key: [32]byte{9}}, o.ring, h.now)
+		e, err := end(o, who(name).pub)
+		if errors.Is(err, ErrNotMember) {
+			return // nobody to demote
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -444,8 +469,10 @@ func TestRemovedAdminsAddNothing(t *testing.T) {
 			was := len(h.order)
 			h.admit(n)
 			h.remove(n)
-			h.takeSign(n, func() (Entry, error) { return n.log.SignLeave(n.key, nil, n.now) },
-				func() Body { return &Leave{Head: n.head()} })
+			if leaves { // a demoted one may still leave
+				h.takeSign(n, func() (Entry, error) { return n.log.SignLeave(n.key, nil, n.now) },
+					func() Body { return &Leave{Head: n.head()} })
+			}
 			h.takeSign(n, func() (Entry, error) { return n.log.SignSet(n.key, "a", "forged", n.now) },
 				func() Body { return &Set{Head: n.head(), Key: "a", Value: "forged"} })
 			for _, id := range h.order[was:] {
