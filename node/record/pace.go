@@ -42,6 +42,10 @@ func (p *pace) take(mesh ident.MeshID) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.mono()
-	p.free[mesh] = max(p.free[mesh], now-burst) + each
+	free, ok := p.free[mesh]
+	if !ok || free < now-burst {
+		free = now - burst
+	}
+	p.free[mesh] = free + each
 	return p.free[mesh] - now
 }

@@ -26,8 +26,23 @@ func (b *Book) Start(ctx context.Context) error {
 		if _, err := s.unseal(ctx); err != nil {
 			return err
 		}
+		if err := s.remember(); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// remember finds out whether there was something to take over when the last run ended.
+func (s *shelf) remember() error {
+	return s.View(func(tx replica.Tx) error {
+		pending, err := s.rep.Pending(tx)
+		if pending {
+			s.flags.setForeign()
+			s.book.wake()
+		}
+		return err
+	})
 }
 
 // dropOthers removes the records of meshes this node is not in any more.

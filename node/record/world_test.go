@@ -191,19 +191,26 @@ func (n *node) copyLog(from *node) {
 	n.log, err = trust.LoadLog(from.log.Entries())
 	n.w.must(err)
 	n.ring = trust.NewKeyring()
-	n.w.must(n.ring.Put(n.log, n.log.Entries()[0].ID(), [32]byte{0xee}))
+	n.pull(from)
+}
+
+// pull gives n the keys another has, as a welcome and a pull do, and those they give.
+func (n *node) pull(from *node) {
+	for id, key := range from.ring.Keys() {
+		n.w.must(n.ring.Put(n.log, id, key))
+	}
 	n.ring.Unlock(n.log, n.key(), n.seed.Seal())
 }
 
-// hear takes over another's admin log, with the keys it gives if unlock.
-func (n *node) hear(from *node, unlock bool) {
+// hear takes over another's admin log, with the keys it has if wanted.
+func (n *node) hear(from *node, keys bool) {
 	n.w.t.Helper()
 	for _, e := range from.log.Entries()[1:] {
 		_, err := n.log.Add(e)
 		n.w.must(err)
 	}
-	if unlock {
-		n.ring.Unlock(n.log, n.key(), n.seed.Seal())
+	if keys {
+		n.pull(from)
 	}
 	n.follow()
 }
