@@ -29,7 +29,7 @@ const (
 )
 
 func (a *app) mcpCommand() *cobra.Command {
-	var tools string
+	var tools, mode string
 	var joins bool
 	cmd := &cobra.Command{
 		Use:   "mcp",
@@ -46,6 +46,9 @@ func (a *app) mcpCommand() *cobra.Command {
 			if cmd.Flags().Changed("tools") {
 				flags.Tools = &tools
 			}
+			if cmd.Flags().Changed("message-mode") {
+				flags.Mode = &mode
+			}
 			if cmd.Flags().Changed("joins") {
 				flags.Joins = &joins
 			}
@@ -53,6 +56,7 @@ func (a *app) mcpCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&tools, "tools", "full", "`how` many tools: full, core or none")
+	cmd.Flags().StringVar(&mode, "message-mode", "", "`how` messages come to this session: push, inbox or off (default as its member's profile says)")
 	cmd.Flags().BoolVar(&joins, "joins", true, "tell the agent who comes and goes")
 	return cmd
 }
@@ -86,6 +90,9 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 			Doer: session, Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
 			Tools: mcp.Tier(set.Tools.Value),
 			Self: func() op.Self {
+				if self, ok := session.Self(); ok {
+					return self
+				}
 				return op.Self{Name: a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value}
 			},
 			In: a.env.In, Out: a.env.Out, Version: a.env.Version, Log: log,
@@ -116,7 +123,7 @@ func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) 
 	return agent.New(agent.Config{
 		Agent: presence.OpenRequest{
 			AgentSession: id,
-			Name:         a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value, Quiet: !set.Joins.Value,
+			Name:         a.agentName(set), Role: a.agentRole(set), Mode: sessionMode(set), Quiet: !set.Joins.Value,
 			PID: os.Getppid(), Cwd: cwd,
 			PeerType: "ai", Channel: "claude-code", Model: a.env.Getenv("CLAUDE_MODEL"),
 		},
@@ -145,6 +152,15 @@ func (a *app) agentName(set settings.Settings) string {
 
 func (a *app) agentRole(set settings.Settings) string {
 	return first(a.env.Getenv("CLAUDEMESH_ROLE"), set.Role.Value)
+}
+
+// sessionMode is the message mode that this session asks for, or empty for that of its
+// member's profile or of its machine, which the node knows.
+func sessionMode(set settings.Settings) string {
+	if set.MessageMode.OfMachine() {
+		return ""
+	}
+	return set.MessageMode.Value
 }
 
 // first returns the first word that is not empty.

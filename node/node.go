@@ -295,7 +295,7 @@ func (n *Node) welcome(_ context.Context, c op.Caller) (op.Event, bool) {
 	if err != nil {
 		return op.Event{}, false
 	}
-	w := op.Welcome{Name: own.Name, Session: own.Session.String(), Peers: n.presence.Online(m.ID(), own.Session)}
+	w := op.Welcome{Name: own.Name, Mode: own.Mode, Session: own.Session.String(), Peers: n.presence.Online(m.ID(), own.Session)}
 	w.Unread, w.Unconfirmed, err = n.messages.Counts(self(own))
 	if err != nil {
 		n.log.Warn("messages not counted", "mesh", m.ID(), "error", err)

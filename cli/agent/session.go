@@ -49,6 +49,7 @@ type Session struct {
 	mu     sync.Mutex // guards what follows
 	token  string
 	client Client // nil until opened
+	self   op.Self
 }
 
 // New prepares a session and contacts nobody.
@@ -78,7 +79,15 @@ func (s *Session) Open(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.token, s.client = out.Token, s.cfg.As(out.Token)
+	s.self = op.Self{Name: out.Name, Role: s.cfg.Agent.Role, Mode: out.Mode}
 	return nil
+}
+
+// Self is what the node said of the session when it was opened, and whether it was.
+func (s *Session) Self() (op.Self, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.self, s.client != nil
 }
 
 // mayReopen refuses to open a session that others have, or whose node a person

@@ -103,6 +103,9 @@ func TestASessionIsOpenedAndSpeaksWithItsToken(t *testing.T) {
 	if err := s.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if self, ok := s.Self(); !ok || self.Name != "ana" {
+		t.Errorf("known as %+v, %v", self, ok)
+	}
 	if token, ok := tokens.Get("id"); !ok || token != "a-token" {
 		t.Fatalf("kept %q, %v", token, ok)
 	}

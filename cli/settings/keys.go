@@ -38,7 +38,7 @@ func Keys() []Key {
 	return []Key{
 		{"displayName", "the name to be known by where a mesh is made or joined", "", shower(func(s Settings) Value[string] { return s.DisplayName }), word},
 		{"role", "the role of agent sessions, free text", "", shower(func(s Settings) Value[string] { return s.Role }), word},
-		{"messageMode", "push, inbox or off", "", shower(func(s Settings) Value[string] { return s.MessageMode }), word},
+		{"messageMode", "push, inbox or off, where a member's profile says nothing", EnvMode, shower(func(s Settings) Value[string] { return s.MessageMode }), word},
 		{"node.listen", "addresses to listen on, separated by commas", EnvListen, shower(func(s Settings) Value[[]string] { return s.Listen }), words},
 		{"node.mdns", "find others on the local network: on or off", EnvMDNS, shower(func(s Settings) Value[bool] { return s.MDNS }), onOff},
 		{"node.portMap", "ask the router for a port: on or off", EnvPortMap, shower(func(s Settings) Value[bool] { return s.PortMap }), onOff},

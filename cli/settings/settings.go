@@ -18,6 +18,8 @@ const (
 	EnvPortMap = "CLAUDEMESH_PORTMAP"
 	EnvTools   = "CLAUDEMESH_TOOLS"
 	EnvJoins   = "CLAUDEMESH_JOINS"
+	// EnvMode is one session's message mode.
+	EnvMode = "CLAUDEMESH_MESSAGE_MODE"
 )
 
 // Value is a setting and where it came from: "default", "config.json", the name of
@@ -51,7 +53,7 @@ type Settings struct {
 type Flags struct {
 	Listen               []string
 	MDNS, PortMap, Joins *bool
-	Tools                *string
+	Tools, Mode          *string
 }
 
 // config is what this package reads of config.json.
@@ -95,6 +97,9 @@ func (c config) settings(getenv func(string) string, flags Flags) (Settings, err
 	if tools := getenv(EnvTools); tools != "" {
 		s.Tools = Value[string]{tools, EnvTools}
 	}
+	if mode := getenv(EnvMode); mode != "" {
+		s.MessageMode = Value[string]{mode, EnvMode}
+	}
 	err := errors.Join(
 		s.listen(c.Node.Listen, byFile),
 		s.listen(list(getenv(EnvListen)), EnvListen),
@@ -109,11 +114,15 @@ func (c config) settings(getenv func(string) string, flags Flags) (Settings, err
 		s.Joins.parse(getenv(EnvJoins), EnvJoins),
 		s.Joins.set(flags.Joins, "--joins"),
 		s.Tools.set(flags.Tools, "--tools"),
+		s.MessageMode.set(flags.Mode, "--message-mode"),
 		CheckMode(s.MessageMode.Value),
 		checkTools(s.Tools),
 	)
 	return s, err
 }
+
+// OfMachine tells whether a setting is the machine's, not one session's alone.
+func (v Value[T]) OfMachine() bool { return v.Source == byDefault || v.Source == byFile }
 
 const (
 	byDefault = "default"

@@ -88,6 +88,7 @@ type Hint struct {
 type Welcome struct {
 	Name    string   `json:"name"`
 	Session string   `json:"session"` // public key, hex
+	Mode    string   `json:"mode"`    // push, inbox or off
 	Peers   []string `json:"peers"`   // names of sessions online
 	Unread  int      `json:"unread"`
 	// Unconfirmed counts messages pushed earlier of which nothing shows that they

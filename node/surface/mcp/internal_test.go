@@ -180,9 +180,9 @@ func TestNotes(t *testing.T) {
 			"kind=self mesh_id=M mesh_slug=demo message_mode=inbox self_display_name=zoe self_role=lead",
 		},
 		"welcome": {
-			op.TopicWelcome, op.Welcome{Name: "zoe", Session: "5e55", Peers: []string{"ana", `b"ob`}, Unread: 2, Unconfirmed: 1},
-			"[system] Connected as zoe to mesh demo. 2 peer(s) online: ana, b'ob. 2 message(s) wait: use check_messages. 1 pushed earlier may not have been seen: check_messages with again shows them. mesh_info tells more; set_summary tells the others what you work on.",
-			`kind=welcome mesh_id=M mesh_slug=demo peer_count=2 peer_names=["ana","b'ob"] self_display_name=zoe self_session_pubkey=5e55 unread_count=2`,
+			op.TopicWelcome, op.Welcome{Name: "zoe", Session: "5e55", Mode: "inbox", Peers: []string{"ana", `b"ob`}, Unread: 2, Unconfirmed: 1},
+			"[system] Connected as zoe to mesh demo. 2 peer(s) online: ana, b'ob. Message mode inbox: only a hint arrives, check_messages gives the messages. 2 message(s) wait: use check_messages. 1 pushed earlier may not have been seen: check_messages with again shows them. mesh_info tells more; set_summary tells the others what you work on.",
+			`kind=welcome mesh_id=M mesh_slug=demo message_mode=inbox peer_count=2 peer_names=["ana","b'ob"] self_display_name=zoe self_session_pubkey=5e55 unread_count=2`,
 		},
 		"reset": {
 			op.TopicReset, nil, "[system] Some events could not be given again. Use check_messages to read what waits.",

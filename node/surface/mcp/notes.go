@@ -180,6 +180,9 @@ func welcomeNote(e op.Event, w op.Welcome) note {
 	}
 	n := note{Content: fmt.Sprintf("[system] Connected as %s to mesh %s. %d peer(s) online: %s.",
 		oneLine(w.Name, longestPeer), oneLine(e.Slug, longestPeer), len(w.Peers), list)}
+	if what, ok := modes[w.Mode]; ok && w.Mode != "push" {
+		n.Content += fmt.Sprintf(" Message mode %s: %s.", w.Mode, what)
+	}
 	if w.Unread > 0 {
 		n.Content += fmt.Sprintf(" %d message(s) wait: use check_messages.", w.Unread)
 	}
@@ -190,6 +193,7 @@ func welcomeNote(e op.Event, w op.Welcome) note {
 	n.set("kind", "welcome")
 	n.set("self_display_name", w.Name)
 	n.set("self_session_pubkey", w.Session)
+	n.set("message_mode", w.Mode)
 	n.set("peer_count", strconv.Itoa(len(w.Peers)))
 	n.set("unread_count", strconv.Itoa(w.Unread))
 	n.setJSON("peer_names", named)
