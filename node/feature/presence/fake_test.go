@@ -97,13 +97,14 @@ func (w *world) pass(d time.Duration) {
 // person is one member's node: its mesh, its air and its feature.
 type person struct {
 	*Feature
-	w    *world
-	key  ident.PublicKey
-	name string
-	path string
-	says map[ident.PublicKey]Profile
-	skew time.Duration // of its wall clock
-	stop func()
+	w     *world
+	key   ident.PublicKey
+	name  string
+	path  string
+	says  map[ident.PublicKey]Profile
+	skew  time.Duration // of its wall clock
+	stop  func()
+	other bool // is in the other mesh, too
 }
 
 func (w *world) person(t *testing.T, name string) *person {
@@ -161,24 +162,32 @@ func (p *person) start(t *testing.T) {
 }
 
 func (p *person) List() []Mesh {
-	return []Mesh{{ID: p.w.id, Slug: "team", Self: p.key, Name: p.name, Role: "member"}}
+	list := []Mesh{{ID: p.w.id, Slug: "team", Self: p.key, Name: p.name, Role: "member"}}
+	if p.other {
+		list = append(list, Mesh{ID: otherMesh, Slug: "zoo", Self: p.key, Name: p.name, Role: "member"})
+	}
+	return list
 }
+
+// otherMesh is a second mesh that some are in.
+var otherMesh = ident.MeshID{8}
+
 func (p *person) Members(ident.MeshID) []Member { return p.w.members }
 
-func (p *person) Attest(_ ident.MeshID, session ident.PublicKey, name string) ([]byte, time.Time, error) {
+func (p *person) Attest(mesh ident.MeshID, session ident.PublicKey, name string) ([]byte, time.Time, error) {
 	var f ident.Fields
 	f.Bytes(1, session[:])
 	f.Text(2, name)
-	stmt := ident.Sign(ident.KindAttest, p.w.id, f.Body(), p.w.keys[p.key])
+	stmt := ident.Sign(ident.KindAttest, mesh, f.Body(), p.w.keys[p.key])
 	return stmt.Marshal(), p.w.now.Add(24 * time.Hour), nil
 }
 
-func (p *person) Vouched(_ ident.MeshID, member ident.PublicKey, attest []byte, _ time.Time) (ident.PublicKey, string, error) {
+func (p *person) Vouched(mesh ident.MeshID, member ident.PublicKey, attest []byte, _ time.Time) (ident.PublicKey, string, error) {
 	stmt, err := ident.ParseStatement(attest, 1024)
 	if err != nil {
 		return ident.PublicKey{}, "", err
 	}
-	if err := stmt.Verify(ident.KindAttest, p.w.id, member); err != nil {
+	if err := stmt.Verify(ident.KindAttest, mesh, member); err != nil {
 		return ident.PublicKey{}, "", err
 	}
 	r, err := ident.ReadFields(stmt.Body, 1, 2)
@@ -189,14 +198,14 @@ func (p *person) Vouched(_ ident.MeshID, member ident.PublicKey, attest []byte, 
 	return key, name, r.Err()
 }
 
-func (p *person) SignBeacon(_ ident.MeshID, body []byte) ([]byte, error) {
-	return ident.Sign(ident.KindBeacon, p.w.id, body, p.w.keys[p.key]).Marshal(), nil
+func (p *person) SignBeacon(mesh ident.MeshID, body []byte) ([]byte, error) {
+	return ident.Sign(ident.KindBeacon, mesh, body, p.w.keys[p.key]).Marshal(), nil
 }
 
 func (p *person) Shout(ctx context.Context, mesh ident.MeshID, raw []byte) {
 	for key, f := range p.w.heard {
 		if key != p.key {
-			if err := f.Hear(ctx, mesh, p.key, raw, 0); err != nil {
+			if err := f.Hear(ctx, mesh, p.key, raw, 0); err != nil && !errors.Is(err, ErrUnknownMesh) {
 				panic(err)
 			}
 		}

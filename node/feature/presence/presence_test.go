@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -377,6 +378,44 @@ func TestClaimedSessions(t *testing.T) {
 	}
 	if got := ana.peers(t, own, true); !slices.Equal(got, []string{"ana/online/this", "ben/online/", "eve/offline/"}) && !slices.Equal(got, []string{"ana/online/this", "ben/online/"}) {
 		t.Errorf("ana sees %v", got)
+	}
+}
+
+// A session that nobody has heard of cannot be claimed either: it does not consent.
+func TestASessionConsentsToItsMember(t *testing.T) {
+	w := newWorld()
+	ana, ben, eve := w.person(t, "ana"), w.person(t, "ben"), w.person(t, "eve")
+	delete(w.heard, ana.key)
+	c := ben.agent(t, "b1")
+	ben.fileCards(t.Context())
+	theirs, err := ben.Caller(c, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stmt, _, err := eve.Attest(w.id, theirs.Session, "trap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	honest, err := ben.beacon(ben.List()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := ana.verify(w.id, ben.key, honest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(b.Cards, func(c roster.Card) bool { return c.Key == theirs.Session })
+	for what, consent := range map[string][]byte{"none": nil, "the member's it is": b.Cards[i].Consent, "a made up one": bytes.Repeat([]byte{1}, consentSize)} {
+		lie := roster.Beacon{Boot: eve.boot, Seq: 100, Clock: w.now, Lease: roster.Lease, Cards: []roster.Card{{
+			Attest: stmt, Status: status.Mark{Value: status.Idle}, Opened: w.now, Consent: consent,
+		}}}
+		raw, err := eve.SignBeacon(w.id, lie.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ana.verify(w.id, eve.key, raw); err != nil || len(got.Cards) != 0 {
+			t.Errorf("consent %s: %d cards, %v", what, len(got.Cards), err)
+		}
 	}
 }
 
