@@ -151,14 +151,23 @@ func decodePick(b []byte) (l Log, numbers []uint64, err error) {
 	}
 	l, b = cutLog(b), b[logSize:]
 	for last := uint64(0); len(b) > 0; {
-		step, size := binary.Uvarint(b)
-		if size <= 0 || step == 0 || step > maxNumber-last || len(numbers) >= maxPick {
+		step, size := uvarint(b)
+		if size == 0 || step == 0 || step > maxNumber-last || len(numbers) >= maxPick {
 			return l, nil, bad
 		}
 		last += step
 		numbers, b = append(numbers, last), b[size:]
 	}
 	return l, numbers, nil
+}
+
+// uvarint reads a number in its shortest form; size is 0 if there is none.
+func uvarint(b []byte) (n uint64, size int) {
+	n, size = binary.Uvarint(b)
+	if size <= 0 || size > 1 && b[size-1] == 0 {
+		return 0, 0
+	}
+	return n, size
 }
 
 func appendRecord(b []byte, raw []byte) []byte {
@@ -169,8 +178,8 @@ func appendRecord(b []byte, raw []byte) []byte {
 // decodeRecords reads a records frame. Signatures are not verified.
 func decodeRecords(b []byte) (out []Record, err error) {
 	for len(b) > 0 {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > MaxRecord || n > uint64(len(b)-size) {
+		n, size := uvarint(b)
+		if size == 0 || n > MaxRecord || n > uint64(len(b)-size) {
 			return nil, fmt.Errorf("%w: records cut short", ErrProtocol)
 		}
 		r, err := Parse(b[size : size+int(n)])

@@ -210,8 +210,8 @@ func (e *edit) trim(r Record) error {
 func (e *edit) named(l Log, n uint64, list []byte) ([]Record, error) {
 	var out []Record
 	for at := uint64(0); len(out) < MaxTrim; {
-		step, size := binary.Uvarint(list)
-		if size <= 0 || step == 0 || step >= n-at || len(list) < size+trimHash {
+		step, size := uvarint(list)
+		if size == 0 || step == 0 || step >= n-at || len(list) < size+trimHash {
 			return out, nil
 		}
 		at += step
