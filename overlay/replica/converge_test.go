@@ -167,8 +167,9 @@ func (w *world) settle() error {
 	return errors.New("still not settled after 12 rounds")
 }
 
-// content is all that is live on a node, as text, and checks the node's own books.
-func content(p *peer) (string, error) {
+// content is all that is live on a node, as text. With check it also looks whether the
+// node's own books are right.
+func content(p *peer, check bool) (string, error) {
 	var b strings.Builder
 	err := p.disk.View(func(tx Tx) error {
 		v, err := p.r.vector(tx)
@@ -182,7 +183,7 @@ func content(p *peer) (string, error) {
 			err := eachRecord(tx, c.log, 0, func(r Record) bool {
 				fmt.Fprintf(&b, "  %d slot %d %x\n", r.N, r.Slot[0], r.hash[:4])
 				sum, count, top = sum.plus(r.hash), count+1, r.N
-				if numberAt(tx, r.Slot, r.Log) != r.N {
+				if check && numberAt(tx, r.Slot, r.Log) != r.N {
 					err = fmt.Errorf("%d: the index of slots does not name record %d", p.id, r.N)
 				}
 				return true
@@ -190,6 +191,9 @@ func content(p *peer) (string, error) {
 			s, err2 := readState(tx, c.log)
 			if err := firstError(err, err2); err != nil {
 				return err
+			}
+			if !check {
+				continue
 			}
 			if s.sum != sum || s.count != count || s.m != top {
 				return fmt.Errorf("%d: log %x: state %d, %d records; held %d, %d records", p.id, c.log.Author[:4], s.m, s.count, top, count)
@@ -209,7 +213,7 @@ func (w *world) equal() error {
 		if p.out {
 			continue
 		}
-		text, err := content(p)
+		text, err := content(p, w.setup == nil)
 		if err != nil {
 			return err
 		}

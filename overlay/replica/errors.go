@@ -18,7 +18,7 @@ var (
 // When replicas talk or read their tables.
 var (
 	// ErrProtocol reports a peer that breaks the exchange's rules.
-	ErrProtocol = errors.New("record exchange")
+	ErrProtocol = errors.New("the other side breaks the rules of the exchange")
 	// ErrTables reports tables whose content cannot be.
 	ErrTables = errors.New("the records' tables are damaged")
 	// ErrConfig reports a Config that cannot work.

@@ -32,7 +32,8 @@ type Result struct {
 
 // Exchange brings both sides to the same records, as far as they know the same
 // authors. One side is the opener. It ends after maxTurns turns at the latest; the
-// stream and its deadlines are the caller's. What came before an error is kept.
+// stream, which must take 4 KiB unread, and its deadlines are the caller's. What came
+// before an error is kept. ErrProtocol: the other side broke the rules.
 func (r *Replica) Exchange(ctx context.Context, conn *wire.Conn, opener bool) (Result, error) {
 	x := &exchange{r: r, conn: conn, full: map[Log]bool{}}
 	err := x.run(ctx, opener)
@@ -40,7 +41,7 @@ func (r *Replica) Exchange(ctx context.Context, conn *wire.Conn, opener bool) (R
 		r.cfg.Foreign()
 	}
 	if err != nil {
-		return x.result, fmt.Errorf("%w: %w", ErrProtocol, err)
+		return x.result, fmt.Errorf("exchange records: %w", err)
 	}
 	return x.result, nil
 }

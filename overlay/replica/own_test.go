@@ -53,7 +53,7 @@ func (p *node) write(t *testing.T, i int, del bool) (rec Record) {
 // live is what is live, in text.
 func (p *node) live(t *testing.T) string {
 	t.Helper()
-	text, err := content(&peer{r: p.Replica, disk: p.disk})
+	text, err := content(&peer{r: p.Replica, disk: p.disk}, true)
 	must(t, err)
 	return text
 }
