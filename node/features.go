@@ -12,7 +12,7 @@ import (
 
 // operations lists all operations of a node. The parts may be nil: then the
 // operations can be described, not performed.
-func operations(m *mesh.Meshes, p *presence.Feature, d *message.Feature, f shared) []op.Op {
+func operations(m *mesh.Meshes, p *presence.Feature, d *message.Feature, f *shared) []op.Op {
 	return slices.Concat(m.Ops(), p.Ops(), d.Ops(), f.states.Ops(), f.profiles.Ops(), f.overview.Ops())
 }
 
@@ -20,7 +20,7 @@ func operations(m *mesh.Meshes, p *presence.Feature, d *message.Feature, f share
 // commands and pages from it.
 func Catalogue() []op.Contract {
 	var out []op.Contract
-	for _, o := range operations(nil, nil, nil, shared{}) {
+	for _, o := range operations(nil, nil, nil, &shared{}) {
 		out = append(out, o.Contract)
 	}
 	slices.SortFunc(out, func(a, b op.Contract) int {

@@ -131,7 +131,7 @@ func (n *Node) build() (err error) {
 		return err
 	}
 	n.newShared()
-	if n.ops, err = op.NewSet(guard, operations(n.meshes, n.presence, n.messages, n.shared)...); err != nil {
+	if n.ops, err = op.NewSet(guard, operations(n.meshes, n.presence, n.messages, &n.shared)...); err != nil {
 		return err
 	}
 	n.net.cache.ops = n.ops

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
@@ -27,11 +28,15 @@ type shared struct {
 	states   *state.Feature
 	profiles *profile.Feature
 	overview *overview.Feature
+
+	callNames sync.Mutex // guards calls
+	calls     map[ident.MeshID]called
 }
 
 // newShared builds them. It comes after presence, the book and the network.
 func (n *Node) newShared() {
 	all := people{n.meshes, n.names}
+	n.calls = make(map[ident.MeshID]called)
 	n.profiles = profile.New(profile.Config{
 		Book: n.book, Meshes: registry{people{meshes: n.meshes}, n.presence}, Changed: n.profileChanged, Now: n.cfg.Now, Log: n.log,
 	})
@@ -71,12 +76,33 @@ func (n names) of(id ident.MeshID, member ident.PublicKey, admitted string) stri
 	return admitted
 }
 
-// names are those that profiles give, once there are any.
+// names are those that profiles give, once there are any. They are asked for with every
+// message: they are worked out anew only when the admin log or a profile has changed.
+// Nobody changes the map.
 func (n *Node) names(id ident.MeshID) map[ident.PublicKey]string {
-	if n.profiles == nil {
+	m, ok := n.meshes.Get(id)
+	if n.profiles == nil || !ok {
 		return nil
 	}
-	return n.profiles.Names(id)
+	is := called{log: m.State(), version: n.profiles.Version()}
+	n.callNames.Lock()
+	was, known := n.calls[id]
+	n.callNames.Unlock()
+	if known && was.log == is.log && was.version == is.version {
+		return was.names
+	}
+	is.names = n.profiles.Names(id)
+	n.callNames.Lock()
+	n.calls[id] = is
+	n.callNames.Unlock()
+	return is.names
+}
+
+// called are the names of a mesh, and what they were worked out from.
+type called struct {
+	log     *trust.State
+	version uint64
+	names   map[ident.PublicKey]string
 }
 
 // profileOf shows profiles to the presence feature.

@@ -89,6 +89,13 @@ func (f *Feature) Profile(mesh ident.MeshID, member ident.PublicKey) Profile {
 	return f.known[mesh][member]
 }
 
+// Version changes whenever anything that this Feature knows does.
+func (f *Feature) Version() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.count
+}
+
 // Names are the members' names as they count: the display name, unless it is, in
 // whatever case, the admitted name or the wish of another member.
 func (f *Feature) Names(mesh ident.MeshID) map[ident.PublicKey]string {
@@ -192,8 +199,12 @@ func (f *Feature) reload(mesh ident.MeshID) {
 		}
 		old := f.known[mesh]
 		f.known[mesh] = fresh
+		f.count++
+		changed := differing(old, fresh)
 		f.mu.Unlock()
-		f.compare(mesh, old, fresh)
+		for _, member := range changed {
+			f.announce(whose{mesh, member})
+		}
 		return
 	}
 }
@@ -231,18 +242,19 @@ func (f *Feature) read(mesh ident.MeshID) (map[ident.PublicKey]Profile, error) {
 	return out, nil
 }
 
-// compare announces whom a reading made different.
-func (f *Feature) compare(mesh ident.MeshID, old, fresh map[ident.PublicKey]Profile) {
+// differing are the members that a reading made others of, as far as admins may write.
+func differing(old, fresh map[ident.PublicKey]Profile) (out []ident.PublicKey) {
 	for member, p := range fresh {
 		if !old[member].same(p) {
-			f.announce(whose{mesh, member})
+			out = append(out, member)
 		}
 	}
 	for member, p := range old {
 		if _, still := fresh[member]; !still && !p.same(Profile{}) {
-			f.announce(whose{mesh, member})
+			out = append(out, member)
 		}
 	}
+	return out
 }
 
 // same compares what admins may write.
