@@ -18,8 +18,8 @@
 //
 //	2 kind    4 key    6 value (no field in a deletion)
 //
-// sealed with seal.HeaderSeal under the effective key of the epoch that the record's
-// header names, use "record", bound to replica.AAD(header).
+// sealed with seal.BoxSeal under seal.EpochKey(effective key of the epoch that the
+// record's header names, "record"), bound to replica.AAD(header).
 //
 // # What is shown
 //

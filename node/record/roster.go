@@ -7,6 +7,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/replica"
+	"github.com/claudemesh/claudemesh/overlay/seal"
 	"github.com/claudemesh/claudemesh/overlay/trust"
 )
 
@@ -20,6 +21,7 @@ type roster struct {
 	state   *trust.State
 	authors map[ident.PublicKey]author
 	epochs  map[ident.ID][]ident.ID
+	keys    map[ident.ID][32]byte // those that were asked for
 }
 
 // author is what the admin log says of a blind key.
@@ -106,20 +108,29 @@ func (r *roster) Standing(blind ident.PublicKey) replica.Standing {
 	return replica.Standing{Member: a.current, Keep: a.keep}
 }
 
-// key is the effective key of an epoch, present or past, if it is known.
+// key is what seals the records of an epoch, present or past, if it is known.
 func (r *roster) key(epoch ident.ID) ([32]byte, bool) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if key, ok := r.keys[epoch]; ok {
+		return key, true
+	}
 	r.refresh()
 	heads := r.epochs[epoch]
-	r.mu.Unlock()
 	if len(heads) == 0 {
 		return [32]byte{}, false
 	}
-	_, key, err := r.ring.Effective(heads)
-	return key, err == nil
+	_, effective, err := r.ring.Effective(heads)
+	if err != nil {
+		return [32]byte{}, false
+	}
+	key := seal.EpochKey(effective, seal.UseRecord, r.admin.Mesh())
+	r.keys[epoch] = key
+	return key, true
 }
 
-// now is the effective key to write under.
-func (r *roster) now() (ident.ID, [32]byte, error) {
-	return r.ring.Effective(r.admin.State().EpochHeads)
+// now is the epoch to write under. It fails with trust.ErrNoKey.
+func (r *roster) now() (ident.ID, error) {
+	epoch, _, err := r.ring.Effective(r.admin.State().EpochHeads)
+	return epoch, err
 }

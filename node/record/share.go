@@ -109,7 +109,7 @@ func (s *shelf) reseal(old replica.Record, h *replica.Header) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record %d of incarnation %d: %w", old.N, old.Log.Inc, err)
 	}
-	if h.Epoch, _, err = s.roster.now(); err != nil {
+	if h.Epoch, err = s.roster.now(); err != nil {
 		return nil, err
 	}
 	return s.seal(said, *h)

@@ -50,7 +50,7 @@ func (b *Book) open(id ident.MeshID, m Mesh) (*shelf, error) {
 	}
 	s := &shelf{
 		book: b, id: id, mesh: m, secret: trust.IDSecret(epoch0, id),
-		roster: &roster{admin: m.Admin, ring: m.Ring},
+		roster: &roster{admin: m.Admin, ring: m.Ring, keys: make(map[ident.ID][32]byte)},
 	}
 	s.rep, err = replica.New(replica.Config{
 		Disk: s, Authors: s.roster, Self: m.Blind.Public(), Inc: m.Gen,

@@ -17,7 +17,7 @@ func (s *shelf) open(r replica.Record) (text, error) {
 	if !ok {
 		return text{}, errSealed
 	}
-	plain, err := seal.HeaderOpen(key, seal.UseRecord, s.id, replica.AAD(r.Header), r.Sealed())
+	plain, err := seal.BoxOpen(key, replica.AAD(r.Header), r.Sealed())
 	if err != nil {
 		return text{}, fmt.Errorf("%w: %w", ErrText, err)
 	}
@@ -37,7 +37,7 @@ func (s *shelf) seal(t text, h replica.Header) ([]byte, error) {
 	if !ok {
 		return nil, errSealed
 	}
-	return seal.HeaderSeal(key, seal.UseRecord, s.id, replica.AAD(h), t.encode(h.Deleted))
+	return seal.BoxSeal(key, replica.AAD(h), t.encode(h.Deleted))
 }
 
 // opened is a record that can be read.

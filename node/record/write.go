@@ -113,7 +113,7 @@ func (s *shelf) put(t *table, k Kind, what text, deleted bool) (Entry, error) {
 	for _, e := range v.counted {
 		over = max(over, e.Clock)
 	}
-	epoch, _, err := s.roster.now()
+	epoch, err := s.roster.now()
 	if err != nil {
 		return Entry{}, err
 	}

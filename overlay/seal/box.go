@@ -75,16 +75,11 @@ func EpochOpen(effective [32]byte, use string, mesh ident.MeshID, sealed []byte)
 	return plain, nil
 }
 
-// HeaderSeal seals plain like EpochSeal for a text that travels with a header of its
-// own, which names the epoch and is what the sealing is bound to: BoxOverhead bytes
-// longer than plain.
-func HeaderSeal(effective [32]byte, use string, mesh ident.MeshID, header, plain []byte) ([]byte, error) {
-	return BoxSeal(epochKey(effective, use, mesh), header, plain)
-}
-
-// HeaderOpen opens what HeaderSeal made. It fails with ErrOpen.
-func HeaderOpen(effective [32]byte, use string, mesh ident.MeshID, header, sealed []byte) ([]byte, error) {
-	return BoxOpen(epochKey(effective, use, mesh), header, sealed)
+// EpochKey is the key under which EpochSeal seals for one use. With BoxSeal it seals a
+// text that travels with a header of its own which names the epoch, as a record's does:
+// that header is the aad then.
+func EpochKey(effective [32]byte, use string, mesh ident.MeshID) [32]byte {
+	return ident.KDF(effective[:], use+string(mesh[:]))
 }
 
 // BoxSeal seals plain under key, which must be derived for this one use.
@@ -109,11 +104,7 @@ func BoxOpen(key [32]byte, aad, sealed []byte) ([]byte, error) {
 }
 
 func epochAEAD(effective [32]byte, use string, mesh ident.MeshID) cipher.AEAD {
-	return aead(epochKey(effective, use, mesh))
-}
-
-func epochKey(effective [32]byte, use string, mesh ident.MeshID) [32]byte {
-	return ident.KDF(effective[:], use+string(mesh[:]))
+	return aead(EpochKey(effective, use, mesh))
 }
 
 func aead(key [32]byte) cipher.AEAD {

@@ -249,30 +249,25 @@ func BenchmarkEpochSeal(b *testing.B) {
 	}
 }
 
-func TestHeaderSealOpensOnlyAsSealed(t *testing.T) {
-	sealed, err := HeaderSeal([32]byte{1}, UseRecord, mesh, []byte("head"), []byte("plain"))
+func TestEpochKeyIsOfOneUseAndMesh(t *testing.T) {
+	sealed, err := BoxSeal(EpochKey([32]byte{1}, UseRecord, mesh), []byte("head"), []byte("plain"))
 	if err != nil {
 		t.Fatal(err)
-	}
-	if len(sealed) != len("plain")+BoxOverhead {
-		t.Errorf("%d bytes sealed", len(sealed))
 	}
 	cases := []struct {
 		name   string
 		key    [32]byte
-		use    string
-		mesh   ident.MeshID
 		header string
 		ok     bool
 	}{
-		{"right", [32]byte{1}, UseRecord, mesh, "head", true},
-		{"other key", [32]byte{2}, UseRecord, mesh, "head", false},
-		{"other use", [32]byte{1}, UseMsg, mesh, "head", false},
-		{"other mesh", [32]byte{1}, UseRecord, ident.MeshID{2}, "head", false},
-		{"other header", [32]byte{1}, UseRecord, mesh, "Head", false},
+		{"right", EpochKey([32]byte{1}, UseRecord, mesh), "head", true},
+		{"other key", EpochKey([32]byte{2}, UseRecord, mesh), "head", false},
+		{"other use", EpochKey([32]byte{1}, UseMsg, mesh), "head", false},
+		{"other mesh", EpochKey([32]byte{1}, UseRecord, ident.MeshID{2}), "head", false},
+		{"other header", EpochKey([32]byte{1}, UseRecord, mesh), "Head", false},
 	}
 	for _, c := range cases {
-		plain, err := HeaderOpen(c.key, c.use, c.mesh, []byte(c.header), sealed)
+		plain, err := BoxOpen(c.key, []byte(c.header), sealed)
 		if c.ok != (err == nil) || c.ok && string(plain) != "plain" || !c.ok && !errors.Is(err, ErrOpen) {
 			t.Errorf("%s: %q, %v", c.name, plain, err)
 		}
