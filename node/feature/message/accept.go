@@ -71,7 +71,7 @@ func (f *Feature) accept(ctx context.Context, d *draft) (SendResponse, error) {
 		f.courier.Wake(outbox.Home{Mesh: d.self.Mesh, Member: d.closeTo.entry.Origin})
 	}
 	f.settle(g, gates)
-	if s.air {
+	if s.remember.Many {
 		f.air.cry(s)
 	}
 	f.log.Debug("message accepted", "mesh", d.self.Mesh, "message", d.msg.ID.String(), "rows", len(d.rows))
@@ -115,7 +115,7 @@ func (f *Feature) sign(d *draft, answer SendResponse) (*sealed, error) {
 			s.homes = append(s.homes, outbox.Home{Mesh: d.self.Mesh, Member: r.Home})
 		}
 	}
-	s.air = s.remember.Many && len(d.msg.To) == 0 && len(s.homes) > 0 && f.cfg.Air != nil
+	s.air = s.remember.Many && len(d.msg.To) == 0 && len(s.homes) > 0 && len(s.homes) <= letter.MaxMembers && f.cfg.Air != nil
 	return s, nil
 }
 

@@ -34,7 +34,8 @@ type incoming struct {
 	name      string // of the sender
 	known     bool   // all entries are here with this content
 	air       bool   // it came through the air
-	crowd     crowd  // of a message to many: whom it means here
+	before    []letter.Before
+	crowd     crowd // of a message to many: whom it means here
 
 	news *news // a receipt that came as a letter, instead of all else
 }

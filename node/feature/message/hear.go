@@ -1,8 +1,10 @@
 package message
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
@@ -36,7 +38,7 @@ type air struct {
 // heard is a message from the air.
 type heard struct {
 	mesh ident.MeshID
-	cry  letter.Cry
+	cry  letter.Heard
 }
 
 func newAir() *air {
@@ -56,16 +58,15 @@ type line struct {
 	priority delivery.Priority
 }
 
-// cried is the last message of a line.
+// cried is a message that later ones of its line come after.
 type cried struct {
-	ord     uint64
-	at      time.Duration
-	targets []string
+	letter.Before
+	at time.Duration
 }
 
 // cryOut tells the air of accepted messages, until ctx ends.
 func (f *Feature) cryOut(ctx context.Context) error {
-	last := make(map[line]cried)
+	last := make(map[line][]cried)
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,22 +79,21 @@ func (f *Feature) cryOut(ctx context.Context) error {
 	}
 }
 
-// cryOne cries one message. The one before it counts as its predecessor only if
-// everybody who is meant now was meant then, and may still be on its way.
-func (f *Feature) cryOne(ctx context.Context, s *sealed, last map[line]cried) error {
+// cryOne cries one message, if it goes through the air.
+func (f *Feature) cryOne(ctx context.Context, s *sealed, last map[line][]cried) error {
 	in := line{s.self.Mesh, s.msg.Priority}
-	now, before := f.cfg.Mono(), last[in]
-	var prev uint64
-	if before.ord > 0 && before.ord < s.ord && now-before.at < delivery.Patience && covers(before.targets, s.msg.Targets) {
-		prev = before.ord
-	}
-	if s.ord > before.ord {
-		last[in] = cried{s.ord, now, s.msg.Targets}
+	now := f.cfg.Mono()
+	before := ahead(last[in], s.ord, now)
+	last[in] = append([]cried{{letter.Before{Ord: s.ord, Targets: s.msg.Targets}, now}}, last[in]...)
+	last[in] = latest(last[in], now)
+	if !s.air {
+		return nil
 	}
 	body := letter.Letter{
 		Statement: s.statement, Attest: s.self.Attest, Ord: s.ord,
-		Addresses: []letter.Address{{Index: letter.Everyone, Prev: prev}}, Remaining: s.msg.TTL,
+		Addresses: []letter.Address{{Index: letter.Everyone}}, Remaining: s.msg.TTL,
 	}.Pack()
+	body = letter.Cry{Letter: body, Members: s.members(), Before: before}.Encode()
 	st, err := f.cfg.Trust.Sign(s.self.Mesh, letter.KindCry, body)
 	if err != nil {
 		return err
@@ -101,6 +101,39 @@ func (f *Feature) cryOne(ctx context.Context, s *sealed, last map[line]cried) er
 	ctx, cancel := context.WithTimeout(ctx, cryTime)
 	defer cancel()
 	return f.cfg.Air.Cry(ctx, s.self.Mesh, st.Marshal())
+}
+
+// latest keeps, newest first, those that may still be on their way: the last for each
+// set of targets.
+func latest(list []cried, now time.Duration) []cried {
+	slices.SortStableFunc(list, func(x, y cried) int { return cmp.Compare(y.Ord, x.Ord) })
+	var out []cried
+	for _, c := range list {
+		known := slices.ContainsFunc(out, func(o cried) bool { return slices.Equal(o.Targets, c.Targets) })
+		if !known && now-c.at < delivery.Patience && len(out) < letter.MaxBefore {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ahead lists those that a message comes after.
+func ahead(list []cried, ord uint64, now time.Duration) (out []letter.Before) {
+	for _, c := range latest(list, now) {
+		if c.Ord < ord {
+			out = append(out, c.Before)
+		}
+	}
+	return out
+}
+
+// members are whose homes a message is sent to.
+func (s *sealed) members() []ident.PublicKey {
+	out := make([]ident.PublicKey, len(s.homes))
+	for i, h := range s.homes {
+		out[i] = h.Member
+	}
+	return out
 }
 
 // Hear takes a message to many from the air. Nil means that it is good and to be
@@ -111,7 +144,8 @@ func (f *Feature) Hear(mesh ident.MeshID, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if c.Message.Origin == f.cfg.Trust.Self(mesh) {
+	self := f.cfg.Trust.Self(mesh)
+	if c.Message.Origin == self {
 		return nil
 	}
 	if _, ok := f.cfg.Trust.Member(mesh, c.Message.Origin); !ok {
@@ -122,6 +156,9 @@ func (f *Feature) Hear(mesh ident.MeshID, raw []byte) error {
 	}
 	if off := f.cfg.Now().Sub(c.Message.Created); off.Abs() > airAge {
 		return fmt.Errorf("%w: made %s ago by its clock", ErrLater, off)
+	}
+	if !c.For(self) {
+		return nil
 	}
 	select {
 	case f.air.in <- heard{mesh, c}:
@@ -153,7 +190,7 @@ func (f *Feature) drain(h heard) map[ident.MeshID][]*incoming {
 	for n := 1; ; n++ {
 		a, err := arrivalOf(&h.cry.Letter)
 		if err == nil {
-			a.air = true
+			a.air, a.before = true, h.cry.Before
 			out[h.mesh] = append(out[h.mesh], a)
 		}
 		if n == airBatch {

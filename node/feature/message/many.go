@@ -1,7 +1,6 @@
 package message
 
 import (
-	"slices"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/cause"
@@ -16,6 +15,7 @@ import (
 type crowd struct {
 	open   []ident.PublicKey // open sessions
 	member bool              // there are none, but the member is meant
+	prev   uint64            // of the last message to many before it that meant anybody here
 }
 
 // match finds whom the arrivals to many mean here, outside of any transaction.
@@ -34,7 +34,23 @@ func (f *Feature) match(mesh ident.MeshID, arrivals []*incoming) {
 			}
 			a.crowd.member = a.crowd.member || member
 		}
+		for _, b := range a.before {
+			if f.means(mesh, b.Targets) {
+				a.crowd.prev = b.Ord
+				break
+			}
+		}
 	}
+}
+
+// means tells whether targets mean anybody here.
+func (f *Feature) means(mesh ident.MeshID, targets []string) bool {
+	for _, t := range targets {
+		if open, member := f.cfg.Crowd.Matching(mesh, t); member || len(open) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // everyone tells whether this home is to find out who is meant.
@@ -106,10 +122,10 @@ func (f *Feature) spread(tx *store.Tx, g *gate, a *incoming) (items []letter.Ite
 
 func (f *Feature) spreadNew(tx *store.Tx, g *gate, a *incoming, state delivery.Entry, meant []ident.PublicKey, quiet bool) error {
 	in := inbox.In(tx)
-	to := a.letter.Addresses[len(a.letter.Addresses)-1]
+	prev := max(a.letter.Addresses[len(a.letter.Addresses)-1].Prev, a.crowd.prev)
 	err := in.AddSpread(inbox.Spread{
 		Mesh: g.mesh, Origin: a.msg.Origin, ID: a.msg.ID, Hash: a.hash, Age: g.age,
-		Priority: a.msg.Priority, Ord: a.letter.Ord, Addresses: meant,
+		Priority: a.msg.Priority, Ord: a.letter.Ord, Prev: prev, Addresses: meant,
 	})
 	if err != nil {
 		return err
@@ -122,7 +138,7 @@ func (f *Feature) spreadNew(tx *store.Tx, g *gate, a *incoming, state delivery.E
 			}
 			continue
 		}
-		e := f.entry(g, a, key, state, to.Prev)
+		e := f.entry(g, a, key, state, prev)
 		e.Quiet = quiet
 		if e, err = in.Add(e, a.letter.Statement); err != nil {
 			return err
@@ -153,12 +169,4 @@ func told(tx *store.Tx, m letter.Message, k inbox.Key, age time.Duration) (bool,
 	}
 	first, err := cause.In(tx).Tell(m.Cause, k.Address, age)
 	return !first, err
-}
-
-// covers tells whether everybody whom b means is meant by a.
-func covers(a, b []string) bool {
-	if slices.Contains(a, "*") || slices.Contains(a, "@all") {
-		return true
-	}
-	return !slices.ContainsFunc(b, func(t string) bool { return !slices.Contains(a, t) })
 }

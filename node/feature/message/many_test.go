@@ -270,6 +270,7 @@ func TestManyAndTheGate(t *testing.T) {
 		carol.set(c, func(s *Self) { s.Status = "dnd" })
 		for _, p := range []Priority{Next, Low, Now} {
 			alice.mustSend(a, "*", string(p), func(r *SendRequest) { r.Priority = p })
+			settle()
 		}
 		settle()
 		equal(t, "busy", carol.got(), "now")

@@ -613,5 +613,11 @@ func cryOf(w *world, n *node, member ident.PrivateKey, created time.Time, sessio
 		Statement: ident.Sign(ident.KindMessage, w.mesh, m.Encode(), session).Marshal(), Attest: s.Attest,
 		Ord: uint64(time.Now().UnixMilli()) << 16, Addresses: []letter.Address{{Index: letter.Everyone}}, Remaining: time.Hour,
 	}.Pack()
-	return ident.Sign(letter.KindCry, w.mesh, body, member).Marshal()
+	c := letter.Cry{Letter: body}
+	for _, o := range w.nodes {
+		if o != n {
+			c.Members = append(c.Members, o.member.Public())
+		}
+	}
+	return ident.Sign(letter.KindCry, w.mesh, c.Encode(), member).Marshal()
 }

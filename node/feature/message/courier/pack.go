@@ -121,12 +121,52 @@ func (w *worker) load(box outbox.Box, all, due []uint64, b *batch) error {
 				return err
 			}
 			b.taken++
+		} else if err := w.learn(box, ord, b.early); err != nil {
+			return err
 		}
 		for _, l := range w.lanes[ord] {
 			heads[l] = ord
 		}
 	}
 	return nil
+}
+
+// learn finds the lines of a letter that was not packed yet: one that goes through
+// the air first.
+func (w *worker) learn(box outbox.Box, ord uint64, early map[uint64]Letter) error {
+	if _, ok := w.lanes[ord]; ok {
+		return nil
+	}
+	if l, ok := early[ord]; ok {
+		w.lanes[ord] = l.lanes()
+		return nil
+	}
+	d, ok, err := box.Due(w.home, ord)
+	if err != nil || !ok {
+		return err
+	}
+	w.lanes[ord] = nil
+	if d.Seen {
+		return nil
+	}
+	l, err := stored(box, d)
+	if err == nil && l != nil {
+		w.lanes[ord] = l.lanes()
+	}
+	return err
+}
+
+// lanes are the lines a letter belongs to: one per address, or that of the messages
+// to many.
+func (l Letter) lanes() []lane {
+	if l.Many {
+		return []lane{{priority: l.Priority}}
+	}
+	out := make([]lane, len(l.Rows))
+	for i, r := range l.Rows {
+		out[i] = lane{r.Address, l.Priority}
+	}
+	return out
 }
 
 // trim forgets the lines of letters that are not under way any more.
@@ -212,23 +252,18 @@ func open(rows []outbox.Row, home ident.PublicKey) []outbox.Row {
 // add packs a letter.
 func (w *worker) add(l Letter, age time.Duration, heads map[lane]uint64, b *batch) {
 	packed := letter.Letter{Statement: l.Statement, Attest: l.Attest, Ord: l.Ord, Remaining: l.Deadline - age}
-	w.lanes[l.Ord] = w.lanes[l.Ord][:0]
-	everyone, prev := false, uint64(0)
-	for _, r := range l.Rows {
-		in := lane{r.Address, l.Priority}
-		if l.Many {
-			in.address = ident.PublicKey{}
-		}
+	lanes := l.lanes()
+	w.lanes[l.Ord] = lanes
+	everyone := false
+	for i, r := range l.Rows {
 		if r.Index < letter.Everyone {
+			in := lanes[min(i, len(lanes)-1)]
 			packed.Addresses = append(packed.Addresses, letter.Address{Index: r.Index, Prev: heads[in]})
 		}
-		if everyone = everyone || r.Also || r.Index >= letter.Everyone; everyone {
-			prev = heads[in]
-		}
-		w.lanes[l.Ord] = append(w.lanes[l.Ord], in)
+		everyone = everyone || r.Also || r.Index >= letter.Everyone
 	}
 	if everyone {
-		packed.Addresses = append(packed.Addresses, letter.Address{Index: letter.Everyone, Prev: prev})
+		packed.Addresses = append(packed.Addresses, letter.Address{Index: letter.Everyone, Prev: heads[lanes[0]]})
 	}
 	raw := packed.Pack()
 	b.size += len(raw)

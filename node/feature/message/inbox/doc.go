@@ -15,7 +15,7 @@
 //	          mesh ‖ address ‖ id ‖ origin ‖ 1             the message statement
 //	InOpen    mesh ‖ address ‖ seq                         id ‖ origin, while not read
 //	InLine    mesh ‖ address ‖ origin ‖ priority ‖ ord     seq: what has arrived, for the order
-//	          mesh ‖ 0 ‖ origin ‖ priority ‖ ord           age: a message to many has arrived
+//	          mesh ‖ 0 ‖ origin ‖ priority ‖ ord           age ‖ prev: a message to many has come
 //	InSpread  mesh ‖ origin ‖ id                           what became of it, see spread.go
 //	InUsage   mesh                                         last seq, entries with text, their
 //	                                                       bytes, those read: 8 bytes each

@@ -77,22 +77,35 @@ func (b Box) Showable(mesh ident.MeshID, address ident.PublicKey, age time.Durat
 }
 
 func (b Box) item(e Entry) delivery.Item {
+	prev, has := b.before(e.Key, e.Priority, e.Prev)
 	return delivery.Item{
 		Line: delivery.Line{Origin: e.Origin, Priority: e.Priority},
-		Ord:  e.Ord, Prev: e.Prev, Seq: e.Seq,
-		HasPrev: e.Prev != 0 && b.hasCome(e.Key, e.Priority, e.Prev),
-		Until:   e.Age + delivery.Patience,
+		Ord:  e.Ord, Prev: prev, Seq: e.Seq, HasPrev: has,
+		Until: e.Age + delivery.Patience,
 	}
 }
 
-// hasCome tells whether the inbox has, or had, what is before an entry of k's line.
-// A message to many need not have been for the same session.
-func (b Box) hasCome(k Key, p delivery.Priority, ord uint64) bool {
-	if b.line.Get(lineKey(k, p, ord)) != nil {
-		return true
+// before finds what is before an entry in its own line, and whether the inbox has, or
+// had, it. A message to many that came before need not have been for this session: then
+// what was before that one counts.
+func (b Box) before(k Key, p delivery.Priority, ord uint64) (prev uint64, has bool) {
+	home := k
+	home.Address = ident.PublicKey{}
+	for ord != 0 {
+		if b.line.Get(lineKey(k, p, ord)) != nil {
+			return ord, true
+		}
+		v := b.line.Get(lineKey(home, p, ord))
+		if len(v) != 16 {
+			return ord, false
+		}
+		next := binary.BigEndian.Uint64(v[8:])
+		if next >= ord {
+			break
+		}
+		ord = next
 	}
-	k.Address = ident.PublicKey{}
-	return b.line.Get(lineKey(k, p, ord)) != nil
+	return 0, false
 }
 
 // Alone tells that a new entry neither waits for another of its line nor has to

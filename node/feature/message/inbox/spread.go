@@ -20,6 +20,7 @@ type Spread struct {
 	Age      time.Duration
 	Priority delivery.Priority
 	Ord      uint64
+	Prev     uint64 // the ord before it at this home, 0 for none; only written
 	// Addresses have an entry each: sessions, or the member. None: nobody was meant.
 	Addresses []ident.PublicKey
 }
@@ -87,7 +88,8 @@ func (b Box) AddSpread(s Spread) error {
 	if len(s.Addresses) > maxSpread {
 		return fmt.Errorf("%w: spread to %d addresses", ErrBroken, len(s.Addresses))
 	}
-	if err := b.line.Put(s.mark(), binary.BigEndian.AppendUint64(nil, uint64(s.Age))); err != nil {
+	mark := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(s.Age)), s.Prev)
+	if err := b.line.Put(s.mark(), mark); err != nil {
 		return err
 	}
 	return b.spread.Put(s.key(), s.encode())

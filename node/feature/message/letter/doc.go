@@ -60,5 +60,17 @@
 //	                  last message to many to this home
 //	5  remaining      milliseconds to live
 //
+// # The cry, kind "cry", signed by the sender's member
+//
+// It carries a message to many through the air to all at once.
+//
+//	1  letter         with the one address 256
+//	2  members        whose homes it is for: the first 8 bytes of each key,
+//	                  ascending, up to 4,096
+//	3  before         list of up to 8, newest first, of the sender's last messages to
+//	                  many of this priority, one per set of targets, that may still
+//	                  be on their way, each 1 ord, 2 targets; missing if none. The
+//	                  newest that means somebody there is the one before it
+//
 // A letter never exceeds MaxLetter, a receipt never MaxReceipt.
 package letter

@@ -85,3 +85,20 @@ func FuzzParsePrefix(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseCry(f *testing.F) {
+	m, l := crying()
+	c := Cry{Members: []ident.PublicKey{key(1), key(2)}, Before: []Before{{7, []string{"*"}}, {3, []string{"@g"}}}}
+	f.Add(c.sign(m, l))
+	f.Add(Cry{Members: c.Members}.sign(m, l))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := ParseCry(b)
+		if err != nil {
+			return
+		}
+		again, err := ParseCry(ident.Statement{Body: h.statement.Body, Sigs: h.statement.Sigs}.Marshal())
+		if err != nil || !bytes.Equal(again.Letter.Pack(), h.Letter.Pack()) {
+			t.Errorf("%+v, %v", h, err)
+		}
+	})
+}

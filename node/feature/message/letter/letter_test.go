@@ -250,3 +250,26 @@ func TestIDs(t *testing.T) {
 		t.Errorf("ParsePrefix = %q, %v", p, err)
 	}
 }
+
+// TestLargestLetterFits: a list of everything that a message can have.
+func TestLargestLetterFits(t *testing.T) {
+	m := sample()
+	m.Reach, m.To, m.Body = Mesh, nil, strings.Repeat("x", MaxBody)
+	l := Letter{Attest: make([]byte, MaxAttest), Ord: 1 << 63, Remaining: MaxTTL}
+	for i := range MaxTo {
+		m.To = append(m.To, ident.PublicKey{byte(i), 1})
+		l.Addresses = append(l.Addresses, Address{i, 1 << 62})
+	}
+	l.Addresses = append(l.Addresses, Address{Everyone, 1 << 62})
+	for range MaxFiles {
+		m.Files = append(m.Files, make([]byte, MaxFile))
+	}
+	for i := range MaxTargets {
+		m.Targets = append(m.Targets, strings.Repeat(string(rune('a'+i)), MaxTargetBytes/MaxTargets))
+	}
+	m.Subtype, m.ReplyTo, m.Thread = strings.Repeat("x", MaxSubtype), ID{1}, ID{2}
+	l.Statement = ident.Sign(ident.KindMessage, ident.MeshID{1}, m.Encode(), ident.PrivateKeyFromSeed([32]byte{1})).Marshal()
+	if _, _, err := Parse(l.Pack()); err != nil {
+		t.Error(err)
+	}
+}
