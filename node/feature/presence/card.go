@@ -145,6 +145,7 @@ func (f *Feature) cardChanged(tx *store.Tx, c record.Change) error {
 	tx.OnCommit(func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		f.commits++
 		cards := f.cardsIn(mesh)
 		if shown {
 			cards[key] = card
@@ -156,28 +157,41 @@ func (f *Feature) cardChanged(tx *store.Tx, c record.Change) error {
 	return nil
 }
 
-// reloadCards reads all cards of a mesh anew.
+// reloadCards reads all cards of a mesh anew, again if one was committed meanwhile.
 func (f *Feature) reloadCards(mesh ident.MeshID) {
-	if f.cfg.Records == nil {
-		return
-	}
-	entries, err := f.cfg.Records.List(mesh, CardKind, "")
-	if err != nil {
-		f.cfg.Log.Warn("session cards not read", "mesh", mesh, "error", err)
-		return
-	}
-	cards := make(map[string]filed, len(entries))
-	for _, e := range entries {
-		if c, ok := f.take(mesh, e); ok {
-			cards[e.Key] = c
+	for f.cfg.Records != nil {
+		f.mu.Lock()
+		before := f.commits
+		f.mu.Unlock()
+		entries, err := f.cfg.Records.List(mesh, CardKind, "")
+		if err != nil {
+			f.cfg.Log.Warn("session cards not read", "mesh", mesh, "error", err)
+			return
+		}
+		cards := make(map[string]filed, len(entries))
+		for _, e := range entries {
+			if c, ok := f.take(mesh, e); ok {
+				cards[e.Key] = c
+			}
+		}
+		if f.takeCards(mesh, cards, before) {
+			return
 		}
 	}
+}
+
+// takeCards takes over what was read, unless a card was committed since.
+func (f *Feature) takeCards(mesh ident.MeshID, cards map[string]filed, before uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.commits != before {
+		return false
+	}
 	f.cards[mesh] = cards
 	for _, c := range cards {
 		f.knew(mesh, c)
 	}
+	return true
 }
 
 // knew has the watch take note of a session that is not new: one that is closed, or

@@ -56,6 +56,7 @@ type Feature struct {
 	seq      uint64
 	reports  status.Reports
 	watches  map[ident.MeshID]*roster.Watch
+	commits  uint64             // of cards
 	written  map[string]writing // own cards, by mesh id and key
 	sessions map[string]*live   // local id
 	byAgent  map[string]*live   // agent session id
