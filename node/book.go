@@ -36,7 +36,8 @@ func (s shelves) Get(id ident.MeshID) (record.Mesh, bool) {
 func (n *Node) newBook() (err error) {
 	n.book, err = record.New(record.Config{
 		DB: n.db, Meshes: shelves{n.meshes}, MeshTime: n.meshTime, Shout: n.net.shoutRecord,
-		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
+		Adopted: func(id ident.MeshID) { n.net.syncs.some(id, askedAnew) },
+		Now:     n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	n.net.syncs = &syncs{host: n.host, book: n.book, meshes: n.meshes, log: n.log, differ: n.net.differ}
 	n.net.deliveries = &deliveries{meshes: n.meshes, book: n.book, log: n.log, later: n.net.later}

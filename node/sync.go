@@ -63,7 +63,8 @@ const (
 	exchangeRest = time.Second
 	// greetLater is what the second of two neighbours leaves the first.
 	greetLater = 3 * time.Second
-	// askedAnew is how many neighbours are asked after the admin log changed.
+	// askedAnew is how many neighbours are asked after the admin log or the own log
+	// changed.
 	askedAnew = 3
 )
 

@@ -3,9 +3,12 @@ package node_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/state"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/nodetest"
@@ -105,4 +108,46 @@ func TestConcurrentWritersEndAlike(t *testing.T) {
 		a, b = string(x.Value.Value), string(y.Value.Value)
 		return err1 == nil && err2 == nil && a == b && x.By == y.By
 	})
+}
+
+// A store put back to an older copy: nothing written after the copy is lost while a
+// peer has it, nor what is written before the peers are met again.
+func TestAStorePutBackLosesNothingThatAPeerHas(t *testing.T) {
+	ana, bo := pair(t)
+	as, bs := ana.Agent("a"), bo.Agent("b")
+	set(bo, bs, "before", "1")
+	holds(ana, as, "before", "1")
+	bo.Stop()
+	path := filepath.Join(bo.Dir, "node.db")
+	copied, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bo.Restart()
+	bs = bo.Agent("b")
+	for i := range 10 {
+		set(bo, bs, fmt.Sprintf("after%d", i), "1")
+	}
+	set(bo, bs, "before", "2")
+	shows(ana, as, 11)
+	holds(ana, as, "before", "2")
+	bo.Stop()
+	if err := os.WriteFile(path, copied, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bo.Restart()
+	bs = bo.Agent("b")
+	set(bo, bs, "meanwhile", "1")
+	for _, c := range []struct {
+		n *nodetest.Node
+		c op.Caller
+	}{{ana, as}, {bo, bs}} {
+		holds(c.n, c.c, "meanwhile", "1")
+		holds(c.n, c.c, "after9", "1")
+		holds(c.n, c.c, "before", "2")
+		shows(c.n, c.c, 12)
+	}
+	set(bo, bs, "then", "1")
+	holds(ana, as, "then", "1")
+	reaches(ana, as, send(ana, as, "bo", "still reachable"), message.Delivered)
 }

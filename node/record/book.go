@@ -46,6 +46,10 @@ type Config struct {
 	// Shout tells the members connected now of a record, in replica's form. It is
 	// called from one goroutine and may wait. Nil: nobody is told.
 	Shout func(ctx context.Context, mesh ident.MeshID, raw []byte)
+	// Adopted says that what another copy of this node wrote was taken over, and that
+	// others are to exchange with this node soon. It must not block. Nil: they do when
+	// they do.
+	Adopted func(mesh ident.MeshID)
 	// Now and Mono are the wall and the monotonic clock; nil means the machine's.
 	Now  func() time.Time
 	Mono func() time.Duration

@@ -29,4 +29,7 @@
 // those its removal keeps (the replica gives no others); the kind lets the author
 // write the key; the kind accepts the value. Whatever is not shown is kept and passed
 // on all the same.
+//
+// It has more lines because what opens, judges, folds, indexes and writes a record works
+// inside one transaction on one index, which nobody else may know.
 package record

@@ -85,7 +85,11 @@ func (s *shelf) adopt(ctx context.Context) error {
 		return err
 	}
 	s.book.cfg.Log.Info("records of another copy of this node taken over", "mesh", s.id, "records", n)
-	return s.rebind(ctx)
+	err = s.rebind(ctx)
+	if s.book.cfg.Adopted != nil {
+		s.book.cfg.Adopted(s.id)
+	}
+	return err
 }
 
 // rebind raises the generation of the own binding to the incarnation of the own log.
