@@ -59,12 +59,20 @@ func instructions(cfg Config) string {
 		return b.String()
 	}
 	list(&b, "There are no tools in this session. In a shell, instead:", cfg.Catalogue, func(k op.Contract) string {
-		if k.Names.Tool == "" || k.Names.CLI == "" {
+		if k.Names.Tool == "" {
 			return ""
 		}
-		return k.Names.Tool + " = `claudemesh " + k.Names.CLI + "`"
+		return k.Names.Tool + " = `claudemesh " + command(k) + "`"
 	})
 	return b.String()
+}
+
+// command is how an operation is asked for in a shell.
+func command(k op.Contract) string {
+	if k.Names.CLI == "" {
+		return "call " + k.Names.Tool + " '{…}'"
+	}
+	return k.Names.CLI
 }
 
 // introduce says who the session is, as far as that is known.

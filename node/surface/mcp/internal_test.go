@@ -281,7 +281,7 @@ func TestInstructionsHaveRoom(t *testing.T) {
 	}
 	for tier, want := range map[Tier]string{
 		Core: "\nfamily0: tool_with_a_name_1\nThe rest in a shell: `claudemesh --help`.",
-		None: "In a shell, instead:\nfamily0: tool_with_a_name_2 = `claudemesh two <x>`",
+		None: "In a shell, instead:\nfamily0: tool_with_a_name_0 = `claudemesh call tool_with_a_name_0 '{…}'`, tool_with_a_name_1 = `claudemesh call tool_with_a_name_1 '{…}'`, tool_with_a_name_2 = `claudemesh two <x>`",
 	} {
 		few := many[:3]
 		few[1].Core, few[2].Names.CLI = true, "two <x>"

@@ -69,7 +69,7 @@ func newTools(cfg Config, open *opening) (*tools, error) {
 			continue
 		}
 		if !cfg.Tools.has(k) {
-			t.withheld[k.Names.Tool] = k.Names.CLI
+			t.withheld[k.Names.Tool] = command(k)
 			continue
 		}
 		def, in, out, err := define(k)
@@ -86,15 +86,12 @@ func (t *tools) has(name string) bool { return t.names[name] }
 
 // absent answers a call of a tool that is not served.
 func (t *tools) absent(name string) *mcp.CallToolResult {
-	command, known := t.withheld[name]
-	switch {
-	case !known:
+	instead, known := t.withheld[name]
+	if !known {
 		return mcp.NewToolResultError("Unknown tool: " + oneLine(name, 100))
-	case command == "":
-		command = "call " + name + " '{…}'"
 	}
 	return mcp.NewToolResultError(fmt.Sprintf("%s: not among the tools of this session (--tools %s)\nrun `claudemesh %s` in a shell instead",
-		name, t.cfg.Tools, command))
+		name, t.cfg.Tools, instead))
 }
 
 // define describes the tool of k, and the schemas of its arguments and results.
