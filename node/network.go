@@ -389,8 +389,9 @@ func (n *network) Met(id ident.MeshID, member ident.PublicKey, card roster.Node)
 		return
 	}
 	n.later(func(context.Context) {
-		m.Met(member, card.Bind, card.Addrs)
-		n.seek(id)
+		if m.Met(member, card.Bind, card.Addrs) {
+			n.seek(id)
+		}
 		if home, ok := n.home(id, member); ok && m.Lacks(card.Heads) {
 			n.differ(id, home)
 		}

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"crypto/hpke"
 	"fmt"
@@ -31,11 +32,11 @@ type known struct {
 
 // met takes over what a member's node says of itself: a binding, a delivery key and
 // addresses, each only if it verifies and is newer than what is known. It is kept on
-// disk for members.
-func (m *Mesh) met(member ident.PublicKey, c contact) {
+// disk for members. It reports whether anything about a member was new.
+func (m *Mesh) met(member ident.PublicKey, c contact) bool {
 	next := m.learn(member, c)
 	if next == nil {
-		return
+		return false
 	}
 	err := m.all.cfg.DB.Update(context.Background(), func(tx *store.Tx) error {
 		return store.PutJSON(at(tx, m.id, bucketPeer), member[:], *next)
@@ -43,6 +44,7 @@ func (m *Mesh) met(member ident.PublicKey, c contact) {
 	if err != nil {
 		m.log().Warn("contact not kept", "mesh", m.id, "member", member, "error", err)
 	}
+	return true
 }
 
 // learn updates what is known in memory. It returns what to keep, or nil when
@@ -85,8 +87,8 @@ func (m *Mesh) guests() int {
 }
 
 func (m *Mesh) learnBind(k *known, member ident.PublicKey, raw []byte) bool {
-	if len(raw) == 0 {
-		return false
+	if len(raw) == 0 || bytes.Equal(raw, k.rawBind) {
+		return false // every beacon brings the same one
 	}
 	stmt, err := ident.ParseStatement(raw, trust.MaxBody)
 	if err != nil {
@@ -105,7 +107,7 @@ func (m *Mesh) learnBind(k *known, member ident.PublicKey, raw []byte) bool {
 }
 
 func (m *Mesh) learnKey(k *known, member ident.PublicKey, raw []byte) bool {
-	if len(raw) == 0 {
+	if len(raw) == 0 || bytes.Equal(raw, k.rawKey) {
 		return false
 	}
 	stmt, err := ident.ParseStatement(raw, trust.MaxBody)
@@ -166,14 +168,21 @@ func (m *Mesh) metInviter(inviter ident.PublicKey, id string, addrs []string) {
 	m.met(inviter, contact{Peer: id, Addrs: addrs})
 }
 
-// Met takes over a member's binding and addresses from its beacon.
-func (m *Mesh) Met(member ident.PublicKey, bind []byte, addrs []string) {
-	m.met(member, contact{Bind: bind, Addrs: addrs})
+// Met takes over a member's binding and addresses from its beacon. It reports whether
+// anything about a member was new.
+func (m *Mesh) Met(member ident.PublicKey, bind []byte, addrs []string) bool {
+	return m.met(member, contact{Bind: bind, Addrs: addrs})
 }
 
 // Learn verifies a member's delivery statement and keeps it if it is newer than the
 // one known. An older one is no error.
 func (m *Mesh) Learn(member ident.PublicKey, statement []byte) error {
+	m.mu.RLock()
+	same := len(statement) > 0 && bytes.Equal(statement, m.known[member].rawKey)
+	m.mu.RUnlock()
+	if same {
+		return nil
+	}
 	stmt, err := ident.ParseStatement(statement, trust.MaxBody)
 	if err != nil {
 		return err
