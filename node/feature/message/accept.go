@@ -115,7 +115,7 @@ func (f *Feature) sign(d *draft, answer SendResponse) (*sealed, error) {
 			s.homes = append(s.homes, outbox.Home{Mesh: d.self.Mesh, Member: r.Home})
 		}
 	}
-	s.air = s.remember.Many && len(d.msg.To) == 0 && len(s.homes) > 0 && len(s.homes) <= letter.MaxMembers && f.cfg.Air != nil
+	s.air = s.remember.Many && len(d.msg.To) == 0 && f.mayCry(len(s.homes))
 	return s, nil
 }
 

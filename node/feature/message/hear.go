@@ -64,6 +64,13 @@ type cried struct {
 	at time.Duration
 }
 
+// mayCry tells whether a message to so many homes goes through the air. What was cried
+// before a start is forgotten: until it has come everywhere, letters keep the order.
+func (f *Feature) mayCry(homes int) bool {
+	return f.cfg.Air != nil && homes > 0 && homes <= letter.MaxMembers &&
+		f.cfg.Mono()-f.age.start >= delivery.Patience
+}
+
 // cryOut tells the air of accepted messages, until ctx ends.
 func (f *Feature) cryOut(ctx context.Context) error {
 	last := make(map[line][]cried)
@@ -188,7 +195,8 @@ func (f *Feature) listen(ctx context.Context) error {
 func (f *Feature) drain(h heard) map[ident.MeshID][]*incoming {
 	out := make(map[ident.MeshID][]*incoming)
 	for n := 1; ; n++ {
-		a, err := arrivalOf(&h.cry.Letter)
+		l := h.cry.Letter // h is another one soon
+		a, err := arrivalOf(&l)
 		if err == nil {
 			a.air, a.before = true, h.cry.Before
 			out[h.mesh] = append(out[h.mesh], a)

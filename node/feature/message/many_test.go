@@ -28,6 +28,7 @@ func crew(t *testing.T, before func(*world), fn func(t *testing.T, w *world, ali
 		before(w)
 		w.start()
 		defer w.stop()
+		time.Sleep(10 * time.Second) // from then on messages go through the air
 		synctest.Wait()
 		fn(t, w, alice, bob, carol)
 	})

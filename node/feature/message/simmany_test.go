@@ -74,6 +74,7 @@ func playThrong(t *rapid.T, dir string) {
 			r.stop()
 		}
 	}()
+	time.Sleep(10 * time.Second) // from then on messages go through the air
 	for range rapid.IntRange(3, 20).Draw(t, "steps") {
 		r.act()
 		for _, n := range r.nodes {
