@@ -74,6 +74,7 @@ type node struct {
 	groups   map[ident.PublicKey][]string // by session: as in "a/b"
 	hidden   map[ident.PublicKey]bool
 	closed   map[ident.PublicKey]bool
+	other    *Self // in a second mesh
 
 	// of the current run
 	db     *store.DB
@@ -250,9 +251,12 @@ func (n *node) step() bool {
 var errKilled = errors.New("killed")
 
 // Caller finds the session whose local id the caller names; a person is the first.
-func (n *node) Caller(c op.Caller, _ string) (Self, error) {
+func (n *node) Caller(c op.Caller, slug string) (Self, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if o := n.other; o != nil && (slug == o.Slug || slug == o.Mesh.String()) {
+		return *o, nil
+	}
 	for _, s := range n.sessions {
 		if c.User || s.ID == c.Session {
 			return *s, nil
@@ -281,9 +285,12 @@ func (n *node) Local(ident.MeshID) []Self {
 }
 
 // Resolve knows names of members and sessions, and keys.
-func (n *node) Resolve(_ ident.MeshID, from Self, target string) (Address, error) {
+func (n *node) Resolve(mesh ident.MeshID, from Self, target string) (Address, error) {
 	if !n.step() {
 		return Address{}, errKilled
+	}
+	if mesh != n.w.mesh {
+		return Address{}, op.Errorf(op.NotFound, "nobody is called %q", target)
 	}
 	var found []Address
 	for _, o := range n.w.nodes {
@@ -598,6 +605,9 @@ func codeOf(t *testing.T, err error, want op.Code) {
 
 func (n *node) Callers(c op.Caller) ([]Self, error) {
 	s, err := n.Caller(c, "")
+	if n.other != nil {
+		return []Self{*n.other, s}, err
+	}
 	return []Self{s}, err
 }
 
