@@ -8,6 +8,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/store"
 )
 
 // shelves shows the meshes to the book of records.
@@ -70,6 +71,9 @@ func (n *Node) startBook(ctx context.Context) error {
 func (n *Node) keeps(id ident.MeshID, members []ident.PublicKey) ([][]byte, error) {
 	return n.book.Keeps(id, members)
 }
+
+// forget is mesh.Config.Forget.
+func (n *Node) forget(tx *store.Tx, id ident.MeshID) error { return n.book.Drop(tx, id) }
 
 // renewed is mesh.Config.Renewed.
 func (n *Node) renewed(id ident.MeshID) {

@@ -106,7 +106,7 @@ func (n *Node) build() (err error) {
 	n.net.cache = newPeerCache(n.cfg.Dir, n.cfg.Now, n.log)
 	n.meshes, err = mesh.Open(mesh.Config{
 		Dir: n.cfg.Dir, DB: n.db, Peer: n.host.ID(), Name: n.cfg.DisplayName, Net: n.net,
-		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Session: n.memberOf, Keeps: n.keeps, Renewed: n.renewed,
+		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Session: n.memberOf, Keeps: n.keeps, Renewed: n.renewed, Forget: n.forget,
 	})
 	if err != nil {
 		return err
@@ -296,9 +296,16 @@ func (n *Node) welcome(_ context.Context, c op.Caller) (op.Event, bool) {
 		return op.Event{}, false
 	}
 	w := op.Welcome{Name: own.Name, Mode: own.Mode, Session: own.Session.String(), Peers: n.presence.Online(m.ID(), own.Session)}
-	w.Unread, w.Unconfirmed, err = n.messages.Counts(self(own))
-	if err != nil {
-		n.log.Warn("messages not counted", "mesh", m.ID(), "error", err)
+	for _, m := range all {
+		own, err := n.presence.Caller(c, m.ID().String())
+		if err != nil {
+			continue
+		}
+		unread, unconfirmed, err := n.messages.Counts(self(own))
+		if err != nil {
+			n.log.Warn("messages not counted", "mesh", m.ID(), "error", err)
+		}
+		w.Unread, w.Unconfirmed = w.Unread+unread, w.Unconfirmed+unconfirmed
 	}
 	data, err := json.Marshal(w)
 	if err != nil {

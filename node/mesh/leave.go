@@ -64,6 +64,11 @@ func (m *Mesh) sayLeave(ctx context.Context, force bool) error {
 // forget removes all that is kept of a mesh.
 func (a *Meshes) forget(ctx context.Context, m *Mesh) error {
 	err := a.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		if a.cfg.Forget != nil {
+			if err := a.cfg.Forget(tx, m.id); err != nil {
+				return err
+			}
+		}
 		return tx.Bucket(bucketMesh).DeleteBucket(m.id.String())
 	})
 	if err != nil {

@@ -40,6 +40,9 @@ type Config struct {
 	// is gone: those live here now, encoded as its removal or leave carries them. It
 	// may be nil, or give nil for one: then none of its records counts any more.
 	Keeps func(mesh ident.MeshID, members []ident.PublicKey) ([][]byte, error)
+	// Forget removes what others keep of a mesh, in the commit that forgets it. Nil: they
+	// keep nothing.
+	Forget func(tx *store.Tx, mesh ident.MeshID) error
 	// Renewed says that a mesh's own delivery key is a new one. It must not block. Nil:
 	// nobody needs to know.
 	Renewed func(mesh ident.MeshID)

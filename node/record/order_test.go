@@ -11,6 +11,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/replica"
+	"github.com/claudemesh/claudemesh/store"
 )
 
 // Data, then the admin log, then the key: each may be the last to come.
@@ -324,4 +325,19 @@ func TestSameViews(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A mesh that was left takes its records along; one entered anew begins empty.
+func TestDrop(t *testing.T) {
+	w, ana, bo := pair(t)
+	bo.put("state", "a", "1")
+	w.must(bo.db.Update(t.Context(), func(tx *store.Tx) error { return bo.book.Drop(tx, w.id()) }))
+	if got := bo.views(); got != "" {
+		t.Errorf("bo shows\n%s", got)
+	}
+	ana.put("state", "a", "2")
+	w.meet(ana, bo)
+	if got := bo.get("state", "a"); got != "2" {
+		t.Errorf("a is %s", got)
+	}
 }

@@ -15,9 +15,6 @@ import (
 // Start follows what happened to the meshes while the store was written last: it comes
 // before anybody reads. It looks at no record that can be read already.
 func (b *Book) Start(ctx context.Context) error {
-	if err := b.dropOthers(ctx); err != nil {
-		return err
-	}
 	for _, id := range b.cfg.Meshes.All() {
 		s, err := b.shelf(id)
 		if err != nil {
@@ -45,31 +42,9 @@ func (s *shelf) remember() error {
 	})
 }
 
-// dropOthers removes the records of meshes this node is not in any more.
-func (b *Book) dropOthers(ctx context.Context) error {
-	var left []ident.MeshID
-	err := b.cfg.DB.View(func(tx *store.Tx) error {
-		for _, name := range tx.Bucket(bucketBook).Buckets() {
-			id, err := ident.ParseMeshID(name)
-			if err != nil {
-				continue
-			}
-			if _, in := b.cfg.Meshes.Get(id); !in {
-				left = append(left, id)
-			}
-		}
-		return nil
-	})
-	for _, id := range left {
-		err = errors.Join(err, b.drop(ctx, id))
-	}
-	return err
-}
-
-func (b *Book) drop(ctx context.Context, id ident.MeshID) error {
-	return b.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		return errors.Join(records.Drop(tx, id.String()), tx.Bucket(bucketBook).DeleteBucket(id.String()))
-	})
+// Drop removes the records of a mesh and all that is known of them.
+func (b *Book) Drop(tx *store.Tx, mesh ident.MeshID) error {
+	return errors.Join(records.Drop(tx, mesh.String()), tx.Bucket(bucketBook).DeleteBucket(mesh.String()))
 }
 
 // Follow has a mesh looked at anew after its admin log or the known keys changed, or
@@ -80,7 +55,7 @@ func (b *Book) Follow(ctx context.Context, mesh ident.MeshID) error {
 		b.mu.Lock()
 		delete(b.shelves, mesh)
 		b.mu.Unlock()
-		return b.drop(ctx, mesh)
+		return b.cfg.DB.Update(ctx, func(tx *store.Tx) error { return b.Drop(tx, mesh) })
 	}
 	if err != nil {
 		return err
