@@ -238,6 +238,9 @@ func (f *Feature) fileCards(ctx context.Context) {
 				f.cfg.Log.Warn("session card not deleted", "mesh", m.ID, "error", err)
 				return
 			}
+			f.mu.Lock()
+			delete(f.written, m.ID.String()+key)
+			f.mu.Unlock()
 		}
 	}
 }
