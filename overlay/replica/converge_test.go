@@ -50,9 +50,14 @@ func (w *world) step() error {
 		}
 	case k < 96:
 		who := w.any()
-		if who != p && len(w.peers) > 3 && w.rnd.IntN(3) == 0 {
+		if who != p && w.left() > 2 && w.rnd.IntN(3) == 0 {
 			allowed = true
 			err = w.remove(p, who)
+		}
+	case k < 97 && w.rnd.IntN(3) == 0:
+		if len(w.peers) > 3 && w.left() > 2 {
+			allowed, p.out = true, true
+			w.logf("%d is never seen again", p.id)
 		}
 	case k < 97:
 		p.skew = time.Duration(w.rnd.Int64N(int64(8*time.Hour))) - 4*time.Hour
@@ -231,8 +236,8 @@ func (w *world) equal() error {
 func (w *world) shown(p *peer) error {
 	return p.disk.View(func(tx Tx) error {
 		for author, slots := range w.best {
-			if w.isGone(&peer{key: w.keyOf(author)}, len(w.events)) {
-				continue
+			if w.of(author).out {
+				continue // only an author itself makes live what is kept
 			}
 			for slot, c := range slots {
 				all, err := p.r.Slot(tx, slot)
@@ -249,13 +254,19 @@ func (w *world) shown(p *peer) error {
 	})
 }
 
-func (w *world) keyOf(author ident.PublicKey) ident.PrivateKey {
+func (w *world) of(author ident.PublicKey) *peer {
+	i := slices.IndexFunc(w.peers, func(p *peer) bool { return p.key.Public() == author })
+	return w.peers[i]
+}
+
+// left is how many nodes are there.
+func (w *world) left() (n int) {
 	for _, p := range w.peers {
-		if p.key.Public() == author {
-			return p.key
+		if !p.out {
+			n++
 		}
 	}
-	panic("an author from nowhere")
+	return n
 }
 
 func runWorld(seed uint64, setup func(*memDisk)) (*world, error) {
