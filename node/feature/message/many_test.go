@@ -35,9 +35,14 @@ func crew(t *testing.T, before func(*world), fn func(t *testing.T, w *world, ali
 }
 
 func (n *node) join(session int, groups ...string) {
+	n.locked(func() { n.groups[n.sessions[session].Session] = groups })
+}
+
+// locked changes what is known of a node's sessions.
+func (n *node) locked(change func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.groups[n.sessions[session].Session] = groups
+	change()
 }
 
 // got are the texts pushed to every session of a node, one after the other.
@@ -119,13 +124,11 @@ func TestAbsentMember(t *testing.T) {
 		id := alice.to(a, "while you were away", "*").ID
 		settle()
 		equal(t, "status", alice.states(a, id), stateOf(bob, carol, "delivered", "queued"))
-		carol.closed[c.Session] = true
+		carol.locked(func() { carol.closed[c.Session] = true })
 		carol.start()
 		settle()
 		equal(t, "status", alice.states(a, id), "delivered,delivered")
-		carol.mu.Lock()
-		delete(carol.closed, c.Session)
-		carol.mu.Unlock()
+		carol.locked(func() { delete(carol.closed, c.Session) })
 		carol.set(c, func(*Self) {})
 		settle()
 		equal(t, "not pushed", carol.got(), "")
@@ -151,7 +154,7 @@ func stateOf(x, y *node, ofX, ofY string) string {
 func TestNobodyThere(t *testing.T) {
 	crew(t, func(*world) {}, func(t *testing.T, w *world, alice, bob, carol *node) {
 		a := alice.sessions[0]
-		carol.hidden[carol.sessions[0].Session] = true
+		carol.locked(func() { carol.hidden[carol.sessions[0].Session] = true })
 		id := alice.to(a, "visible ones", "*").ID
 		time.Sleep(3 * time.Second)
 		synctest.Wait()

@@ -110,10 +110,9 @@ func (r *throng) act() {
 		})
 	case "group":
 		n.join(at, rapid.SampledFrom([][]string{{"g"}, {"g/h"}, {}}).Draw(r.t, "groups")...)
-		n.mu.Lock()
-		n.hidden[s.Session] = rapid.IntRange(0, 3).Draw(r.t, "hidden") == 0
-		n.closed[s.Session] = rapid.IntRange(0, 3).Draw(r.t, "closed") == 0
-		n.mu.Unlock()
+		hidden := rapid.IntRange(0, 3).Draw(r.t, "hidden") == 0
+		closed := rapid.IntRange(0, 3).Draw(r.t, "closed") == 0
+		n.locked(func() { n.hidden[s.Session], n.closed[s.Session] = hidden, closed })
 		n.set(s, func(*Self) {})
 	case "kill":
 		n.fuse.Store(int64(rapid.IntRange(1, 30).Draw(r.t, "fuse")))
@@ -214,7 +213,7 @@ func (r *throng) recover() {
 	synctest.Wait()
 	for _, n := range r.nodes {
 		for _, s := range n.sessions {
-			n.closed[s.Session] = false
+			n.locked(func() { n.closed[s.Session] = false })
 			n.set(s, func(s *Self) { s.Status, s.Attached = "idle", true })
 		}
 	}
