@@ -22,7 +22,7 @@ const (
 // idle measures what each of 50 nodes in one mesh takes when nobody does anything:
 // each is a process of its own, connected with all others, and has a session.
 func (b *bench) idle(ctx context.Context) (_ []figure, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	defer cancel()
 	w, err := harness.New(harness.Config{Bin: b.bin})
 	if err != nil {

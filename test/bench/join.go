@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/mesh"
@@ -31,6 +32,23 @@ func joinAll(ctx context.Context, nodes []op.Doer) error {
 		}
 		if _, err := mesh.Join.Call(ctx, n, user, mesh.JoinRequest{Link: link.Link}); err != nil {
 			return err
+		}
+		// One after the other, as people do: all at once they are in each other's way.
+		err = harness.Until(ctx, func() (bool, any, error) {
+			out, err := presence.Peers.Call(ctx, n, user, presence.PeersRequest{All: true})
+			if err != nil {
+				return false, nil, err
+			}
+			reached := 0
+			for _, p := range out.Meshes[0].Peers {
+				if p.Path != "unreachable" {
+					reached++
+				}
+			}
+			return reached == i+1, reached, nil
+		})
+		if err != nil {
+			return fmt.Errorf("member %d: %w", i+2, err)
 		}
 	}
 	return nil

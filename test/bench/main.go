@@ -35,12 +35,14 @@ var measurements = []struct {
 	{"node", (*bench).node},
 	{"size", (*bench).size},
 	{"command", (*bench).command},
-	{"many", (*bench).many},
+	{"many10", func(b *bench, ctx context.Context) ([]figure, error) { return b.many(ctx, 10) }},
+	{"many50", func(b *bench, ctx context.Context) ([]figure, error) { return b.many(ctx, 50) }},
+	{"state", (*bench).state},
 	{"idle", (*bench).idle},
 }
 
 func main() {
-	only := flag.String("only", ".", "measure what matches this `pattern`: post, tool, flight, first, node, size, command, many, idle")
+	only := flag.String("only", ".", "measure what matches this `pattern`: post, tool, flight, first, node, size, command, many10, many50, state, idle")
 	times := flag.Int("times", 1500, "samples of what is quick to measure")
 	dir := flag.String("dir", "", "a `folder` on the disk to be measured (default: the temporary one)")
 	profile := flag.String("profile", "", "write what this process's processors do to a `file` for go tool pprof")

@@ -15,69 +15,58 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
-// many measures a message to everybody until the last of 10 and of 50 nodes has it
-// on disk and gives it to its session, in turn with bare gossipsub among as many
-// hosts in the same process.
-func (b *bench) many(ctx context.Context) (all []figure, err error) {
-	for _, n := range []int{10, 50} {
-		f, err := b.broadcast(ctx, n)
-		if err != nil {
-			return nil, fmt.Errorf("%d nodes: %w", n, err)
-		}
-		all = append(all, f)
-	}
-	return all, nil
-}
-
-func (b *bench) broadcast(ctx context.Context, n int) (_ figure, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+// many measures a message to everybody until the last of so many nodes has it on disk
+// and gives it to its session, in turn with bare gossipsub among as many hosts in the
+// same process.
+func (b *bench) many(ctx context.Context, n int) (_ []figure, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	defer cancel()
 	dir, err := b.folder(fmt.Sprintf("many%d", n))
 	if err != nil {
-		return figure{}, err
+		return nil, err
 	}
 	bare, err := newRadio(ctx, n)
 	if err != nil {
-		return figure{}, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, bare.close()) }()
 	disk, err := newDisk(dir, n-1)
 	if err != nil {
-		return figure{}, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, disk.close()) }()
 	c := newCrowd(dir)
 	defer func() { err = errors.Join(err, c.stop()) }()
 	heard := make(chan string, 16*n)
 	if err := c.gather(ctx, n, heard); err != nil {
-		return figure{}, err
+		return nil, err
 	}
 	var ours, floor, commits samples
 	const warm = 10
 	for i := range warm + max(b.times/8, 100) {
 		took, err := c.broadcast(ctx, heard)
 		if err != nil {
-			return figure{}, err
+			return nil, err
 		}
 		least, err := bare.say(ctx, 0)
 		if err != nil {
-			return figure{}, err
+			return nil, err
 		}
 		written, err := disk.put()
 		if err != nil {
-			return figure{}, err
+			return nil, err
 		}
 		if i >= warm {
 			ours, floor, commits = append(ours, took), append(floor, least), append(commits, written)
 		}
 	}
-	return figure{
+	return []figure{{
 		name: fmt.Sprintf("Broadcast%d", n), what: fmt.Sprintf("message to *, last of %d nodes", n), n: len(ours), unit: "ns",
 		ours: ours.at(0.5), p99: ours.at(0.99), floor: floor.at(0.5), floor99: floor.at(0.99), floorIs: "bare gossipsub",
 		goal:    goal{ratio: 1.5, tail: 2},
 		because: "bare gossipsub hands on bytes from memory to memory; here every node opens, verifies and commits the message, and answers with a receipt, all on one disk and two processors",
 		note:    fmt.Sprintf("%d synced commits at once, one for each node, to stores on the one disk take %s", n-1, shown(commits.at(0.5), "ns")),
-	}, nil
+	}}, nil
 }
 
 // gather starts so many nodes in one mesh with a session each, and gives the ids of
