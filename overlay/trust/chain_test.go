@@ -32,6 +32,18 @@ type mail struct {
 func newChain(t *rapid.T) *chain {
 	h := newHistory(t)
 	h.apart = map[string]int{}
+	owner := h.nodes["owner"]
+	for _, name := range []string{"bob", "cat"} { // there must be somebody to remove
+		owner.admit(name, RoleMember)
+	}
+	for _, e := range owner.log.Entries()[1:] {
+		if _, seen := h.all[e.ID()]; !seen {
+			h.all[e.ID()], h.order = e, append(h.order, e.ID())
+		}
+	}
+	for _, name := range h.names {
+		h.meet(owner, h.nodes[name])
+	}
 	zero := h.nodes["owner"].log.Entries()[0].ID()
 	for _, name := range h.names { // as their welcomes gave it, if they were welcome
 		n := h.nodes[name]
@@ -52,8 +64,31 @@ func (c *chain) part() {
 	}
 }
 
+// forgive takes those off the list who are in again: somebody who knows the epoch that
+// shut them out holds them for members all the same, as they were admitted anew, or as
+// what ended them does not count there. Newcomers may read what was before.
+func (c *chain) forgive() {
+	for _, n := range c.nodes {
+		s := n.log.State()
+		for _, m := range c.mail {
+			for key := range m.out {
+				if s.Role(key) != RoleNone && slices.ContainsFunc(m.heads, func(h ident.ID) bool { return shuts(n.log, h, key) }) {
+					delete(m.out, key)
+				}
+			}
+		}
+	}
+}
+
+// shuts tells whether an epoch that a log knows was made without somebody.
+func shuts(l *Log, epoch ident.ID, key ident.PublicKey) bool {
+	e, ok := l.Get(epoch)
+	return ok && !slices.ContainsFunc(e.Wraps(), func(w Wrap) bool { return w.Member == key })
+}
+
 // upkeep lets everybody open what it can and ask whom it reaches for what it lacks.
 func (c *chain) upkeep() {
+	c.forgive()
 	for _, name := range c.names {
 		n := c.nodes[name]
 		n.unlock()
@@ -80,13 +115,6 @@ func (c *chain) pull(n, giver *node) {
 		}
 		if err := n.ring.Open(n.log, id, w, n.seed.Seal()); err != nil {
 			c.t.Fatalf("%s cannot open what %s gave: %v", n.name, giver.name, err)
-		}
-		// The giver knows of that epoch and holds n for a member all the same: n was
-		// admitted anew, or what removed it does not count there.
-		for _, m := range c.mail {
-			if slices.Contains(m.heads, id) {
-				delete(m.out, n.pub)
-			}
 		}
 	}
 	n.unlock()
@@ -129,19 +157,28 @@ func (c *chain) say(n *node) {
 
 func (c *chain) run() {
 	for range rapid.IntRange(10, 30).Draw(c.t, "steps") {
-		n := c.nodes[c.pick("who")]
 		switch rapid.IntRange(0, 6).Draw(c.t, "what") {
 		case 0:
 			c.part()
 		case 1:
-			c.say(n)
-		case 2:
-			c.rekey(n, false)
+			c.ban(c.nodes[c.pick("by")])
 		default:
 			c.step()
 		}
 		c.upkeep()
+		c.rekey(c.nodes[c.pick("due")], false)
+		c.say(c.nodes[c.pick("says")])
 	}
+}
+
+// ban is an honest removal, on what its signer knows.
+func (c *chain) ban(n *node) {
+	c.keys++
+	target := Principal(who(c.pick("banned")).pub)
+	e, err := n.log.SignRemove(n.key, Removal{
+		Targets: []Principal{target}, Invites: n.log.State().OpenMultiUse(), Key: [32]byte{0xab, byte(c.keys), byte(c.keys >> 8)},
+	}, n.ring, n.now)
+	c.take(n, e, err)
 }
 
 // heal brings all together until everybody knows everything.

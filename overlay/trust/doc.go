@@ -120,5 +120,6 @@
 // come, by KDF with the info and the mesh id behind it: "tag" (handshake tags),
 // "id" (record ids), "log" (the log's copy at relays). The log is clean if for
 // every key in any known admit that is no member now some head epoch has the
-// admit in its past and no wrap for the key.
+// admit in its past, and one of the entries that ended the membership (for an
+// admit that is void the last void, if any), and no wrap for the key.
 package trust

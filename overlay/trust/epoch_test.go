@@ -157,6 +157,31 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// An epoch that was made without somebody shuts it out only of its end then. Who is in
+// after all is given that epoch's key by others; its next end needs a new one.
+func TestAnEarlierEpochShutsNobodyOutAgain(t *testing.T) {
+	o := found(t)
+	o.admit("ann", RoleAdmin)
+	o.admit("bob", RoleMember)
+	ann := o.as("ann")
+	byAnn := ann.remove("bob")
+	o.do(o.log.SignRole(o.key, who("bob").pub, RoleService, o.now)) // concurrent: bob stays
+	o.learn(ann)
+	if s := o.log.State(); s.Role(who("bob").pub) != RoleService || !slices.Contains(s.EpochHeads, byAnn) {
+		t.Fatalf("bob is %s, heads %v", s.Role(who("bob").pub), s.EpochHeads)
+	}
+	bob := o.as("bob")
+	bob.leave()
+	o.learn(bob)
+	if s := o.log.State(); s.Clean() {
+		t.Error("the epoch that bob was given counts as one that shuts it out")
+	}
+	o.rekey(5)
+	if s := o.log.State(); !s.Clean() {
+		t.Errorf("after an epoch: %v", s.Unclean)
+	}
+}
+
 func TestEpochsOfTheRemovedDoNotCount(t *testing.T) {
 	o := found(t)
 	o.admit("ann", RoleAdmin)

@@ -29,6 +29,7 @@ type Log struct {
 	graph   dag.Graph
 	entries []Entry
 	admits  map[ident.PublicKey][]int // by claimant
+	voids   []int
 	pending map[ident.ID]Entry
 	waiting map[ident.ID][]ident.ID // missing parent -> pending entries
 	size    int                     // bytes of pending
@@ -222,6 +223,7 @@ func (l *Log) append(e Entry, parents []int, past dag.Set) {
 		key := b.Claimed.Keys.Member
 		l.admits[key] = append(l.admits[key], i)
 	case *Void:
+		l.voids = append(l.voids, i)
 		l.rules.forget()
 	}
 	l.state = nil

@@ -283,24 +283,44 @@ func (v *view) epochHeads() []int {
 	return v.graph().Maximal(epochs)
 }
 
-// unclean: for every key in any known admit that is no member now, some head
-// epoch must have that admit in its past and the key not in its wraps.
+// unclean: for every key in any known admit that is no member now, some head epoch
+// must shut it out.
 func (v *view) unclean(s *State, heads []int) []ident.PublicKey {
 	var out []ident.PublicKey
 	for key, admits := range v.log.admits {
 		if _, in := s.Members[key]; in {
 			continue
 		}
-		if slices.ContainsFunc(admits, func(a int) bool { return !v.excluded(key, a, heads) }) {
+		seen := v.mustKnow(key)
+		if slices.ContainsFunc(admits, func(a int) bool { return !v.excluded(key, a, seen, heads) }) {
 			out = append(out, key)
 		}
 	}
 	return sorted(out)
 }
 
-func (v *view) excluded(key ident.PublicKey, admit int, heads []int) bool {
+// mustKnow is what an epoch must have in its past, any of it, to shut somebody out:
+// what ended the membership now. An epoch of an earlier end is not enough: whoever came
+// in again since was given its key. Where nothing ended it, the admission being void,
+// it is the last void, if there is one.
+func (v *view) mustKnow(key ident.PublicKey) (ends []int) {
+	for _, a := range v.lasting(key) {
+		if a.role == RoleNone {
+			ends = append(ends, a.at)
+		}
+	}
+	if len(ends) > 0 {
+		return ends
+	}
+	return v.graph().Maximal(v.log.voids)
+}
+
+// excluded tells whether a head epoch has an admit in its past, knows of its end, and
+// is not wrapped for the key.
+func (v *view) excluded(key ident.PublicKey, admit int, ends, heads []int) bool {
 	return slices.ContainsFunc(heads, func(h int) bool {
-		if !v.graph().Before(admit, h) {
+		knows := func(end int) bool { return end == h || v.graph().Before(end, h) }
+		if !v.graph().Before(admit, h) || len(ends) > 0 && !slices.ContainsFunc(ends, knows) {
 			return false
 		}
 		_, wrapped := slices.BinarySearchFunc(v.log.entries[h].wraps, key, func(w Wrap, k ident.PublicKey) int {
