@@ -179,10 +179,11 @@ func (a *app) printStatusDoc(d statusDoc) {
 		a.printMeshes(nil)
 	}
 	for _, m := range d.Meshes {
-		what, ok := connections[m.What]
+		how, ok := connections[m.What]
 		if !ok {
-			what = joined(" · ", m.What, m.MS, count(m.Online, "peer online", "peers online"))
+			how = m.What
 		}
+		what := joined(" · ", how, m.MS, count(m.Online, "peer online", "peers online"))
 		a.term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim("key "+short(m.Key)))
 	}
 }
