@@ -204,3 +204,48 @@ func TestSetsThatNobodyHasWhole(t *testing.T) {
 	between(t, c.Replica, b.Replica)
 	alike(t, a, b, c)
 }
+
+// Two branches of a log whose author is never seen again: both nodes end with the one of
+// the higher digest, and the other branch is kept for its author.
+func TestAForkWithoutItsAuthor(t *testing.T) {
+	ps, s := nodes(t, 3)
+	a, b, c := ps[0], ps[1], ps[2]
+	a.write(t, 0, false)
+	saved := a.disk.copyOf()
+	a.write(t, 1, false)
+	between(t, b.Replica, a.Replica)
+	a.disk = saved
+	a.open(t, s)
+	a.write(t, 2, false)
+	between(t, c.Replica, a.Replica)
+	between(t, b.Replica, c.Replica)
+	alike(t, b, c)
+	kept := 0
+	for _, p := range []*node{b, c} {
+		if tab := p.disk.tables[tableOld]; tab != nil {
+			kept += len(tab.keys)
+		}
+	}
+	if kept != 1 || b.count(t, Log{a.key.Public(), 1}) != 2 {
+		t.Errorf("%d records of evidence, %d live", kept, b.count(t, Log{a.key.Public(), 1}))
+	}
+}
+
+// A later write that a number of another branch displaces is kept for its author.
+func TestALaterWriteThatIsDisplacedIsKept(t *testing.T) {
+	ps, _ := nodes(t, 2)
+	a, b := ps[0], ps[1]
+	make := func(n uint64, clock Clock) Record {
+		r, err := Make(a.key, Header{Log: Log{Inc: 1}, N: n, Slot: slotOf(0), Clock: clock}, nil)
+		must(t, err)
+		return r
+	}
+	for _, r := range []Record{make(1, 20), make(2, 10)} {
+		if v, _, err := b.News(bg, r.Raw()); v != Accept || err != nil {
+			t.Fatalf("%v, %v", v, err)
+		}
+	}
+	if tab := b.disk.tables[tableOld]; tab == nil || len(tab.keys) != 1 {
+		t.Error("the later write is gone")
+	}
+}
