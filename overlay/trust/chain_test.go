@@ -113,7 +113,7 @@ func (c *chain) pull(n, giver *node) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		if err := n.ring.Open(n.log, id, w, n.seed.Seal()); err != nil {
+		if err := n.ring.Open(n.log, id, w, n.open); err != nil {
 			c.t.Fatalf("%s cannot open what %s gave: %v", n.name, giver.name, err)
 		}
 	}

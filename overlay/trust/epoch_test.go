@@ -25,7 +25,7 @@ func (n *node) rekey(key byte) ident.ID {
 	return id
 }
 
-func (n *node) unlock() []ident.ID { return n.ring.Unlock(n.log, n.pub, n.seed.Seal()) }
+func (n *node) unlock() []ident.ID { return n.ring.Unlock(n.log, n.pub, n.open) }
 
 func (n *node) wantKeys(what string, missing ...ident.ID) {
 	n.t.Helper()

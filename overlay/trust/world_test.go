@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"crypto/hpke"
 	"fmt"
 	"slices"
 	"sync"
@@ -26,6 +27,7 @@ type person struct {
 	pub    ident.PublicKey
 	keys   Keys
 	invite ident.PrivateKey // the key of the invites this person makes
+	open   hpke.PrivateKey  // opens what is sealed to keys.Seal
 }
 
 // cast are the persons of all tests: keys are made once.
@@ -34,7 +36,7 @@ var cast = sync.OnceValue(func() map[string]person {
 	for i, name := range []string{"owner", "ann", "bob", "cat", "dan", "eve", "relay", "relay2"} {
 		seed := ident.Seed{byte(i + 1)}
 		key := seed.Member()
-		out[name] = person{name: name, seed: seed, key: key, blind: seed.Blind(), pub: key.Public(), keys: KeysOf(seed),
+		out[name] = person{open: seed.Seal(), name: name, seed: seed, key: key, blind: seed.Blind(), pub: key.Public(), keys: KeysOf(seed),
 			invite: ident.PrivateKeyFromSeed([32]byte{0xff, byte(i)})}
 	}
 	return out
