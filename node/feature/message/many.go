@@ -130,6 +130,11 @@ func (f *Feature) spreadNew(tx *store.Tx, g *gate, a *incoming, state delivery.E
 	if err != nil {
 		return err
 	}
+	for _, s := range g.sessions {
+		// What comes after it may wait at a session that it was not for.
+		k := inbox.Key{Mesh: g.mesh, Address: s.Session, Origin: a.msg.Origin}
+		g.knocked = g.knocked || in.Followed(k, a.msg.Priority, a.letter.Ord)
+	}
 	for _, k := range meant {
 		key := inbox.Key{Mesh: g.mesh, Address: k, ID: a.msg.ID, Origin: a.msg.Origin}
 		if _, there, err := in.Get(key); err != nil || there {

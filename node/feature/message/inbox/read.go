@@ -108,17 +108,22 @@ func (b Box) before(k Key, p delivery.Priority, ord uint64) (prev uint64, has bo
 	return 0, false
 }
 
+// Followed tells whether something of a line has come that is behind an ord.
+func (b Box) Followed(k Key, p delivery.Priority, ord uint64) bool {
+	line, found := lineKey(k, p, ord), false
+	b.line.Ascend(append(line[:len(line):len(line)], 0), func(k, _ []byte) bool {
+		found = len(k) == len(line) && bytes.Equal(k[:85], line[:85])
+		return false
+	})
+	return found
+}
+
 // Alone tells that a new entry neither waits for another of its line nor has to
 // be shown with others: it may be shown without a look at the rest.
 func (b Box) Alone(e Entry) (bool, error) {
 	line := lineKey(e.Key, e.Priority, e.Ord)
 	same := func(k []byte) bool { return len(k) == len(line) && bytes.Equal(k[:85], line[:85]) }
-	follower := false
-	b.line.Ascend(append(line[:len(line):len(line)], 0), func(k, _ []byte) bool {
-		follower = same(k)
-		return false
-	})
-	if follower {
+	if b.Followed(e.Key, e.Priority, e.Ord) {
 		return false, nil
 	}
 	var before, seq uint64
