@@ -126,7 +126,7 @@ func (n *node) missing(agents int) string {
 		for i := range agents {
 			name := fmt.Sprintf("%s-agent-%d", other.name, i)
 			if state := peers[name]; state != "online" {
-				return fmt.Sprintf("%s %q of %v, whose clock is off by %v", name, state, peers, other.now().Sub(time.Now()).Round(time.Minute))
+				return fmt.Sprintf("%s %q of %v, whose clock is off by %v", name, state, peers, time.Until(other.now()).Round(time.Minute))
 			}
 		}
 	}
