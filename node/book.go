@@ -40,8 +40,10 @@ func (n *Node) newBook() (err error) {
 		Adopted: func(id ident.MeshID) { n.net.syncs.some(id, askedAnew) },
 		Now:     n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
-	n.net.syncs = &syncs{host: n.host, book: n.book, meshes: n.meshes, log: n.log, differ: n.net.differ}
 	n.net.deliveries = &deliveries{meshes: n.meshes, book: n.book, log: n.log, later: n.net.later}
+	n.net.syncs = &syncs{
+		host: n.host, book: n.book, meshes: n.meshes, log: n.log, differ: n.net.differ, publish: n.net.deliveries.publish,
+	}
 	return err
 }
 
@@ -85,10 +87,4 @@ func (n *network) shoutRecord(ctx context.Context, id ident.MeshID, raw []byte) 
 	if err := n.radios.say(ctx, id, sayRecord, raw); err != nil && ctx.Err() == nil {
 		n.log.Debug("record not shouted", "mesh", id, "error", err)
 	}
-}
-
-// recordsChanged follows new admin log entries or keys in the records.
-func (n *network) recordsChanged(ctx context.Context, id ident.MeshID) {
-	n.deliveries.publish(ctx, id)
-	n.syncs.follow(ctx, id)
 }

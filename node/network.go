@@ -150,7 +150,7 @@ func (n *network) Changed(id ident.MeshID, gone []ident.PublicKey) {
 			n.log.Error("sessions not refreshed", "mesh", id, "error", err)
 		}
 		n.shoutHeads(ctx, id)
-		n.recordsChanged(ctx, id)
+		n.syncs.follow(id)
 	})
 }
 

@@ -32,11 +32,15 @@ type syncs struct {
 	log    *slog.Logger
 	// differ says that a neighbour's admin log is not ours.
 	differ func(mesh ident.MeshID, from peer.ID)
+	// publish writes what each member says of itself, where it is not written yet.
+	publish func(ctx context.Context, mesh ident.MeshID)
 
 	mu   sync.Mutex // guards what follows
 	life context.Context
 	with map[partner]*pairing
-	wg   sync.WaitGroup
+	// following are the meshes that are looked at anew, and whether once more.
+	following map[ident.MeshID]bool
+	wg        sync.WaitGroup
 }
 
 // partner is a neighbour in one mesh.
@@ -304,12 +308,44 @@ func (a patient) Write(b []byte) (int, error) {
 	return a.Stream.Write(b)
 }
 
-// follow looks at a mesh's records anew after its admin log or the known keys changed.
-func (s *syncs) follow(ctx context.Context, id ident.MeshID) {
+// follow has a mesh's records looked at anew, beside, after its admin log or the known
+// keys changed; while that goes on, once more after it.
+func (s *syncs) follow(id ident.MeshID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, runs := s.following[id]
+	if s.life == nil {
+		return
+	}
+	if s.following == nil {
+		s.following = make(map[ident.MeshID]bool)
+	}
+	s.following[id] = runs
+	if runs {
+		return
+	}
+	ctx := s.life
+	s.wg.Go(func() {
+		for s.followOnce(ctx, id) {
+		}
+	})
+}
+
+// followOnce tells whether it is to be done once more.
+func (s *syncs) followOnce(ctx context.Context, id ident.MeshID) (again bool) {
+	s.publish(ctx, id)
 	if err := s.book.Follow(ctx, id); err != nil && ctx.Err() == nil {
 		s.log.Error("records not looked at anew", "mesh", id, "error", err)
 	}
 	s.some(id, askedAnew)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if again = s.following[id] && ctx.Err() == nil; again {
+		s.following[id] = false
+	} else {
+		delete(s.following, id)
+	}
+	return again
 }
 
 // Records that come by gossip one shortly after the other may change places: what lies
