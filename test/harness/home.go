@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -83,18 +82,8 @@ func (w *World) HomeWith(cfg HomeConfig) (*Home, error) {
 		// Who starts nodes here is the test.
 		"CLAUDEMESH_AUTOSTART=0",
 	}, w.cfg.Env...)
-	h.api = local.NewClient(local.ClientConfig{Socket: h.socket()})
+	h.api = local.NewClient(local.ClientConfig{Socket: local.SocketPath(h.Dir)})
 	return h, nil
-}
-
-// socket is where the home's node listens: the same rule as the program's, with
-// the home's environment.
-func (h *Home) socket() string {
-	path := local.SocketPath(h.Dir)
-	if strings.HasPrefix(path, h.Dir) {
-		return path
-	}
-	return filepath.Join(h.world.root, "run", filepath.Base(filepath.Dir(path)), filepath.Base(path))
 }
 
 // Start runs the node in the foreground of a process of its own and returns once

@@ -3,9 +3,7 @@ package local
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
 	"path/filepath"
-	"strconv"
 )
 
 // maxPath is the longest socket path in bytes that every system takes: macOS has
@@ -16,9 +14,9 @@ const maxPath = 103
 // folder dir: node.sock inside it.
 //
 // Where that is longer than a socket's path may be, it is a name derived from dir
-// in a private folder below XDG_RUNTIME_DIR or, without that, the system's
-// temporary folder. Programs that are to meet must then have the same of these two
-// variables.
+// in a folder of the user's own (see shortDir). It depends on the folder and the
+// user alone, on no variable of the environment: a session whose temporary folder
+// is another one finds the same node.
 func SocketPath(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
@@ -27,11 +25,5 @@ func SocketPath(dir string) string {
 		return path
 	}
 	sum := sha256.Sum256([]byte(filepath.Clean(dir)))
-	name := filepath.Join("claudemesh-"+strconv.Itoa(os.Geteuid()), hex.EncodeToString(sum[:8])+".sock")
-	for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), os.TempDir()} {
-		if path := filepath.Join(base, name); base != "" && len(path) <= maxPath {
-			return path
-		}
-	}
-	return filepath.Join(string(filepath.Separator)+"tmp", name)
+	return filepath.Join(shortDir(), hex.EncodeToString(sum[:8])+".sock")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/windows"
 )
@@ -12,6 +13,16 @@ import (
 // checkPeer accepts everybody who came this far: the access list of the folder
 // lets the user in and nobody else.
 func checkPeer(*net.UnixConn) error { return nil }
+
+// shortDir is the folder of sockets whose own folder has too long a path, in the
+// user's profile.
+func shortDir() string {
+	base, err := windows.KnownFolderPath(windows.FOLDERID_LocalAppData, 0)
+	if err != nil {
+		base = os.TempDir()
+	}
+	return filepath.Join(base, "claudemesh")
+}
 
 // private checks that dir exists; its access list is the user profile's.
 func private(dir string) error {
