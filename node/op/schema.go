@@ -20,7 +20,7 @@ type Schemer interface{ JSONSchema() *jsonschema.Schema }
 func schemaOf[T any]() (*jsonschema.Schema, error) {
 	t := reflect.TypeFor[T]()
 	own := map[reflect.Type]*jsonschema.Schema{
-		reflect.TypeFor[json.RawMessage](): {},
+		reflect.TypeFor[json.RawMessage](): anyValue(),
 	}
 	collect(t, own, map[reflect.Type]bool{})
 	s, err := jsonschema.ForType(t, &jsonschema.ForOptions{TypeSchemas: own})
@@ -29,6 +29,19 @@ func schemaOf[T any]() (*jsonschema.Schema, error) {
 	}
 	neverNull(s)
 	return s, nil
+}
+
+// kinds are the types of JSON values.
+func kinds() []string { return []string{"string", "number", "boolean", "object", "array", "null"} }
+
+// anyValue is the schema of any JSON value. It names the types, as an empty schema
+// is written as `true`, which some clients refuse, and with it the whole tool.
+func anyValue() *jsonschema.Schema {
+	s := &jsonschema.Schema{}
+	for _, t := range kinds() {
+		s.AnyOf = append(s.AnyOf, &jsonschema.Schema{Type: t})
+	}
+	return s
 }
 
 // collect finds the Schemers below t.
@@ -135,7 +148,7 @@ func absent(s *jsonschema.Schema, value any) []string {
 
 // anything tells whether a property's schema takes every value.
 func anything(p *jsonschema.Schema) bool {
-	return p != nil && p.Type == "" && p.Types == nil && p.OneOf == nil && p.AnyOf == nil && p.AllOf == nil && p.Enum == nil && p.Ref == ""
+	return p != nil && len(p.AnyOf) == len(kinds())
 }
 
 // plain puts the validator's words into ones for people: it drops the path through
