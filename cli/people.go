@@ -154,13 +154,14 @@ func (a *app) printWhoami(r presence.WhoamiResponse) {
 }
 
 func (a *app) summaryCommand() *cobra.Command {
-	return &cobra.Command{
+	var of presence.OfSession
+	return ofSession(&cobra.Command{
 		Use:     "summary <text…>",
-		Short:   "Tell the others what you work on",
+		Short:   "Tell the others what a session of yours works on",
 		Example: "claudemesh summary reviewing the parser",
 		Args:    words(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := presence.SummaryRequest{InMesh: op.InMesh{Mesh: a.mesh}, Summary: strings.Join(args, " ")}
+			in := presence.SummaryRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of, Summary: strings.Join(args, " ")}
 			out, err := call(cmd.Context(), a, presence.Summary, in)
 			if err != nil {
 				return err
@@ -169,5 +170,5 @@ func (a *app) summaryCommand() *cobra.Command {
 				a.term.Line("%s Summary set in %s.", term.Green(term.OK), strings.Join(out.Meshes, ", "))
 			})
 		},
-	}
+	}, &of)
 }

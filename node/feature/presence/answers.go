@@ -103,10 +103,6 @@ func (f *Feature) answerSummary(ctx context.Context, c op.Caller, in SummaryRequ
 	if n := utf8.RuneCountInString(in.Summary); n > roster.MaxSummary {
 		return SummaryResponse{}, op.Errorf(op.TooLarge, "the summary has %d characters, the limit is %d", n, roster.MaxSummary)
 	}
-	if c.User {
-		return SummaryResponse{}, op.Errorf(op.Invalid, "a summary belongs to an agent session, and this command runs in none").
-			WithHint("run it inside an agent session, or let the agent call set_summary")
-	}
 	meshes, err := f.scope(in.Mesh)
 	if err != nil {
 		return SummaryResponse{}, err
@@ -116,10 +112,10 @@ func (f *Feature) answerSummary(ctx context.Context, c op.Caller, in SummaryRequ
 		return SummaryResponse{}, err
 	}
 	f.mu.Lock()
-	l, ok := f.sessions[c.Session]
-	if !ok {
+	l, err := f.subject(c, in.OfSession)
+	if err != nil {
 		f.mu.Unlock()
-		return SummaryResponse{}, op.Errorf(op.NotFound, "there is no session %q", c.Session)
+		return SummaryResponse{}, err
 	}
 	out := SummaryResponse{Summary: in.Summary}
 	for _, m := range meshes {

@@ -95,6 +95,7 @@ type CloseResponse struct{}
 // SummaryRequest carries the summary.
 type SummaryRequest struct {
 	op.InMesh
+	OfSession
 	Summary string `json:"summary" jsonschema:"one or two sentences, at most 500 characters"`
 }
 

@@ -278,6 +278,24 @@ func TestAPersonChangesOneOfTheirSessions(t *testing.T) {
 		t.Error(err)
 	}
 	ana.is(t, two, "dnd", status.Manual)
+	for _, c := range []struct {
+		session string
+		want    op.Code
+	}{{"", op.Ambiguous}, {"nobody", op.NotFound}, {"ana-2", ""}} {
+		in := SummaryRequest{Summary: "on the parser", OfSession: OfSession{Session: c.session}}
+		if _, err := ana.answerSummary(t.Context(), user, in); op.CodeOf(err) != c.want {
+			t.Errorf("summary of %q: %v", c.session, err)
+		}
+	}
+	out, err := ana.answerPeers(t.Context(), two, PeersRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range out.Meshes[0].Peers {
+		if want := map[string]string{"ana-2": "on the parser"}[p.Name]; p.Summary != want {
+			t.Errorf("%s: summary %q", p.Name, p.Summary)
+		}
+	}
 	if _, err := ana.answerSetStatus(t.Context(), one, SetStatusRequest{Status: "idle", OfSession: OfSession{Session: "ana-2"}}); op.CodeOf(err) != op.Denied {
 		t.Errorf("one session changed another: %v", err)
 	}
