@@ -5,117 +5,307 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
+	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/test/harness"
 )
 
-// finish waits until every message acknowledged to this side is delivered and was
-// shown to the other. In vain is no error: judge tells what is missing.
-func (s *side) finish(ctx context.Context) error {
-	for _, id := range s.acked {
-		err := harness.Until(ctx, func() (bool, any, error) {
-			state, ok := s.ask(ctx, id)
-			return ok && (state == message.Delivered || state == message.Seen), state, nil
-		})
-		if err != nil {
-			return fmt.Errorf("message %s: %w", id, err)
-		}
-	}
-	return harness.Until(ctx, func() (bool, any, error) {
-		if _, err := s.other.take(ctx, true); err != nil {
-			return false, nil, err
-		}
-		missing := s.missing()
-		return len(missing) == 0, fmt.Sprintf("%d messages missing", len(missing)), nil
-	})
-}
+const (
+	// matching is how long before its commit a home may have looked whom a message to
+	// a group means.
+	matching = 2 * time.Second
+	// pushing is how long a message may be on its way from the commit that offers it
+	// to the agent, while the node runs.
+	pushing = 2 * time.Second
+	// decay is when working ends by itself; some time before it one is not sure.
+	decay = 45 * time.Second
+)
 
 // shown is one showing of a message to a session.
 type shown struct {
+	seat     *seat
 	id, body string
 	again    bool
+	arrived  time.Time // at the node, to the millisecond
+	pushed   time.Time // zero: pulled
+	priority message.Priority
 }
 
-// showings are all that this side's session was shown, pushed or pulled.
-func (s *side) showings() []shown {
+// showings are all that a session was shown, pushed or pulled, but for notices of the
+// mesh.
+func (s *seat) showings() []shown {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []shown
+	var out []shown
 	for _, a := range s.agents {
 		for _, c := range a.Channels() {
-			if c.ID() != "" {
-				body := strings.TrimPrefix(strings.TrimPrefix(c.Content, "[URGENT] "), c.Meta["from_name"]+": ")
-				all = append(all, shown{c.ID(), body, c.Meta["again"] != ""})
+			if c.ID() != "" && c.Kind() != "system" {
+				body := c.Content[strings.LastIndex(c.Content, ": ")+2:]
+				out = append(out, shown{s, c.ID(), body, c.Meta["again"] != "", stampOf(c.Meta["delivered_at"]), c.At, message.Priority(c.Meta["priority"])})
 			}
 		}
 	}
 	for _, m := range s.pulled {
-		all = append(all, shown{m.ID, m.Body, m.AgainOffered})
+		if m.Kind != "system" {
+			out = append(out, shown{s, m.ID, m.Body, m.AgainOffered, stampOf(m.DeliveredAt), time.Time{}, message.Priority(m.Priority)})
+		}
 	}
-	return all
+	return out
 }
 
-// missing lists what was acknowledged to this side and never shown to the other.
-func (s *side) missing() []string {
-	seen := map[string]bool{}
-	for _, m := range s.other.showings() {
-		seen[m.id] = true
+// stampOf reads a time of a message; one that cannot be read is long ago.
+func stampOf(text string) time.Time {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.acked), func(id string) bool { return seen[id] })
+	return at
 }
 
-// judge checks what must hold for the messages sent by this side.
-func (s *side) judge(t *testing.T) {
-	t.Helper()
-	for _, f := range s.faults {
-		t.Errorf("%s: %s", s.home.Name, f)
-	}
-	for _, id := range s.missing() {
-		t.Errorf("%s: message %s was acknowledged and is lost (state %q)", s.home.Name, id, s.said[id])
-	}
-	seen, texts := map[string]int{}, map[string]bool{}
-	for _, m := range s.other.showings() {
-		if !s.bodies[m.body] {
-			t.Errorf("%s was shown %q, which nobody sent", s.other.home.Name, m.body)
+// verdict is what is wrong, and how much was looked at.
+type verdict struct {
+	wrong                    []string
+	rows, sure, unsure, held int
+}
+
+func (v *verdict) say(format string, args ...any) {
+	v.wrong = append(v.wrong, fmt.Sprintf(format, args...))
+}
+
+// judge checks what must hold for all messages and sessions.
+func (f *flow) judge() *verdict {
+	v := &verdict{}
+	byID := map[string][]shown{}
+	bodies, tried := map[string]bool{}, map[string]string{}
+	for _, s := range f.sides {
+		for body := range s.bodies {
+			bodies[body] = true
 		}
-		if body, ours := s.tried[m.id]; ours && body != m.body {
-			t.Errorf("%s was shown %q under the id of %q", s.other.home.Name, m.body, body)
+		for id, body := range s.tried {
+			tried[id] = body
 		}
+	}
+	for _, seat := range f.seats() {
+		all := seat.showings()
+		for _, m := range all {
+			byID[m.id] = append(byID[m.id], m)
+			if body, ours := tried[m.id]; !bodies[m.body] || ours && body != m.body {
+				v.say("%s was shown %q under %s, which nobody sent so", seat.session, m.body, m.id)
+			}
+		}
+		v.once(seat, all)
+		v.gate(seat, all)
+	}
+	for _, s := range f.sides {
+		for _, p := range s.posts {
+			f.kept(v, p, byID[p.id])
+		}
+	}
+	return v
+}
+
+// once: no session is shown a message twice without being told so.
+func (v *verdict) once(s *seat, all []shown) {
+	times, ids := map[string]int{}, map[string]string{}
+	for _, m := range all {
 		if m.again {
 			continue
 		}
-		if seen[m.id]++; seen[m.id] == 2 {
-			t.Errorf("%s was shown message %s twice", s.other.home.Name, m.id)
-		} else if texts[m.body] && seen[m.id] == 1 {
-			t.Errorf("%s was shown %q under two ids", s.other.home.Name, m.body)
+		if times[m.id]++; times[m.id] == 2 {
+			v.say("%s was shown message %s twice", s.session, m.id)
 		}
-		texts[m.body] = true
-	}
-	for _, a := range s.agents {
-		if err := a.Breach(); err != nil {
-			t.Errorf("%s: %v", s.home.Name, err)
+		if other := ids[m.body]; other != "" && other != m.id {
+			v.say("%s was shown %q under two ids", s.session, m.body)
 		}
-	}
-	if len(s.acked) == 0 {
-		t.Errorf("%s sent nothing", s.home.Name)
+		ids[m.body] = m.id
 	}
 }
 
-// summary is a line about this side's messages.
-func (s *side) summary() string {
-	pushed, again := 0, 0
-	for _, m := range s.other.showings() {
-		if m.again {
-			again++
+// gate: low is not pushed, and next not to a session that is busy.
+func (v *verdict) gate(s *seat, all []shown) {
+	for _, m := range all {
+		switch {
+		case m.pushed.IsZero():
+		case m.priority == message.Low:
+			v.say("%s was pushed %s, which is low", s.session, m.id)
+		case m.priority == message.Next:
+			from := m.pushed.Add(-pushing)
+			status, age, known := s.status.during(from, m.pushed)
+			if !known || status == "working" && age > decay || !s.side.steady(from, m.pushed) {
+				continue
+			}
+			v.held++
+			if status != "idle" {
+				v.say("%s was pushed %s at %s, while it was %s since %s", s.session, m.id, m.pushed.Format(time.TimeOnly), status, age)
+			}
 		}
 	}
-	for _, a := range s.other.agents {
-		pushed += len(a.Channels())
+}
+
+// kept: each member that message_status names has the message, once for each session
+// it is for, and nobody else has it.
+func (f *flow) kept(v *verdict, p *post, all []shown) {
+	name := fmt.Sprintf("message %s to %s", p.id, strings.Join(p.request.To, ", "))
+	groups := p.groups()
+	for i, r := range p.answer.Targets {
+		if (r.Target == "*" || r.Target == "@all") && r.Members != len(f.sides) {
+			v.say("%s: %d members by target %d", name, r.Members, i)
+		}
 	}
-	return fmt.Sprintf("%s: %d tried, %d acknowledged; %s: %d channel notifications, %d pulled, %d of them again, %d MCP servers; no acknowledgement: %v",
-		s.home.Name, len(s.bodies), len(s.acked), s.other.home.Name, pushed, len(s.other.pulled), again, len(s.other.agents), s.odd)
+	if p.session != "" && slices.ContainsFunc(all, func(m shown) bool { return m.seat.key == p.session }) {
+		v.say("%s came back to the session that sent it", name)
+	}
+	for _, s := range f.sides {
+		by := map[*seat]bool{}
+		from, to := p.began, p.acked // of the commit at this member's home
+		for _, m := range all {
+			if m.seat.side == s {
+				by[m.seat] = true
+				if s != p.from {
+					to = m.arrived.Add(5 * time.Millisecond)
+				}
+			}
+		}
+		if s != p.from && from.Before(to.Add(-matching)) {
+			from = to.Add(-matching)
+		}
+		row, listed := p.rows[s.key]
+		grouped := listed && (strings.HasPrefix(row.Target, "@") || row.Target == "*")
+		named := 0
+		for _, seat := range s.seats {
+			if own, ok := p.rows[seat.key]; ok {
+				named++
+				v.row(name, own, by[seat])
+			}
+		}
+		for _, seat := range s.seats {
+			if _, ok := p.rows[seat.key]; ok || seat.key == p.session {
+				continue
+			}
+			f.fits(v, p, seat, by[seat], grouped, listed, groups, from, to)
+		}
+		if listed {
+			v.row(name, row, len(by) > 0)
+		}
+		if listed && !grouped && len(groups) == 0 && len(by) > max(1, named) {
+			v.say("%s: %d sessions of %s have what is for one", name, len(by), row.Name)
+		}
+	}
+}
+
+// row: a recipient has what it is said to have, and everybody has it in the end.
+func (v *verdict) row(name string, r message.Recipient, has bool) {
+	v.rows++
+	switch {
+	case !arrived(r):
+		v.say("%s is lost: %s for %s %s", name, r.State, r.Name, r.Reason)
+	case !has:
+		v.say("%s is %s for %s, who was never shown it", name, r.State, r.Name)
+	}
+}
+
+// fits: a session that was not named has the message if a group meant it when the
+// message came, and not otherwise.
+func (f *flow) fits(v *verdict, p *post, s *seat, has, grouped, listed bool, groups []string, from, to time.Time) {
+	everybody := slices.Contains(groups, "*") || slices.Contains(groups, "@all")
+	was := s.meant(groups, from, to)
+	if p.gone[s.side.key] {
+		// Its home has said that there was nobody, at a time that is not known.
+		was = s.meant(groups, p.began, p.began.Add(time.Hour))
+	}
+	switch {
+	case has && !listed:
+		v.say("message %s to %s was shown to %s, whose member is no recipient", p.id, strings.Join(p.request.To, ", "), s.session)
+	case !has && was == yes && (listed || everybody):
+		v.say("message %s to %s (%s) was never shown to %s, which it means: at home between %s and %s", p.id, strings.Join(p.request.To, ", "),
+			p.request.Priority, s.session, from.Format("15:04:05.000"), to.Format("15:04:05.000"))
+	case has && grouped && was == no && s.side.attended(from, to):
+		v.say("message %s to %s was shown to %s, which it does not mean", p.id, strings.Join(p.request.To, ", "), s.session)
+	case !grouped:
+	case was == perhaps:
+		v.unsure++
+	default:
+		v.sure++
+	}
+}
+
+// attended tells whether some session of the member was surely open: otherwise a
+// message for it is kept for whichever comes next.
+func (s *side) attended(from, to time.Time) bool {
+	return slices.ContainsFunc(s.seats, func(seat *seat) bool { return sure(&seat.open, from, to) == yes })
+}
+
+// groups are the targets that mean many.
+func (p *post) groups() []string {
+	return slices.DeleteFunc(slices.Clone(p.request.To), func(t string) bool { return t != "*" && !strings.HasPrefix(t, "@") })
+}
+
+// finish has everything arrive: all are there and idle. In vain is no error: judge
+// tells what is missing.
+func (f *flow) finish(ctx context.Context) error {
+	for _, s := range f.sides {
+		if err := s.up(ctx); err != nil {
+			return err
+		}
+	}
+	for _, s := range f.seats() {
+		if err := s.rest(ctx); err != nil {
+			return err
+		}
+	}
+	for _, s := range f.sides {
+		for _, p := range s.posts {
+			err := harness.Until(ctx, func() (bool, any, error) {
+				final, last := s.ask(ctx, p)
+				return final, last, nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return harness.Until(ctx, func() (bool, any, error) {
+		fresh := 0
+		for _, s := range f.seats() {
+			out, err := s.take(ctx, true)
+			if err != nil {
+				return false, nil, err
+			}
+			fresh += len(out.Messages) + out.More
+		}
+		if fresh > 0 {
+			return false, fmt.Sprintf("%d new messages", fresh), nil
+		}
+		v := f.judge()
+		return len(v.wrong) == 0, fmt.Sprintf("%d wrong", len(v.wrong)), nil
+	})
+}
+
+// summary is a line about a side's messages.
+func (s *side) summary() string {
+	pushed, pulled, again, servers := 0, 0, 0, 0
+	for _, seat := range s.seats {
+		for _, m := range seat.showings() {
+			switch {
+			case m.again:
+				again++
+			case m.pushed.IsZero():
+				pulled++
+			default:
+				pushed++
+			}
+		}
+		servers += len(seat.agents)
+	}
+	kinds := map[string]int{}
+	for _, p := range s.posts {
+		kind := "direct"
+		if len(p.groups()) > 0 {
+			kind = "many"
+		}
+		kinds[kind+" "+string(p.request.Priority)]++
+	}
+	return fmt.Sprintf("%s: %d tried, %d acknowledged %v; was shown: %d pushed, %d pulled, %d again, by %d MCP servers; no acknowledgement: %v",
+		s.home.Name, len(s.bodies), len(s.posts), kinds, pushed, pulled, again, servers, s.odd)
 }
