@@ -358,17 +358,15 @@ func (n *network) Roster(ctx context.Context, id ident.MeshID, member ident.Publ
 	return presence.Roster.Call(ctx, remote{n.asker, id, member}, op.Caller{}, presence.RosterRequest{})
 }
 
-// Path implements presence.Air.
+// Path implements presence.Air. A connection on which membership is not proved yet
+// leads nowhere.
 func (n *network) Path(id ident.MeshID, member ident.PublicKey) (string, time.Duration) {
-	home, ok := n.home(id, member)
-	if !ok {
-		return "unreachable", 0
+	for _, p := range n.host.Peers(id) {
+		if path, ok := n.host.Path(p.Peer); ok && p.Key == member {
+			return path.Kind.String(), path.RTT
+		}
 	}
-	path, ok := n.host.Path(home)
-	if !ok {
-		return "unreachable", 0
-	}
-	return path.Kind.String(), path.RTT
+	return "unreachable", 0
 }
 
 // Card implements presence.Air.

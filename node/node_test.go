@@ -113,6 +113,9 @@ func watch(t *testing.T, n *nodetest.Node, session presence.OpenResponse) (seen 
 	client := n.Client().As(session.Token)
 	wg.Go(func() {
 		_ = client.Follow(ctx, op.Caller{}, "", func(e op.Event) error {
+			if e.Topic == op.TopicSystem { // passing: who came and went
+				return nil
+			}
 			text := e.Topic
 			if e.Topic == op.TopicMessage {
 				var m op.Message

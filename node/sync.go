@@ -65,7 +65,8 @@ const (
 	stalledFor  = 30 * time.Second
 	// exchangeRest lies between two exchanges with one partner.
 	exchangeRest = time.Second
-	// greetLater is what the second of two neighbours leaves the first.
+	// greetLater is what the second of two neighbours leaves the first. Its exchange
+	// brings what was written after the first one and before gossip reached the other.
 	greetLater = 3 * time.Second
 	// askedAnew is how many neighbours are asked after the admin log or the own log
 	// changed.
@@ -120,7 +121,7 @@ func (s *syncs) some(id ident.MeshID, n int) {
 }
 
 // met exchanges with a neighbour that has just connected. Both sides hear of it at the
-// same time: one leaves it to the other for a while.
+// same time: one begins, the other follows a while later.
 func (s *syncs) met(p host.Peer) {
 	with := partner{p.Mesh, p.Peer}
 	if s.host.ID() < p.Peer {
@@ -130,8 +131,8 @@ func (s *syncs) met(p host.Peer) {
 	}
 }
 
-// want has an exchange with a partner begin: after a delay unless one has succeeded by
-// then, or, while one is under way, after that one.
+// want has an exchange with a partner begin: after a delay, or, while one is under way,
+// after that one.
 func (s *syncs) want(with partner, delay time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,25 +165,15 @@ func (s *syncs) pairing(with partner) *pairing {
 
 // run exchanges with a partner for as long as somebody wants it.
 func (s *syncs) run(ctx context.Context, with partner, p *pairing, delay time.Duration) {
-	began := time.Now()
-	for first := true; ; first = false {
+	for ; ; delay = 0 {
 		s.mu.Lock()
-		rest := max(exchangeRest-time.Since(p.last), 0)
+		rest := max(exchangeRest-time.Since(p.last), delay)
 		s.mu.Unlock()
-		if first {
-			rest = max(rest, delay)
-		}
 		if pause(ctx, rest) != nil {
 			s.over(p)
 			return
 		}
-		s.mu.Lock()
-		done := first && delay > 0 && p.last.After(began) && !p.again
-		p.again = p.again && done
-		s.mu.Unlock()
-		if !done {
-			s.open(ctx, with, p)
-		}
+		s.open(ctx, with, p)
 		if !s.more(ctx, p) {
 			return
 		}
