@@ -58,6 +58,9 @@ func (e *edit) put(r Record, force bool) (bool, error) {
 	if floorOf(e.tx, r.Log.Author) > r.Log.Inc {
 		return false, e.evidence(r)
 	}
+	if ok, err := e.admit(r.Log); err != nil || !ok {
+		return false, err
+	}
 	same, held, err := recordAt(e.tx, r.Log, r.N)
 	if err != nil || held && same.hash == r.hash {
 		return false, err

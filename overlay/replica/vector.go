@@ -58,7 +58,7 @@ func (v vector) find(l Log) claim {
 type stance int
 
 const (
-	stranger stance = iota // not taken: unknown, or replaced
+	stranger stance = iota // not taken: unknown, replaced, or one of too many
 	theirs                 // a member's: want, then repair
 	gone                   // of one that left: what its keep names, by lists
 	own                    // the own log: only to be compared
@@ -74,6 +74,8 @@ func (r *Replica) stance(tx Tx, l Log) stance {
 		return gone
 	case ok && l.Author == r.cfg.Self && l.Inc == inc:
 		return own
+	case crowded(tx, l):
+		return stranger
 	}
 	return theirs
 }
