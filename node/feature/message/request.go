@@ -47,7 +47,7 @@ func (f *Feature) checkRequest(self Self, in SendRequest) (*draft, error) {
 	case n == 0:
 		return nil, op.Errorf(op.Invalid, "there is no target")
 	case n > letter.MaxTo:
-		return nil, op.Errorf(op.TooLarge, "%d targets, the limit is %d", n, letter.MaxTo)
+		return nil, op.Errorf(op.TooLarge, "%d targets, the limit is %d", n, letter.MaxTo).WithHint("send to a group, or in several messages")
 	}
 	d := &draft{self: self, request: hashRequest(self, in), named: in.ID != ""}
 	d.msg = letter.Message{
@@ -82,7 +82,7 @@ func (f *Feature) checkRequest(self Self, in SendRequest) (*draft, error) {
 // checkFiles turns the ids of files into references.
 func checkFiles(ids []string) ([][]byte, error) {
 	if n := len(ids); n > letter.MaxFiles {
-		return nil, op.Errorf(op.TooLarge, "%d files, the limit is %d", n, letter.MaxFiles)
+		return nil, op.Errorf(op.TooLarge, "%d files, the limit is %d", n, letter.MaxFiles).WithHint("send the others with another message")
 	}
 	var out [][]byte
 	for _, id := range ids {
@@ -90,7 +90,7 @@ func checkFiles(ids []string) ([][]byte, error) {
 		case id == "" || !utf8.ValidString(id):
 			return nil, op.Errorf(op.Invalid, "files: %q is no file id", id)
 		case len(id) > letter.MaxFile:
-			return nil, op.Errorf(op.TooLarge, "files: an id has %d bytes, the limit is %d", len(id), letter.MaxFile)
+			return nil, op.Errorf(op.TooLarge, "files: an id has %d bytes, the limit is %d", len(id), letter.MaxFile).WithHint("give the ids of shared files, not what is in them")
 		}
 		out = append(out, []byte(id))
 	}

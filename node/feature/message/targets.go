@@ -53,7 +53,8 @@ func (f *Feature) address(d *draft, c op.Caller, targets []string) error {
 // one finds whom one target means.
 func (a *addressing) one(i int, typed string) (TargetResult, error) {
 	if len(typed) > letter.MaxTarget {
-		return TargetResult{}, op.Errorf(op.TooLarge, "the target has %d bytes, the limit is %d", len(typed), letter.MaxTarget)
+		return TargetResult{}, op.Errorf(op.TooLarge, "the target has %d bytes, the limit is %d", len(typed), letter.MaxTarget).
+			WithHint("send to a key, or to a shorter name")
 	}
 	target := strings.TrimSpace(typed)
 	if s, rest, ok := prefixed(a.all, target); ok {
@@ -96,7 +97,8 @@ func (a *addressing) group(target string) (TargetResult, error) {
 	}
 	if size := a.targetBytes() + len(target); !slices.Contains(d.msg.Targets, target) {
 		if len(d.msg.Targets) == letter.MaxTargets || size > letter.MaxTargetBytes {
-			return TargetResult{}, op.Errorf(op.TooLarge, "more than %d groups, or %d bytes of their names", letter.MaxTargets, letter.MaxTargetBytes)
+			return TargetResult{}, op.Errorf(op.TooLarge, "more than %d groups, or %d bytes of their names", letter.MaxTargets, letter.MaxTargetBytes).
+				WithHint("send it in several messages")
 		}
 		d.msg.Reach, d.msg.Targets = letter.Mesh, append(d.msg.Targets, target)
 	}

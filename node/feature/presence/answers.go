@@ -101,7 +101,8 @@ func (f *Feature) answerClose(ctx context.Context, c op.Caller, in CloseRequest)
 
 func (f *Feature) answerSummary(ctx context.Context, c op.Caller, in SummaryRequest) (SummaryResponse, error) {
 	if n := utf8.RuneCountInString(in.Summary); n > roster.MaxSummary {
-		return SummaryResponse{}, op.Errorf(op.TooLarge, "the summary has %d characters, the limit is %d", n, roster.MaxSummary)
+		return SummaryResponse{}, op.Errorf(op.TooLarge, "the summary has %d characters, the limit is %d", n, roster.MaxSummary).
+			WithHint("one or two sentences are enough: make it shorter")
 	}
 	meshes, err := f.scope(in.Mesh)
 	if err != nil {

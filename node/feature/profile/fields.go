@@ -196,7 +196,7 @@ func (p Profile) check() error {
 		return err
 	}
 	if n := len(p.Capabilities); n > MaxCapabilities {
-		return op.Errorf(op.TooLarge, "there are %d capabilities, the limit is %d", n, MaxCapabilities)
+		return op.Errorf(op.TooLarge, "there are %d capabilities, the limit is %d", n, MaxCapabilities).WithHint("name fewer")
 	}
 	for _, c := range p.Capabilities {
 		if c == "" {
@@ -220,7 +220,7 @@ func (p Profile) check() error {
 // checkText refuses what is too long or does not show. U+200D joins emoji.
 func checkText(what, text string, most int) error {
 	if n := utf8.RuneCountInString(text); n > most {
-		return op.Errorf(op.TooLarge, "the %s has %d characters, the limit is %d", what, n, most)
+		return op.Errorf(op.TooLarge, "the %s has %d characters, the limit is %d", what, n, most).WithHint("make it shorter")
 	}
 	const joiner = '\u200d'
 	bad := !utf8.ValidString(text) || strings.TrimSpace(text) != text ||
@@ -236,7 +236,7 @@ func checkText(what, text string, most int) error {
 func checkAvatar(text string) error {
 	const short = 40
 	if len(text) > MaxAvatar {
-		return op.Errorf(op.TooLarge, "the avatar has %d bytes, the limit is %d", len(text), MaxAvatar)
+		return op.Errorf(op.TooLarge, "the avatar has %d bytes, the limit is %d", len(text), MaxAvatar).WithHint("use an emoji, or a shorter address of a picture")
 	}
 	if len(text) <= short && !strings.Contains(text, "://") {
 		return nil
@@ -253,7 +253,7 @@ func checkAvatar(text string) error {
 
 func checkGroups(groups []Group) error {
 	if n := len(groups); n > MaxGroups {
-		return op.Errorf(op.TooLarge, "there are %d groups, the limit is %d", n, MaxGroups)
+		return op.Errorf(op.TooLarge, "there are %d groups, the limit is %d", n, MaxGroups).WithHint("name fewer")
 	}
 	seen := make(map[string]bool)
 	for _, g := range groups {

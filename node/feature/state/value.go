@@ -101,7 +101,7 @@ func checkKey(key string) error {
 		return nil
 	}
 	if len(key) > MaxKey {
-		return op.Errorf(op.TooLarge, "the key has %d bytes, the limit is %d", len(key), MaxKey)
+		return op.Errorf(op.TooLarge, "the key has %d bytes, the limit is %d", len(key), MaxKey).WithHint("make it shorter, and put the rest into the value")
 	}
 	return op.Errorf(op.Invalid, "%q cannot be a key", key).
 		WithHint("use 1 to %d bytes of printable characters, with no blank at the beginning or end", MaxKey)
