@@ -17,6 +17,8 @@ type AgentConfig struct {
 	Session string
 	// Name is the display name; empty means the user's.
 	Name string
+	// Args are flags of `claudemesh mcp`.
+	Args []string
 	// Env is added to the server's environment, as KEY=VALUE.
 	Env []string
 }
@@ -69,7 +71,7 @@ func (h *Home) Agent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 		env = append(env, "CLAUDEMESH_DISPLAY_NAME="+cfg.Name)
 	}
 	began := time.Now()
-	a, err := h.world.agent(launch{name: name, args: []string{"mcp"}, env: env, dir: h.work})
+	a, err := h.world.agent(launch{name: name, args: append([]string{"mcp"}, cfg.Args...), env: env, dir: h.work})
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,14 @@ type ToolResult struct {
 	} `json:"content"`
 	Structured json.RawMessage `json:"structuredContent"`
 	IsError    bool            `json:"isError"`
+	// Meta is what programs may read of a failure.
+	Meta struct {
+		Failure *Failure `json:"claudemesh/error"`
+	} `json:"_meta"`
 }
+
+// Failure is why a call of a tool failed.
+type Failure struct{ Code, Message, Hint string }
 
 // Text joins the texts.
 func (r ToolResult) Text() string {
