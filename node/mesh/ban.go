@@ -18,8 +18,9 @@ var Ban = op.Spec[BanRequest, BanResponse]{
 	ID: "mesh.ban",
 	Doc: "Remove members from the mesh, for good until they are unbanned, and change the mesh's key.\n" +
 		"Every node that has heard of it refuses them. What they had stays readable to them.",
-	Names: op.Names{CLI: "ban <member…>"},
-	Needs: op.Manage,
+	Names:    op.Names{CLI: "ban <member…>"},
+	Needs:    op.Manage,
+	Destroys: true,
 }
 
 // Unban lets somebody in again.
@@ -236,6 +237,9 @@ func lastAdmit(l *trust.Log, key ident.PublicKey) (last *trust.Admit, ok bool) {
 
 // BansRequest asks about one mesh.
 type BansRequest struct{ op.InMesh }
+
+// Looks implements op.Looker.
+func (BansRequest) Looks() bool { return true }
 
 // BansResponse lists who was removed, by name.
 type BansResponse struct {

@@ -22,10 +22,11 @@ var Invites = op.Spec[InvitesRequest, InvitesResponse]{
 
 // Uninvite ends invites.
 var Uninvite = op.Spec[UninviteRequest, UninviteResponse]{
-	ID:    "mesh.uninvite",
-	Doc:   "End open invites: nobody can join with them any more. Who joined with them stays.",
-	Names: op.Names{CLI: "uninvite <id…>"},
-	Needs: op.Manage,
+	ID:       "mesh.uninvite",
+	Doc:      "End open invites: nobody can join with them any more. Who joined with them stays.",
+	Names:    op.Names{CLI: "uninvite <id…>"},
+	Needs:    op.Manage,
+	Destroys: true,
 }
 
 // InvitesRequest asks about one mesh.
@@ -33,6 +34,9 @@ type InvitesRequest struct {
 	op.InMesh
 	All bool `json:"all,omitempty" jsonschema:"also those that are used up, expired or ended"`
 }
+
+// Looks implements op.Looker.
+func (InvitesRequest) Looks() bool { return true }
 
 // ListedInvite is one invite and what became of it.
 type ListedInvite = ledger.Invite

@@ -21,8 +21,9 @@ var Kick = op.Spec[KickRequest, KickResponse]{
 	ID: "mesh.kick",
 	Doc: "Close the connections of a member's node, to every other node of the mesh. It comes back by itself.\n" +
 		"This helps against stuck connections; who should stay out must be banned.",
-	Names: op.Names{CLI: "kick <member>"},
-	Needs: op.Manage,
+	Names:    op.Names{CLI: "kick <member>"},
+	Needs:    op.Manage,
+	Destroys: true,
 }
 
 // Kicked is how an admin's node asks for it.

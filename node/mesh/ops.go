@@ -41,10 +41,11 @@ var List = op.Spec[ListRequest, ListResponse]{
 
 // Leave leaves a mesh and forgets its keys.
 var Leave = op.Spec[LeaveRequest, LeaveResponse]{
-	ID:    "mesh.leave",
-	Doc:   "Leave a mesh and remove its keys from this machine.",
-	Names: op.Names{CLI: "leave <mesh>"},
-	Needs: op.Manage,
+	ID:       "mesh.leave",
+	Doc:      "Leave a mesh and remove its keys from this machine.",
+	Names:    op.Names{CLI: "leave <mesh>"},
+	Needs:    op.Manage,
+	Destroys: true,
 }
 
 // NewRequest asks for a new mesh.
@@ -143,6 +144,9 @@ func (r ListResponse) Text() string {
 		if m.Removed != nil {
 			lines = append(lines, "  "+removedText(m.Slug, *m.Removed))
 		}
+		if m.Elsewhere != nil {
+			lines = append(lines, "  "+elsewhereText(m.Slug, *m.Elsewhere))
+		}
 	}
 	for _, b := range r.Broken {
 		lines = append(lines, fmt.Sprintf("%s cannot be used: %s", b.ID, b.Reason))
@@ -162,6 +166,9 @@ type Info struct {
 	JoinedAt  string `json:"joined_at" jsonschema:"RFC 3339"`
 	// Removed says who removed this node's member, if somebody did.
 	Removed *ledger.Gone `json:"removed,omitempty"`
+	// Elsewhere says that another node acts for this node's member, which therefore
+	// does not here.
+	Elsewhere *Elsewhere `json:"elsewhere,omitempty" jsonschema:"the node that acts for your member instead of this one: a backup was restored there"`
 	// KeyDue: somebody who is out has not been shut out of the mesh's key yet.
 	KeyDue bool `json:"key_due,omitempty" jsonschema:"whether somebody who left could still read what is sealed for the whole mesh; the owner or an admin changes the key as soon as one is online"`
 	// KeyMissing: this node has not been given the mesh's present key yet.

@@ -21,10 +21,11 @@ var Promote = op.Spec[PromoteRequest, RoleResponse]{
 
 // Demote takes an admin's or a service's role.
 var Demote = op.Spec[DemoteRequest, RoleResponse]{
-	ID:    "mesh.demote",
-	Doc:   "Make an admin or a service a plain member. Its open invites end. Only the owner can.",
-	Names: op.Names{CLI: "demote <member>"},
-	Needs: op.Manage,
+	ID:       "mesh.demote",
+	Doc:      "Make an admin or a service a plain member. Its open invites end. Only the owner can.",
+	Names:    op.Names{CLI: "demote <member>"},
+	Needs:    op.Manage,
+	Destroys: true,
 }
 
 // PromoteRequest names a member and its new role.

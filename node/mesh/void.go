@@ -17,8 +17,9 @@ var Void = op.Spec[VoidRequest, VoidResponse]{
 	ID: "mesh.void",
 	Doc: "Strike entries of the admin log as if they had never been signed: for a stolen admin key. Only the owner can.\n" +
 		"Without apply nothing is changed: the answer is a preview of what would be struck and what would follow.",
-	Names: op.Names{CLI: "void <admin>"},
-	Needs: op.Manage,
+	Names:    op.Names{CLI: "void <admin>"},
+	Needs:    op.Manage,
+	Destroys: true,
 }
 
 // VoidRequest says what to strike: all that one signer wrote, or single entries.
@@ -29,6 +30,9 @@ type VoidRequest struct {
 	Entries []string `json:"entries,omitempty" jsonschema:"ids of single entries, or their first 8 or more characters"`
 	Apply   bool     `json:"apply,omitempty" jsonschema:"strike them; default: only show what would happen"`
 }
+
+// Looks implements op.Looker.
+func (r VoidRequest) Looks() bool { return !r.Apply }
 
 // VoidResponse shows what is struck and what follows.
 type VoidResponse struct {

@@ -15,6 +15,8 @@ type Caller struct {
 	Member string
 	// Mesh is the id of the mesh Member proved itself in, else empty.
 	Mesh string
+	// Approved tells that a person has said yes to this very request. Only a User can.
+	Approved bool `json:",omitempty"`
 }
 
 // Remote tells whether the caller sits at another node.

@@ -33,6 +33,8 @@ type Error struct {
 	Message string `json:"message"`
 	// Hint is one sentence saying what to do next. It may be empty.
 	Hint string `json:"hint,omitempty"`
+	// Ask tells that the same request is performed once a person has said yes to it.
+	Ask bool `json:"ask,omitempty"`
 
 	cause error
 }

@@ -37,6 +37,8 @@ type Spec[In, Out any] struct {
 	Needs Right
 	// Place says where it runs.
 	Place Place
+	// Destroys says that what was before is gone and does not simply come back.
+	Destroys bool
 	// Core marks the tools of the small tier: messaging, presence and state.
 	Core bool
 	// Eager marks the handful of tools whose schema a client should send its model
@@ -56,15 +58,23 @@ type Reporter interface {
 	Report() (id string, request any)
 }
 
+// Looker is a request of an operation that may change something, which can also ask
+// to be shown what is, or what would happen, and nothing else.
+type Looker interface {
+	// Looks tells that this request changes nothing.
+	Looks() bool
+}
+
 // Contract is a Spec without its types.
 type Contract struct {
-	ID    string
-	Doc   string
-	Names Names
-	Needs Right
-	Place Place
-	Core  bool
-	Eager bool
+	ID       string
+	Doc      string
+	Names    Names
+	Needs    Right
+	Place    Place
+	Destroys bool
+	Core     bool
+	Eager    bool
 
 	// Input and Output derive the schemas; each call derives anew, since most
 	// commands never need one.
@@ -72,6 +82,9 @@ type Contract struct {
 	Output func() (*jsonschema.Schema, error)
 	// Text renders an encoded response for people.
 	Text func(json.RawMessage) (string, error)
+	// Looks tells that an encoded request changes nothing: because the operation needs
+	// no right beyond Look, or by the request's own word (see Looker).
+	Looks func(json.RawMessage) bool
 	// Report names the operation to perform once the encoded response was written,
 	// and its request; an empty id means none.
 	Report func(json.RawMessage) (id string, request json.RawMessage, err error)
@@ -96,7 +109,8 @@ func (s Spec[In, Out]) Contract() Contract {
 		needs = Look
 	}
 	return Contract{
-		ID: s.ID, Doc: s.Doc, Names: s.Names, Needs: needs, Place: s.Place, Core: s.Core, Eager: s.Eager,
+		ID: s.ID, Doc: s.Doc, Names: s.Names, Needs: needs, Place: s.Place, Destroys: s.Destroys, Core: s.Core, Eager: s.Eager,
+		Looks:  looksOf[In](needs),
 		Input:  schemaOf[In],
 		Output: schemaOf[Out],
 		Text:   textOf[Out],
@@ -152,6 +166,18 @@ func textOf[Out any](raw json.RawMessage) (string, error) {
 		return "", fmt.Errorf("indent response: %w", err)
 	}
 	return b.String(), nil
+}
+
+// looksOf asks a request whether it changes anything.
+func looksOf[In any](needs Right) func(json.RawMessage) bool {
+	return func(raw json.RawMessage) bool {
+		if needs == Look {
+			return true
+		}
+		var in In
+		l, can := any(&in).(Looker)
+		return can && json.Unmarshal(raw, &in) == nil && l.Looks()
+	}
 }
 
 // reportOf asks a response what is to be reported.

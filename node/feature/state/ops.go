@@ -13,9 +13,10 @@ var Set = op.Spec[SetRequest, SetResponse]{
 	ID: "state.set",
 	Doc: "Write a shared key of the mesh; every other session is told of the change at once.\n" +
 		"The value is any JSON, null too. Of several writers the last one counts.",
-	Names: op.Names{Tool: "set_state", CLI: "state set <key> <value>"},
-	Needs: op.WriteState,
-	Core:  true,
+	Names:    op.Names{Tool: "set_state", CLI: "state set <key> <value>"},
+	Needs:    op.WriteState,
+	Core:     true,
+	Destroys: true,
 }
 
 // Get reads a shared key.
@@ -40,8 +41,9 @@ var Writers = op.Spec[WritersRequest, WritersResponse]{
 	ID: "state.writers",
 	Doc: "Show who may write shared state in the mesh, or say who may: everyone, or the members named.\n" +
 		"Only the owner and admins may change it. What others wrote, before or later, is then shown by no node.",
-	Names: op.Names{CLI: "state writers [<member>…]"},
-	Needs: op.Manage,
+	Names:    op.Names{CLI: "state writers [<member>…]"},
+	Needs:    op.Manage,
+	Destroys: true,
 }
 
 // SetRequest is a key and its new value.
@@ -136,6 +138,9 @@ type WritersRequest struct {
 	op.InMesh
 	Writers []string `json:"writers,omitempty" jsonschema:"everyone, or members by name or key; empty: show who may"`
 }
+
+// Looks implements op.Looker.
+func (r WritersRequest) Looks() bool { return len(r.Writers) == 0 }
 
 // WritersResponse says who may write.
 type WritersResponse struct {

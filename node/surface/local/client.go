@@ -25,6 +25,9 @@ type ClientConfig struct {
 	Socket string
 	// Token is a session's token; empty speaks for the person at the machine.
 	Token string
+	// Approved says of each request that a person has said yes to it. It means
+	// something without a Token only.
+	Approved bool
 	// Patience is how long Do keeps trying to reach a node that does not listen, as
 	// while it restarts. Zero gives up at once.
 	Patience time.Duration
@@ -62,6 +65,14 @@ func NewClient(cfg ClientConfig) *Client {
 func (c *Client) As(token string) *Client {
 	other := *c
 	other.cfg.Token = token
+	return &other
+}
+
+// Approved returns a client, over the same connections, whose requests say that a
+// person has said yes to them.
+func (c *Client) Approved() *Client {
+	other := *c
+	other.cfg.Approved = true
 	return &other
 }
 
@@ -128,6 +139,9 @@ func (c *Client) send(ctx context.Context, method, path string, in []byte) (*htt
 	}
 	if c.cfg.Token != "" {
 		req.Header.Set(sessionHeader, c.cfg.Token)
+	}
+	if c.cfg.Approved {
+		req.Header.Set(approvedHeader, "yes")
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -14,6 +14,9 @@ import (
 // sessionHeader carries a session's token.
 const sessionHeader = "Claudemesh-Session"
 
+// approvedHeader, with the value yes, says that a person has said yes to the request.
+const approvedHeader = "Claudemesh-Approved"
+
 // handler routes requests. Feeds end with the context feeds.
 func (s *Server) handler(feeds context.Context) http.Handler {
 	mux := http.NewServeMux()
@@ -75,7 +78,7 @@ func (s *Server) perform(w http.ResponseWriter, r *http.Request, id string) (jso
 func (s *Server) caller(r *http.Request) (op.Caller, error) {
 	tokens, shown := r.Header[sessionHeader]
 	if !shown {
-		return op.Caller{User: true}, nil
+		return op.Caller{User: true, Approved: r.Header.Get(approvedHeader) == "yes"}, nil
 	}
 	if len(tokens) != 1 || !isToken(tokens[0]) || s.cfg.Authenticate == nil {
 		return op.Caller{}, unknownToken(nil)

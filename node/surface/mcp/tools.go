@@ -17,11 +17,9 @@ import (
 
 // trait is what a tool does to the world where its contract does not say it: by
 // default one that needs no more than op.Look changes nothing, one that needs more
-// changes something without destroying anything, and neither reaches beyond the
-// mesh.
+// changes something, and neither reaches beyond the mesh.
 type trait struct {
 	writes     bool // changes something although it needs no right
-	destroys   bool // what it changes is gone
 	idempotent bool // a second call like the first changes nothing more
 	openWorld  bool // it acts on others
 	large      bool // a cut result would lose something
@@ -37,7 +35,7 @@ var traits = map[string]trait{
 	"set_profile":    {idempotent: true},
 	"join_group":     {idempotent: true},
 	"leave_group":    {idempotent: true},
-	"set_state":      {idempotent: true, destroys: true}, // the value before is gone
+	"set_state":      {idempotent: true},
 	"list_state":     {large: true},
 	"get_state":      {large: true},
 }
@@ -116,7 +114,7 @@ func define(k op.Contract) (tool mcp.Tool, in, out *jsonschema.Schema, err error
 		Name: k.Names.Tool, Description: k.Doc, RawInputSchema: input, RawOutputSchema: output,
 		Annotations: mcp.ToolAnnotation{
 			ReadOnlyHint:    mcp.ToBoolPtr(!writes),
-			DestructiveHint: mcp.ToBoolPtr(what.destroys),
+			DestructiveHint: mcp.ToBoolPtr(k.Destroys),
 			IdempotentHint:  mcp.ToBoolPtr(!writes || what.idempotent),
 			OpenWorldHint:   mcp.ToBoolPtr(what.openWorld),
 		},
