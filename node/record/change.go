@@ -32,17 +32,20 @@ func (s *shelf) follow(t *table, slot replica.Slot, until Clock) (highest Clock,
 		return 0, err
 	}
 	x := t.index()
+	var epochs []ident.ID
 	for _, r := range sealed {
-		if err := x.wait(r.Epoch, slot); err != nil {
-			return 0, err
-		}
+		epochs = append(epochs, r.Epoch)
 	}
+	var ahead []Clock
 	for _, o := range all {
 		if o.Clock <= until {
 			highest = max(highest, o.Clock)
-		} else if err := x.postpone(o.Clock, slot); err != nil {
-			return 0, err
+		} else {
+			ahead = append(ahead, o.Clock)
 		}
+	}
+	if err := x.waitFor(slot, epochs, ahead); err != nil {
+		return 0, err
 	}
 	was, known := x.at(slot)
 	if len(all) == 0 && !known {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -17,6 +18,9 @@ import (
 //	slot/SLOT               the same by slot, and what it was last seen to show
 //	sealed/EPOCH SLOT       empty: slots with records of an epoch whose key is missing
 //	later/CLOCK SLOT        empty: slots with records from the future
+//	waits/SLOT              the keys that the slot has in sealed and later, but for
+//	                        the slot: 32 bytes of an epoch or 8 of a clock each, with
+//	                        a byte of their length before
 //	beaten/SLOT             8 bytes: since when, by mesh time in ms, an own record
 //	                        there has been beaten
 //	clock                   8 bytes: the highest clock that moves the own ones
@@ -24,14 +28,14 @@ const bucketBook = "book"
 
 // index is one mesh's, inside a transaction.
 type index struct {
-	root, keys, slots, sealed, later, beaten *store.Bucket
+	root, keys, slots, sealed, later, waits, beaten *store.Bucket
 }
 
 func openIndex(tx *store.Tx, mesh ident.MeshID) index {
 	root := tx.Bucket(bucketBook, mesh.String())
 	return index{
 		root: root, keys: root.Bucket("key"), slots: root.Bucket("slot"), sealed: root.Bucket("sealed"),
-		later: root.Bucket("later"), beaten: root.Bucket("beaten"),
+		later: root.Bucket("later"), waits: root.Bucket("waits"), beaten: root.Bucket("beaten"),
 	}
 }
 
@@ -88,9 +92,49 @@ func (x index) each(kind, prefix string, fn func(key string, slot replica.Slot) 
 	})
 }
 
-// wait notes a slot for when an epoch's key comes.
-func (x index) wait(epoch ident.ID, slot replica.Slot) error {
-	return put(x.sealed, append(epoch[:], slot[:]...))
+// waitFor notes a slot for when the keys of these epochs come and these clocks are no
+// longer ahead, and for nothing else: what it waited for before may have been
+// overwritten, however often.
+func (x index) waitFor(slot replica.Slot, epochs []ident.ID, clocks []Clock) error {
+	var names [][]byte
+	for _, e := range epochs {
+		names = append(names, e[:])
+	}
+	for _, c := range clocks {
+		names = append(names, binary.BigEndian.AppendUint64(nil, uint64(c)))
+	}
+	var list []byte
+	for _, n := range names {
+		list = append(append(list, byte(len(n))), n...)
+		if err := put(x.waiters(n), append(bytes.Clone(n), slot[:]...)); err != nil {
+			return err
+		}
+	}
+	was := bytes.Clone(x.waits.Get(slot[:]))
+	if bytes.Equal(was, list) {
+		return nil
+	}
+	for len(was) > 0 && int(was[0]) < len(was) {
+		n := was[1 : 1+was[0]]
+		if !slices.ContainsFunc(names, func(o []byte) bool { return bytes.Equal(o, n) }) {
+			if err := x.waiters(n).Delete(append(bytes.Clone(n), slot[:]...)); err != nil {
+				return err
+			}
+		}
+		was = was[1+len(n):]
+	}
+	if len(list) == 0 {
+		return x.waits.Delete(slot[:])
+	}
+	return x.waits.Put(slot[:], list)
+}
+
+// waiters are those who wait for what has this name, an epoch or a clock.
+func (x index) waiters(name []byte) *store.Bucket {
+	if len(name) == len(ident.ID{}) {
+		return x.sealed
+	}
+	return x.later
 }
 
 // unwaited takes out, and returns, the slots that wait for the key of an epoch, at
@@ -132,11 +176,6 @@ func after(prefix []byte) []byte {
 		}
 	}
 	return nil
-}
-
-// postpone notes a slot for when its record's clock is no longer ahead.
-func (x index) postpone(c Clock, slot replica.Slot) error {
-	return put(x.later, append(binary.BigEndian.AppendUint64(nil, uint64(c)), slot[:]...))
 }
 
 // due takes out, and returns, the slots of which a record's time has come, at most
