@@ -23,5 +23,12 @@ func CheckName(name string) error {
 }
 
 func unfit(r rune) bool {
-	return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(`:"()<>`, r)
+	return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(`:"()<>`, r) || unseen(r)
+}
+
+// unseen tells of a letter or mark that shows as nothing: with it two names that are not
+// the same could look the same.
+func unseen(r rune) bool {
+	const blankBraille = '\u2800'
+	return r == blankBraille || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
