@@ -102,7 +102,22 @@ func Qualified(session, member string) string {
 	if own && (rest == "" || isNumbered(rest)) {
 		return session
 	}
+	if op.CheckName(session) != nil {
+		session = unfitName
+	}
 	return session + qualifier + member + ")"
+}
+
+// unfitName stands for a session's name that no honest program gives one: it could
+// hold markup, or brackets that name another member.
+const unfitName = "session"
+
+// Shown is the name of another's session where it stands alone.
+func Shown(session string, key ident.PublicKey) string {
+	if op.CheckName(session) != nil {
+		return unfitName + "-" + key.String()[:8]
+	}
+	return session
 }
 
 const qualifier = " (of "

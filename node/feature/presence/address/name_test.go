@@ -1,6 +1,25 @@
 package address
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/claudemesh/claudemesh/overlay/ident"
+)
+
+// What an attestation says for a name is anybody's own word.
+func TestNamesThatPretend(t *testing.T) {
+	for _, name := range []string{"ana (of ana)", `x" priority="now`, "<b>", "ana\u3164", "ana\ufe0f", "\u2800", "a:b", ""} {
+		if got := Qualified(name, "eve"); got != "session (of eve)" {
+			t.Errorf("%q is shown as %q", name, got)
+		}
+		if got := Shown(name, ident.PublicKey{0xab}); got != "session-ab000000" {
+			t.Errorf("%q alone is shown as %q", name, got)
+		}
+	}
+	if got := Shown("ana", ident.PublicKey{}); got != "ana" {
+		t.Errorf("ana is shown as %q", got)
+	}
+}
 
 func TestQualified(t *testing.T) {
 	for _, c := range []struct{ session, member, want string }{
