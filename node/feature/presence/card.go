@@ -261,6 +261,11 @@ func (f *Feature) overdueCards(m Mesh, now time.Time) (write map[string]facts, d
 		old, have := cards[name]
 		mine[name] = true
 		said := f.facts(l, m, now)
+		if have && !old.Visible && !said.Visible {
+			open := said.Open
+			said = old.facts // while it hides its card stays what it was then
+			said.Open = open
+		}
 		switch {
 		case !said.Open && now.Sub(said.Seen) >= keepClosed:
 			if have {

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/address"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/feature/presence/status"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -57,6 +59,12 @@ func (f *Feature) card(l *live, m Mesh) (roster.Card, bool) {
 		return roster.Card{}, false
 	}
 	here := l.at(m.ID)
+	if here.Hidden {
+		// Only what is needed to reach it: what it does now is nobody's business.
+		return roster.Card{
+			Attest: att, Status: status.Mark{}.Or(), Opened: l.Opened, Sight: l.sight(m.ID), Consent: f.consent(l, m),
+		}, true
+	}
 	return roster.Card{
 		Attest: att, Status: here.Status, Summary: l.Summary[m.ID.String()], Opened: l.Opened,
 		Sight: l.sight(m.ID), Role: l.Role, Cwd: l.Cwd, Host: l.Host,
@@ -113,6 +121,7 @@ func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) 
 				continue
 			}
 		}
+		c.Name = address.Shown(c.Name, c.Key)
 		kept = append(kept, c)
 	}
 	b.Cards = kept

@@ -3,8 +3,10 @@ package presence
 import (
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/address"
 	"github.com/claudemesh/claudemesh/node/feature/presence/group"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/feature/presence/status"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -39,10 +41,11 @@ func (f *Feature) known(m Mesh) map[ident.PublicKey][]known {
 		state := h.State(mono)
 		for _, c := range h.Beacon.Cards {
 			told[c.Key] = true
-			s := known{Card: c, member: member, open: true, state: state, seen: h.Seen, sight: c.Sight, groups: c.Groups}
 			if c.Sight == roster.Hiding {
-				s.state = roster.Offline
+				out[member] = append(out[member], f.hiding(m, member, c))
+				continue
 			}
+			s := known{Card: c, member: member, open: true, state: state, seen: h.Seen, sight: c.Sight, groups: c.Groups}
 			out[member] = append(out[member], s)
 		}
 	}
@@ -55,6 +58,20 @@ func (f *Feature) known(m Mesh) map[ident.PublicKey][]known {
 		out[c.member] = append(out[c.member], c.known(c.Open && !gone && c.member != m.Self))
 	}
 	return out
+}
+
+// hiding is a session that its beacon shows hiding: all there is to see is what its
+// card says, which stays as it was when it hid. The caller holds f.mu.
+func (f *Feature) hiding(m Mesh, member ident.PublicKey, c roster.Card) known {
+	s := known{
+		Card:   roster.Card{Key: c.Key, Name: c.Name, Opened: c.Opened, Status: status.Mark{}.Or()},
+		member: member, open: true, state: roster.Offline,
+	}
+	if card, ok := f.cardsIn(m.ID)[cardKey(member, c.Key)]; ok {
+		s = card.known(true)
+	}
+	s.sight = roster.Hiding
+	return s
 }
 
 // ownKnown is a session of this node. The caller holds f.mu.
@@ -81,7 +98,7 @@ func (f *Feature) ownKnown(l *live, m Mesh) (known, bool) {
 func (c filed) known(open bool) known {
 	s := known{
 		Card: roster.Card{
-			Key: c.key, Name: c.Name, Summary: c.Summary, Opened: c.Opened, Role: c.Role, Cwd: c.Cwd, Host: c.Host,
+			Key: c.key, Name: address.Shown(c.Name, c.key), Summary: c.Summary, Opened: c.Opened, Role: c.Role, Cwd: c.Cwd, Host: c.Host,
 			Kind: c.Kind, Channel: c.Channel, Model: c.Model, Groups: c.Groups,
 		},
 		member: c.member, open: open, state: roster.Offline, seen: c.Seen, groups: c.Groups,
