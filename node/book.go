@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -30,7 +31,7 @@ func (s shelves) Get(id ident.MeshID) (record.Mesh, bool) {
 	if !ok {
 		return record.Mesh{}, false
 	}
-	return record.Mesh{Self: m.Self(), Blind: m.Blind(), Admin: m.Admin(), Ring: m.Ring(), Gen: m.Gen(), Rebind: m.Rebind}, true
+	return record.Mesh{Self: m.Self(), Blind: m.Blind(), Admin: m.Admin(), Ring: m.Ring(), Gen: m.Gen(), Rebind: m.Rebind, Suspended: m.Suspended}, true
 }
 
 // newBook makes the book of records, and what writes the delivery keys into it.
@@ -75,7 +76,9 @@ func (n *Node) keeps(id ident.MeshID, members []ident.PublicKey) ([][]byte, erro
 }
 
 // forget is mesh.Config.Forget.
-func (n *Node) forget(tx *store.Tx, id ident.MeshID) error { return n.book.Drop(tx, id) }
+func (n *Node) forget(tx *store.Tx, id ident.MeshID) error {
+	return errors.Join(n.book.Drop(tx, id), n.grants.Drop(tx, id))
+}
 
 // renewed is mesh.Config.Renewed.
 func (n *Node) renewed(id ident.MeshID) {

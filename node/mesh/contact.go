@@ -34,6 +34,10 @@ type known struct {
 // addresses, each only if it verifies and is newer than what is known. It is kept on
 // disk for members. It reports whether anything about a member was new.
 func (m *Mesh) met(member ident.PublicKey, c contact) bool {
+	if member == m.self && len(c.Bind) > 0 {
+		m.heardOwn(c.Bind)
+		c.Bind = nil
+	}
 	next := m.learn(member, c)
 	if next == nil {
 		return false
@@ -101,6 +105,11 @@ func (m *Mesh) learnBind(k *known, member ident.PublicKey, raw []byte) bool {
 	same := b.Gen == k.bind.Gen && string(b.Peer) == string(k.bind.Peer) && b.Until.After(k.bind.Until)
 	if len(k.rawBind) > 0 && !b.Newer(k.bind) && !same {
 		return false
+	}
+	if was := string(k.bind.Peer); was != "" && was != string(b.Peer) {
+		m.outdate(was, member)
+		m.moved = true
+		m.all.poke(m.all.fetching)
 	}
 	k.bind, k.rawBind = b, raw
 	return true

@@ -14,6 +14,7 @@ import (
 //	bind              newest own binding statement
 //	removed           a removal of the own member that the log cannot take up, its
 //	                  parents being kept from who was removed
+//	elsewhere         the own member's later binding to another node
 //	log/ENTRY ID      admin log entry
 //	epoch/ENTRY ID    epoch key, 32 bytes
 //	delivery/KEY ID   own delivery key, JSON

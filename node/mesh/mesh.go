@@ -60,6 +60,9 @@ type Mesh struct {
 	known       map[ident.PublicKey]known
 	attested    uint64       // newest attestation's seq
 	told        *trust.Entry // a removal of the own member that the log cannot take up
+	away        *trust.Bind  // the own member's later binding to another node
+	moved       bool         // somebody's home is another one: connections follow
+	outdated    map[string]ident.PublicKey
 	sets        epochSets
 }
 
@@ -165,7 +168,7 @@ func (m *Mesh) loadRest(tx *store.Tx) error {
 			m.deliverySeq, m.delivery, m.deliveryAt = k.Seq, k.Statement, k.Created
 		}
 	}
-	if err := m.loadTold(tx); err != nil {
+	if err := errors.Join(m.loadTold(tx), m.loadElsewhere(tx)); err != nil {
 		return err
 	}
 	for key := range pairs(at(tx, m.id, bucketPeer)) {
@@ -302,6 +305,9 @@ func (m *Mesh) Info() Info {
 	m.mu.RUnlock()
 	if gone, ok := m.Removed(); ok {
 		out.Member, out.Role, out.Removed = gone.Name, "removed", &gone
+	}
+	if there, ok := m.Elsewhere(); ok {
+		out.Elsewhere = &there
 	}
 	return out
 }

@@ -17,6 +17,7 @@ const (
 	tagProof    = 2
 	tagBind     = 4
 	tagDelivery = 5
+	tagNewer    = 7 // to a node that was superseded: the binding that did so
 )
 
 // ID implements host.Mesh.
@@ -34,6 +35,9 @@ func (m *Mesh) Prove(t host.Transcript) ([]byte, ident.ID, error) {
 	f.Bytes(tagProof, proof.Marshal())
 	f.Bytes(tagBind, m.bind.Marshal())
 	f.Bytes(tagDelivery, m.delivery)
+	if newer := m.newerFor(t); newer != nil && len(f.Body())+len(newer)+8 <= wire.MaxProof {
+		f.Bytes(tagNewer, newer)
+	}
 	return f.Body(), proof.ID(), nil
 }
 
@@ -47,13 +51,16 @@ func (m *Mesh) Check(t host.Transcript, raw []byte) (host.Peer, error) {
 }
 
 func (m *Mesh) check(t host.Transcript, raw []byte) (host.Peer, error) {
-	r, err := ident.ReadFields(raw, tagProof, tagBind, tagDelivery)
+	r, err := ident.ReadFields(raw, tagProof, tagBind, tagDelivery, tagNewer)
 	if err != nil {
 		return host.Peer{}, err
 	}
 	r.Need(tagProof, tagBind, tagDelivery)
 	rawProof, rawBind := r.Bytes(tagProof, wire.MaxProof), r.Bytes(tagBind, wire.MaxProof)
-	delivery := r.Bytes(tagDelivery, wire.MaxProof)
+	delivery, newer := r.Bytes(tagDelivery, wire.MaxProof), []byte(nil)
+	if r.Has(tagNewer) {
+		newer = r.Bytes(tagNewer, wire.MaxProof)
+	}
 	if err := r.Err(); err != nil {
 		return host.Peer{}, err
 	}
@@ -70,11 +77,18 @@ func (m *Mesh) check(t host.Transcript, raw []byte) (host.Peer, error) {
 		return host.Peer{}, err
 	}
 	m.met(b.Member, contact{Bind: rawBind, Delivery: delivery})
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	if newer != nil {
+		m.heardOwn(newer)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	_, member := m.admin.State().Member(p.Member)
+	home := m.boundHere(b)
+	if !home {
+		m.outdate(string(b.Peer), b.Member)
+	}
 	return host.Peer{
-		Mesh: m.id, Key: p.Member, Member: member && m.boundHere(b), Bind: rawBind, ProofID: proof.ID(),
+		Mesh: m.id, Key: p.Member, Member: member && home, Bind: rawBind, ProofID: proof.ID(),
 		NeedSync: !slices.Equal(p.Heads, m.admin.Heads()),
 	}, nil
 }
@@ -84,6 +98,9 @@ func (m *Mesh) check(t host.Transcript, raw []byte) (host.Peer, error) {
 // own still is the home: it hears from the others what it has forgotten. The caller
 // holds m.mu.
 func (m *Mesh) boundHere(b trust.Bind) bool {
+	if b.Member == m.self {
+		return false // its home is here, or this node is suspended
+	}
 	k, ok := m.known[b.Member]
 	return !ok || len(k.rawBind) == 0 || !k.bind.Newer(b) || string(k.bind.Peer) == string(b.Peer)
 }
@@ -91,7 +108,11 @@ func (m *Mesh) boundHere(b trust.Bind) bool {
 // Member implements host.Mesh.
 func (m *Mesh) Member(p host.Peer) (host.Peer, bool) {
 	if !m.In() {
-		p.Member = false // who was removed has nothing to say to anybody
+		p.Member = false // who was removed or superseded has nothing to say to anybody
+		return p, false
+	}
+	if p.Key == m.self {
+		p.Member = false // a copy of this node
 		return p, false
 	}
 	m.mu.RLock()

@@ -14,10 +14,12 @@ import (
 // so its log may never take the entry up. That entry is then kept beside the log and
 // believed as long as its signer may remove by what the log says.
 
-// In tells whether the own member is one still, as far as this node knows.
+// In tells whether the own member is one still, as far as this node knows, and this
+// node its home.
 func (m *Mesh) In() bool {
 	_, in := m.admin.State().Member(m.self)
-	return in && m.toldOf() == nil
+	_, away := m.Elsewhere()
+	return in && !away && m.toldOf() == nil
 }
 
 // Removed says by whom and when the own member was removed, if it was.
@@ -98,17 +100,19 @@ func (a *Meshes) findIn(name string) (*Mesh, error) {
 	return m, m.outcast()
 }
 
-// outcast is what users of this node are told after the own member was removed.
+// outcast is what users of this node are told after the own member was removed, or
+// while another node is its home.
 func (m *Mesh) outcast() error {
 	gone, ok := m.Removed()
 	if !ok {
-		return nil
+		return m.suspended()
 	}
 	return op.Errorf(op.Denied, "%s", removedText(m.Slug(), gone)).
 		WithHint("only an admin of %s can let you in again; `claudemesh leave %s` forgets it on this machine", m.Slug(), m.Slug())
 }
 
-// Outcast explains why a mesh of this node cannot be used: its member was removed.
+// Outcast explains why a mesh of this node cannot be used: its member was removed, or
+// is at home elsewhere.
 // An empty name means the only mesh there is. nil says that this is not the reason.
 func (a *Meshes) Outcast(name string) error {
 	m, err := a.find(name)

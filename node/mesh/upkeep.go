@@ -106,11 +106,15 @@ func (m *Mesh) rekey(ctx context.Context) error {
 	return nil
 }
 
-// fetch gets the epoch keys that this node lacks from members that are connected.
+// fetch has connections follow members that have moved, and gets the epoch keys that
+// this node lacks from members that are connected.
 func (a *Meshes) fetch(ctx context.Context) {
 	a.loop(ctx, a.fetching, func(ctx context.Context) time.Duration {
 		next := lookAgain
 		for _, m := range a.All() {
+			if m.takeMoved() {
+				a.cfg.Net.Changed(m.id, nil) // who has moved is let in there alone
+			}
 			if want, _ := m.lacking(); len(want) == 0 || !m.In() {
 				continue
 			}

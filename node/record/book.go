@@ -35,6 +35,9 @@ type Mesh struct {
 	Gen uint64
 	// Rebind raises the generation to at least the one given, on disk.
 	Rebind func(ctx context.Context, least uint64) error
+	// Suspended tells that another node acts for the member: what that one writes is
+	// not taken over. Nil: never.
+	Suspended func() bool
 }
 
 // Config says what a Book works with.

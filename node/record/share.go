@@ -76,6 +76,9 @@ func (b *Book) Keeps(mesh ident.MeshID, members []ident.PublicKey) ([][]byte, er
 // adopt takes over what another copy of this node wrote: the same member before its
 // store was put back, for one. Its log gets a new incarnation where need be.
 func (s *shelf) adopt(ctx context.Context) error {
+	if s.mesh.Suspended != nil && s.mesh.Suspended() {
+		return nil
+	}
 	if !s.flags.takeForeign() {
 		return s.rebind(ctx)
 	}

@@ -14,7 +14,7 @@ import (
 // "x/*" is every package directly below x, "x/..." also x itself and all deeper.
 const floors = `
 cmd/*                   < cli                                           # mains: build a config, call Main
-cli                     < cli/* node node/op node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
+cli                     < cli/* node node/backup node/op node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
 cli/term                <                                               # printing, and nothing but printing
 cli/settings            < store/file                                    # the folder, config.json, environment and flags
 cli/daemon              < store/file                                    # finding, starting and ending the node's process
@@ -24,7 +24,8 @@ node/surface/*          < node/op                              !github.com/libp2
 node/feature/*/*        < node/feature/*/* node/op node/record overlay/ident store  !github.com/libp2p !net !os  # a part of one feature: its core, without operations and sockets
 node/feature/*          < node/feature/*/* node/op node/record overlay/ident store  !github.com/libp2p !net !os  # one ability: its operations and its data; what it needs of others is an interface it declares
 node/mesh/*             < node/op overlay/ident overlay/trust  !github.com/libp2p !net !os  # what people read in an admin log: a function of the log
-node/mesh               < node/op node/mesh/* overlay/host overlay/ident overlay/join overlay/seal overlay/trust overlay/trust/invite overlay/wire store store/file  # this node's meshes: keys, admin logs, invites, proofs
+node/backup             < node/op store store/file             !github.com/libp2p !net  # the file of a backup: its seal, its content; knows no mesh
+node/mesh               < node/backup node/op node/mesh/* overlay/host overlay/ident overlay/join overlay/seal overlay/trust overlay/trust/invite overlay/wire store store/file  # this node's meshes: keys, admin logs, invites, proofs
 node/nodetest           < node node/... overlay/... store               # a world of nodes for tests
 node/record             < node/op overlay/ident overlay/replica overlay/seal overlay/trust overlay/wire store store/records  !github.com/libp2p !net !os  # shared data as features see it: kinds, encryption, judging, folding; knows no network
 node/op                 <                                      !github.com/libp2p !net !os  # what an operation is; knows nobody
