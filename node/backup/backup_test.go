@@ -209,13 +209,11 @@ func TestSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	salt := NewSalt()
-	key := [KeySize]byte{7}
 	path := filepath.Join(t.TempDir(), "a.cmb")
 	ask := func(in SaveRequest) (SaveResponse, error) {
 		return Save.Call(t.Context(), set, op.Caller{User: true}, in)
 	}
-	in := SaveRequest{File: path, Salt: salt[:], Key: key[:]}
+	in := NewSave(path, "correct horse battery", false)
 	out, err := ask(in)
 	if err != nil || strings.Join(out.Meshes, " ") != "first-light" {
 		t.Fatalf("%+v, %v", out, err)
@@ -227,7 +225,7 @@ func TestSave(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v, %v", info.Mode(), err)
 	}
-	plain, err := OpenWith(key, raw)
+	plain, err := Open("correct horse battery", raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,8 +26,8 @@ var Save = op.Spec[SaveRequest, SaveResponse]{
 type SaveRequest struct {
 	File string `json:"file" jsonschema:"absolute path of the file to write; it must not exist, unless replace is set"`
 	// Salt and Key seal it: the key is Argon2id of the passphrase and the salt.
-	Salt    []byte `json:"salt" jsonschema:"16 random bytes, base64"`
-	Key     []byte `json:"key" jsonschema:"32 bytes, base64: Argon2id of passphrase and salt, 2 passes, 64 MiB, 1 lane"`
+	Salt    string `json:"salt" jsonschema:"16 random bytes, hex"`
+	Key     string `json:"key" jsonschema:"32 bytes, hex: Argon2id of passphrase and salt, 2 passes, 64 MiB, 1 lane"`
 	Replace bool   `json:"replace,omitempty" jsonschema:"whether a file that is there may be replaced"`
 }
 
@@ -42,6 +43,13 @@ func (r SaveResponse) Text() string {
 	return fmt.Sprintf("Wrote %s, %d bytes, meshes: %d.", r.File, r.Size, len(r.Meshes))
 }
 
+// NewSave asks for a file sealed with a passphrase.
+func NewSave(path, passphrase string, replace bool) SaveRequest {
+	salt := NewSalt()
+	key := Key(passphrase, salt)
+	return SaveRequest{File: path, Salt: hex.EncodeToString(salt[:]), Key: hex.EncodeToString(key[:]), Replace: replace}
+}
+
 // Saver writes backups of one node. A nil Saver can list its operations.
 type Saver struct {
 	// Content collects what there is to save.
@@ -52,7 +60,9 @@ type Saver struct {
 func (s *Saver) Ops() []op.Op { return []op.Op{Save.Bind(s.save)} }
 
 func (s *Saver) save(ctx context.Context, _ op.Caller, in SaveRequest) (SaveResponse, error) {
-	if len(in.Salt) != SaltSize || len(in.Key) != KeySize || !filepath.IsAbs(in.File) {
+	salt, err1 := hex.DecodeString(in.Salt)
+	key, err2 := hex.DecodeString(in.Key)
+	if errors.Join(err1, err2) != nil || len(salt) != SaltSize || len(key) != KeySize || !filepath.IsAbs(in.File) {
 		return SaveResponse{}, op.Errorf(op.Invalid, "a backup needs an absolute path, a salt of %d and a key of %d bytes", SaltSize, KeySize).
 			WithHint("use `claudemesh backup`, which makes them")
 	}
@@ -67,7 +77,7 @@ func (s *Saver) save(ctx context.Context, _ op.Caller, in SaveRequest) (SaveResp
 	if err != nil {
 		return SaveResponse{}, err
 	}
-	sealed, err := Seal([KeySize]byte(in.Key), Salt(in.Salt), plain)
+	sealed, err := Seal([KeySize]byte(key), Salt(salt), plain)
 	clear(plain)
 	if err != nil {
 		return SaveResponse{}, op.Errorf(op.TooLarge, "%w", err).WithHint("leave meshes you no longer need")
