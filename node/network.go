@@ -361,12 +361,15 @@ func (n *network) Roster(ctx context.Context, id ident.MeshID, member ident.Publ
 // Path implements presence.Air. A connection on which membership is not proved yet
 // leads nowhere.
 func (n *network) Path(id ident.MeshID, member ident.PublicKey) (string, time.Duration) {
-	for _, p := range n.host.Peers(id) {
-		if path, ok := n.host.Path(p.Peer); ok && p.Key == member {
-			return path.Kind.String(), path.RTT
-		}
+	home, known := n.home(id, member)
+	if !known || !n.host.Proved(id, home, member) {
+		return "unreachable", 0
 	}
-	return "unreachable", 0
+	path, ok := n.host.Path(home)
+	if !ok {
+		return "unreachable", 0
+	}
+	return path.Kind.String(), path.RTT
 }
 
 // Card implements presence.Air.

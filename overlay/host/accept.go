@@ -343,14 +343,8 @@ func (h *Host) OpenStranger(ctx context.Context, p peer.ID, proto protocol.ID) (
 func (h *Host) connTo(p peer.ID) *conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var all []*conn
-	for raw, c := range h.conns {
-		if raw.RemotePeer() == p {
-			all = append(all, c)
-		}
-	}
-	if len(all) == 0 {
+	if len(h.to[p]) == 0 {
 		return nil
 	}
-	return slices.MinFunc(all, func(a, b *conn) int { return int(kindOf(a.raw)) - int(kindOf(b.raw)) })
+	return slices.MinFunc(h.to[p], func(a, b *conn) int { return int(kindOf(a.raw)) - int(kindOf(b.raw)) })
 }

@@ -116,8 +116,8 @@ func (h *Host) moved() {
 func (h *Host) rival(l *link) {
 	h.mu.Lock()
 	var old []*conn
-	for _, c := range h.conns {
-		if c != l.conn && len(c.links) > 0 && c.raw.RemotePeer() == l.peer.Peer {
+	for _, c := range h.to[l.peer.Peer] {
+		if c != l.conn && len(c.links) > 0 {
 			old = append(old, c)
 		}
 	}

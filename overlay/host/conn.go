@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -90,6 +91,7 @@ func (h *Host) connOf(raw network.Conn) *conn {
 			gone: make(chan struct{}),
 		}
 		h.conns[raw] = c
+		h.to[raw.RemotePeer()] = append(h.to[raw.RemotePeer()], c)
 		h.broadcast()
 	}
 	return c
@@ -101,6 +103,7 @@ func (h *Host) disconnected(raw network.Conn) {
 	var streams []*Stream
 	if c != nil {
 		delete(h.conns, raw)
+		h.unlist(c)
 		close(c.gone)
 		for _, l := range c.links {
 			streams = append(streams, h.kill(l)...)
@@ -109,6 +112,15 @@ func (h *Host) disconnected(raw network.Conn) {
 	}
 	h.mu.Unlock()
 	reset(streams)
+}
+
+// unlist needs mu: it takes a connection out of those to its peer.
+func (h *Host) unlist(c *conn) {
+	p := c.remoteOf()
+	h.to[p] = slices.DeleteFunc(h.to[p], func(other *conn) bool { return other == c })
+	if len(h.to[p]) == 0 {
+		delete(h.to, p)
+	}
 }
 
 // broadcast needs mu: something a waiter may wait for has changed.
@@ -201,9 +213,9 @@ func (h *Host) admit(l *link, p Peer) {
 	var streams []*Stream
 	if l.state == syncing {
 		k := pair{l.id, p.Peer}
-		for _, c := range h.conns {
+		for _, c := range h.to[p.Peer] {
 			for _, other := range c.links {
-				if other.id == l.id && other.peer.Peer == p.Peer && other.peer.Key != p.Key {
+				if other.id == l.id && other.peer.Key != p.Key {
 					streams = append(streams, h.kill(other)...)
 				}
 			}
@@ -234,9 +246,9 @@ func (h *Host) mark(k pair) {
 // bestLink needs mu: the open link of k to use, the best path first, then the newest.
 func (h *Host) bestLink(k pair) *link {
 	var best *link
-	for _, c := range h.conns {
+	for _, c := range h.to[k.peer] {
 		for _, l := range c.links {
-			if l.id == k.mesh && l.peer.Peer == k.peer && l.state == open && (best == nil || better(l, best)) {
+			if l.id == k.mesh && l.state == open && (best == nil || better(l, best)) {
 				best = l
 			}
 		}
@@ -280,5 +292,5 @@ func (h *Host) dropIf(gone func(*link) bool) {
 	reset(streams)
 }
 
-// remoteOf is for logs.
+// remoteOf is who is at the other end.
 func (c *conn) remoteOf() peer.ID { return c.raw.RemotePeer() }

@@ -76,6 +76,7 @@ type Host struct {
 	closed   bool
 	wg       sync.WaitGroup // Add under mu, while running
 	conns    map[network.Conn]*conn
+	to       map[peer.ID][]*conn // the same by who is at the other end
 	pairs    map[pair]*pairState
 	dirty    []pair // pairs the telling goroutine must look at
 	watches  []*watch
@@ -113,6 +114,7 @@ func New(cfg Config) (*Host, error) {
 		events:       make(chan struct{}, 1),
 		told:         map[pair]told{},
 		conns:        map[network.Conn]*conn{},
+		to:           map[peer.ID][]*conn{},
 		pairs:        map[pair]*pairState{},
 		handlers:     map[handlerKey]*handler{},
 		changed:      make(chan struct{}),
@@ -297,8 +299,8 @@ func (h *Host) Connect(ctx context.Context, info peer.AddrInfo) error {
 func (h *Host) greetInstead(p peer.ID) {
 	h.mu.Lock()
 	var quiet []*conn
-	for raw, c := range h.conns {
-		if raw.RemotePeer() == p && !c.settled && c.busy == 0 {
+	for _, c := range h.to[p] {
+		if !c.settled && c.busy == 0 {
 			quiet = append(quiet, c)
 		}
 	}
@@ -313,11 +315,9 @@ func (h *Host) greetInstead(p peer.ID) {
 func (h *Host) settled(p peer.ID) (settled, there bool, wait <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, c := range h.conns {
-		if c.raw.RemotePeer() == p {
-			there = true
-			settled = settled || c.settled
-		}
+	for _, c := range h.to[p] {
+		there = true
+		settled = settled || c.settled
 	}
 	return settled, there, h.changed
 }
@@ -342,15 +342,23 @@ func (h *Host) Peers(mesh ident.MeshID) []Peer {
 	return out
 }
 
+// Proved reports whether p is proved in mesh as the member key.
+func (h *Host) Proved(mesh ident.MeshID, p peer.ID, key ident.PublicKey) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.bestLink(pair{mesh, p})
+	return l != nil && l.peer.Key == key
+}
+
 // Links is how many open links there are to p in mesh: one per proved handshake, usually one per
 // connection.
 func (h *Host) Links(mesh ident.MeshID, p peer.ID) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := 0
-	for _, c := range h.conns {
+	for _, c := range h.to[p] {
 		for _, l := range c.links {
-			if l.id == mesh && l.peer.Peer == p && l.state == open {
+			if l.id == mesh && l.state == open {
 				n++
 			}
 		}

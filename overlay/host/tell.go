@@ -115,9 +115,9 @@ func (h *Host) tellOne() bool {
 // newestLive needs mu.
 func (h *Host) newestLive(k pair) *link {
 	var best *link
-	for _, c := range h.conns {
+	for _, c := range h.to[k.peer] {
 		for _, l := range c.links {
-			if l.id == k.mesh && l.peer.Peer == k.peer && (l.state == ready || l.state == open) &&
+			if l.id == k.mesh && (l.state == ready || l.state == open) &&
 				(best == nil || l.order > best.order) {
 				best = l
 			}
@@ -129,9 +129,9 @@ func (h *Host) newestLive(k pair) *link {
 // openLinks opens k's ready links, now that Mesh knows the peer.
 func (h *Host) openLinks(k pair) {
 	h.mu.Lock()
-	for _, c := range h.conns {
+	for _, c := range h.to[k.peer] {
 		for _, l := range c.links {
-			if l.id == k.mesh && l.peer.Peer == k.peer && l.state == ready {
+			if l.id == k.mesh && l.state == ready {
 				l.state = open
 			}
 		}
