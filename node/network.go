@@ -41,7 +41,9 @@ type network struct {
 	meshes     *mesh.Meshes
 	presence   *presence.Feature
 	messages   *message.Feature
-	cache      *peerCache
+	// keysChanged is called when members or their keys may be others.
+	keysChanged func(context.Context, ident.MeshID)
+	cache       *peerCache
 
 	wake chan struct{}
 
@@ -149,6 +151,7 @@ func (n *network) Changed(id ident.MeshID, gone []ident.PublicKey) {
 		if err := n.presence.Refresh(ctx); err != nil && ctx.Err() == nil {
 			n.log.Error("sessions not refreshed", "mesh", id, "error", err)
 		}
+		n.keysChanged(ctx, id)
 		n.shoutHeads(ctx, id)
 		n.syncs.follow(id)
 	})

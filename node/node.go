@@ -123,8 +123,12 @@ func (n *Node) build() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := n.newGrants(); err != nil {
+		return err
+	}
 	n.messages, err = message.New(message.Config{
-		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Crowd: sessions{n.presence, n.meshes}, Trust: judge{n.meshes, n.names}, Mail: n.net, Air: n.net,
+		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Crowd: sessions{n.presence, n.meshes}, Trust: judge{n.meshes, n.names, n.may}, Mail: n.net, Air: n.net,
+		Warn:   n.grants.Warning,
 		Limits: n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	if err != nil {
@@ -149,9 +153,9 @@ func (n *Node) build() (err error) {
 // connect gives the network its parts and registers them with the host.
 func (n *Node) connect() (err error) {
 	net := n.net
-	net.meshes, net.presence, net.messages = n.meshes, n.presence, n.messages
+	net.meshes, net.presence, net.messages, net.keysChanged = n.meshes, n.presence, n.messages, n.checkKeys
 	net.post = post.New(post.Config{
-		Streams: post.OverHost(n.host, net.home), Keys: keys{judge{n.meshes, n.names}},
+		Streams: post.OverHost(n.host, net.home), Keys: keys{judge{n.meshes, n.names, nil}},
 		Deliver: n.messages.Deliver, Receipt: n.messages.Receipt, Lost: n.messages.Contact, Log: n.log,
 	})
 	net.post.Register(n.host)

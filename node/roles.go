@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/grant"
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/feature/presence/address"
@@ -152,6 +153,8 @@ func self(l presence.Local) message.Self {
 type judge struct {
 	meshes *mesh.Meshes
 	names  names // nil: those of the admin log
+	// may tells what the own member lets a principal do; nil: everything.
+	may func(ident.MeshID, ident.PublicKey, grant.Cap) bool
 }
 
 // Member implements message.Trust.
@@ -168,28 +171,33 @@ func (j judge) Member(id ident.MeshID, key ident.PublicKey) (string, bool) {
 }
 
 // Judge implements message.Trust. Somebody of whom the admin log knows nothing may
-// have been admitted meanwhile; somebody who is gone never counts again.
-func (j judge) Judge(id ident.MeshID, member, session ident.PublicKey, attest []byte, created time.Time) (string, error) {
+// have been admitted meanwhile; somebody who is gone never counts again. Whoever is
+// blocked is judged like everybody else first, so that it sees no difference.
+func (j judge) Judge(id ident.MeshID, c message.Claim) (string, error) {
 	m, ok := j.meshes.Get(id)
 	if !ok {
 		return "", message.ErrLater
 	}
 	state := m.State()
-	if _, in := state.Member(member); !in {
-		if _, gone := state.Gone[trust.Principal(member)]; gone {
+	sender, in := state.Member(c.Member)
+	if !in {
+		if _, gone := state.Gone[trust.Principal(c.Member)]; gone {
 			return "", mesh.ErrNotMember
 		}
 		return "", message.ErrLater
 	}
-	a, err := m.Vouched(member, attest, created, trust.RightSend)
+	a, err := m.Vouched(c.Member, c.Attest, c.Created, need(c.Direct, c.Many))
 	if err != nil {
 		return "", err
 	}
-	if a.Session != session {
+	if a.Session != c.Session {
 		return "", errOtherSession
 	}
-	sender, _ := state.Member(member)
-	return address.Qualified(a.Name, j.names.of(id, member, sender.Name)), nil
+	name := address.Qualified(a.Name, j.names.of(id, c.Member, sender.Name))
+	if j.may != nil && !j.may(id, ident.PublicKey(a.Principal()), lets(c.Direct, c.Many)) {
+		return name, message.ErrBlocked
+	}
+	return name, nil
 }
 
 // errOtherSession refuses an attestation that came with another session's message.

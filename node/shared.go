@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/backup"
+	"github.com/claudemesh/claudemesh/node/feature/grant"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/node/feature/overview"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
@@ -25,9 +27,11 @@ import (
 
 // shared are the features that work on shared records.
 type shared struct {
+	grants   *grant.Feature
 	states   *state.Feature
 	profiles *profile.Feature
 	overview *overview.Feature
+	saver    *backup.Saver
 
 	callNames sync.Mutex // guards calls
 	calls     map[ident.MeshID]called
@@ -44,6 +48,7 @@ func (n *Node) newShared() {
 		DB: n.db, Book: n.book, Sessions: facts{all, n.presence, n.cfg.Now}, Meshes: facts{all, n.presence, n.cfg.Now}, Mono: n.cfg.Mono,
 	})
 	v := view{all, n.presence, n.states, n.net, n.db}
+	n.saver = &backup.Saver{Content: n.saved}
 	n.overview = overview.New(overview.Config{Sessions: v, Meshes: v, Air: v, Stock: v, Mono: n.cfg.Mono})
 }
 
@@ -60,6 +65,7 @@ func (n *Node) profileChanged(ctx context.Context, id ident.MeshID, _ ident.Publ
 	if err := n.presence.Reprofile(ctx, id); err != nil && ctx.Err() == nil {
 		n.log.Warn("sessions do not follow their profile", "mesh", id, "error", err)
 	}
+	n.checkKeys(ctx, id)
 }
 
 // names gives the members of a mesh the names that count for them.

@@ -74,7 +74,7 @@ func (s *shelf) show(t *table, slot replica.Slot, was place, all []opened, until
 	} else {
 		err = x.put(slot, is)
 	}
-	if err != nil || !declared || k.Changed == nil || was == is {
+	if err != nil || !declared || k.Changed == nil || t.mute || was == is {
 		return err
 	}
 	c := Change{Mesh: s.id, Kind: was.kind, Key: was.key, Own: t.own, Fresh: s.fresh(v, was)}

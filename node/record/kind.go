@@ -23,6 +23,12 @@ type Kind struct {
 	// Writes tells whether a member may write a key. It may depend on its arguments
 	// alone, so that all nodes agree. Nil: every member, every key.
 	Writes func(mesh ident.MeshID, author ident.PublicKey, key string) bool
+	// Counts tells whether what a member writes counts in what is shown here: the own
+	// member's rule, of which others know nothing. What does not count is stored and
+	// passed on, and own writes go beyond its clock. It is called inside transactions
+	// and must answer from memory; when it changes, [Book.Rejudge] is to be called.
+	// Nil: everybody's does.
+	Counts func(mesh ident.MeshID, author ident.PublicKey) bool
 	// Check looks at a value. One it refuses is not written here, and from elsewhere it
 	// is kept and passed on but never shown. Nil: any value.
 	Check func(value []byte) error

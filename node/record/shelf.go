@@ -71,6 +71,7 @@ type table struct {
 	*records.Table
 	mesh ident.MeshID
 	own  bool // the transaction writes a record of this node's
+	mute bool // nobody is told of changes
 	idx  *index
 }
 

@@ -78,13 +78,15 @@ func (s *shelf) read(t *table, slot replica.Slot) (out []opened, sealed []replic
 type view struct {
 	shown Entry
 	shows bool
-	// counted are all entries that were folded, deletions among them.
+	// counted are all entries that may be shown by the mesh's rules, deletions among
+	// them.
 	counted []Entry
 }
 
 // judge keeps what may be shown up to a clock, and folds it.
 func (s *shelf) judge(k Kind, all []opened, until Clock) view {
 	var v view
+	var folded []Entry
 	for _, o := range all {
 		e := o.entry
 		if e.Clock > until || k.Writes != nil && !k.Writes(s.id, e.Author, e.Key) {
@@ -94,8 +96,11 @@ func (s *shelf) judge(k Kind, all []opened, until Clock) view {
 			continue
 		}
 		v.counted = append(v.counted, e)
+		if k.Counts == nil || k.Counts(s.id, e.Author) {
+			folded = append(folded, e)
+		}
 	}
-	v.shown, v.shows = k.fold(v.counted)
+	v.shown, v.shows = k.fold(folded)
 	return v
 }
 

@@ -227,7 +227,7 @@ func (f *Feature) judgeOne(mesh ident.MeshID, a *incoming) (delivery.Verdict, st
 	case f.cfg.Now().Sub(a.msg.Created) > f.limits.Keep.Keys:
 		return delivery.Unjudged, "the message is too old by the clock"
 	}
-	name, err := f.cfg.Trust.Judge(mesh, from, a.msg.Session, a.letter.Attest, a.msg.Created)
+	name, err := f.cfg.Trust.Judge(mesh, a.claim())
 	a.name = name
 	switch {
 	case err == nil:
@@ -238,6 +238,16 @@ func (f *Feature) judgeOne(mesh ident.MeshID, a *incoming) (delivery.Verdict, st
 		return delivery.Unjudged, err.Error()
 	}
 	return delivery.Never, err.Error()
+}
+
+// claim is what is to be judged of an arrival.
+func (a *incoming) claim() Claim {
+	c := Claim{Member: a.msg.Origin, Session: a.msg.Session, Attest: a.letter.Attest, Created: a.msg.Created}
+	for _, to := range a.letter.Addresses {
+		c.Many = c.Many || to.Index == letter.Everyone
+		c.Direct = c.Direct || to.Index != letter.Everyone
+	}
+	return c
 }
 
 // mayReceive takes one from a member's receiving rate.
@@ -268,7 +278,7 @@ func (f *Feature) receive(tx *store.Tx, g *gate, a *incoming) ([]letter.Item, []
 	}
 	if a.everyone() {
 		items, added, err := f.spread(tx, g, a)
-		if err == nil && added {
+		if err == nil && added && a.verdict != delivery.Blocked {
 			err = cause.In(tx).Add(a.msg.Cause, a.msg.Depth, g.age)
 		}
 		return items, nil, err
@@ -297,7 +307,7 @@ func (f *Feature) receive(tx *store.Tx, g *gate, a *incoming) ([]letter.Item, []
 			items = append(items, *i)
 		}
 	}
-	if !added {
+	if !added || a.verdict == delivery.Blocked { // it may not use up what others say
 		return items, nil, nil
 	}
 	return items, nil, cause.In(tx).Add(a.msg.Cause, a.msg.Depth, g.age)

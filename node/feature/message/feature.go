@@ -17,14 +17,17 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
-// Config is what messages are built from. All fields but Air, Jitter, Limits and
-// Log are needed.
+// Config is what messages are built from. All fields but Warn, Air, Jitter,
+// Limits and Log are needed.
 type Config struct {
 	DB       *store.DB
 	Sessions Sessions
 	Crowd    Crowd
 	Trust    Trust
 	Mail     Mail
+	// Warn says why a member may not be who it seems to be, empty for nothing. Nil:
+	// nobody knows.
+	Warn func(mesh ident.MeshID, member ident.PublicKey) string
 	// Air is the fast path of messages to many. Nil: all of them go by Mail.
 	Air Air
 	// Now is the wall clock, Mono the monotonic one.

@@ -43,6 +43,9 @@ type Self struct {
 	// Prompted is when a person last gave the session's agent something to do, by
 	// the wall clock; zero: nobody reports that.
 	Prompted time.Time
+	// Silent and Narrow say that its member vouches for it without the right to send
+	// messages, and without the right to send them to many.
+	Silent, Narrow bool
 }
 
 // Crowd is what messages must know of groups. A target is "*", "@all" or a group
@@ -79,14 +82,25 @@ type Address struct {
 type Trust interface {
 	// Member tells the name of a current member.
 	Member(mesh ident.MeshID, key ident.PublicKey) (name string, ok bool)
-	// Judge tells whether somebody is a member now and an attestation vouched for
-	// a session of theirs at a time, with the right to send, and under which name.
-	// ErrLater and ErrBlocked have their own meaning; any other error means never.
-	Judge(mesh ident.MeshID, member, session ident.PublicKey, attest []byte, created time.Time) (name string, err error)
+	// Judge tells whether a message may come from whom it claims, and under which name
+	// that session is known. ErrLater and ErrBlocked have their own meaning; any other
+	// error means never.
+	Judge(mesh ident.MeshID, c Claim) (name string, err error)
 	// Sign signs with this node's member key of the mesh.
 	Sign(mesh ident.MeshID, kind ident.Kind, body []byte) (ident.Statement, error)
 	// Self is that key.
 	Self(mesh ident.MeshID) ident.PublicKey
+}
+
+// Claim is what a message says of where it comes from: it holds if somebody is a member
+// now, and an attestation vouched for a session of theirs when the message was created,
+// with the right to send what it sends.
+type Claim struct {
+	Member, Session ident.PublicKey
+	Attest          []byte
+	Created         time.Time
+	// Direct: it names somebody here. Many: it is for a group. One may be both.
+	Direct, Many bool
 }
 
 // Mail carries letters.

@@ -119,6 +119,8 @@ type TargetResult struct {
 	Key     string `json:"key,omitempty" jsonschema:"the address: a session's or a member's public key, hex"`
 	State   State  `json:"state,omitempty"`
 	Online  bool   `json:"recipientOnline,omitempty"`
+	// Warning says why it may not be who it seems to be.
+	Warning string `json:"warning,omitempty" jsonschema:"why the recipient may not be who it seems to be"`
 	Error   string `json:"error,omitempty"`
 }
 
@@ -139,6 +141,9 @@ func (r SendResponse) Text() string {
 			where = "is online"
 		}
 		lines = append(lines, fmt.Sprintf("✔ %s → %s (%s) %s, id %s", t.Target, t.Name, t.State, where, r.ID))
+		if t.Warning != "" {
+			lines = append(lines, "  WARNING: "+t.Warning)
+		}
 	}
 	return strings.Join(lines, "\n")
 }

@@ -64,8 +64,13 @@ func (a *addressing) one(i int, typed string) (TargetResult, error) {
 		}
 		target = rest
 	}
-	if many(target) {
+	switch {
+	case many(target) && a.d.self.Narrow:
+		return TargetResult{}, lacks(a.d.self, "send to groups and to everybody", "broadcast")
+	case many(target):
 		return a.group(target)
+	case a.d.self.Silent:
+		return TargetResult{}, lacks(a.d.self, "send messages", "send")
 	}
 	found, ok := a.f.asker(a.d, target)
 	if !ok {
@@ -79,6 +84,12 @@ func (a *addressing) one(i int, typed string) (TargetResult, error) {
 	}
 	a.found[i] = found
 	return TargetResult{}, nil
+}
+
+// lacks refuses what a session was not given the right to.
+func lacks(self Self, what, right string) error {
+	return op.Errorf(op.Denied, "the session %s may not %s: it was opened without the right %s", self.Name, what, right).
+		WithHint("open it with more rights: `claudemesh mcp --rights`")
 }
 
 // group finds the members that a group means now. They do not change any more.
@@ -153,6 +164,9 @@ func (a *addressing) direct(targets []string) {
 		r := &a.d.results[i]
 		r.Name, r.Key, r.Online = a.d.rows[n].Name, found.Key.String(), found.Online
 		r.State = State(a.d.rows[n].State.String())
+		if a.f.cfg.Warn != nil {
+			r.Warning = a.f.cfg.Warn(a.d.self.Mesh, found.Member)
+		}
 	}
 }
 

@@ -398,7 +398,8 @@ func (n *node) Member(_ ident.MeshID, key ident.PublicKey) (string, bool) {
 	return "", false
 }
 
-func (n *node) Judge(_ ident.MeshID, member, session ident.PublicKey, attest []byte, _ time.Time) (string, error) {
+func (n *node) Judge(_ ident.MeshID, c Claim) (string, error) {
+	member, session, attest := c.Member, c.Session, c.Attest
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
 	name, ok := strings.CutPrefix(string(attest), "attest ")

@@ -9,7 +9,7 @@ const (
 	Waiting           // on disk, not shown
 	Offered           // pushed, or given to who asked; nothing shows yet that it was seen
 	Read              // seen
-	Quarantined       // from a blocked sender: never shown
+	Quarantined       // from a blocked sender: not shown unless somebody asks for it
 )
 
 // Valid tells whether e is a state that an entry on disk can have.
@@ -23,6 +23,8 @@ const (
 	Pushed Happening = iota // the gate is open: marked, and pushed after the commit
 	Pulled                  // its reader asked for it: marked, and given after the commit
 	Proved                  // something shows that it was seen
+	Held                    // its sender was blocked before it was shown
+	Freed                   // somebody asked for what was held
 )
 
 // Next is the state after h, and whether it differs.
@@ -32,6 +34,10 @@ func (e Entry) Next(h Happening) (Entry, bool) {
 		return Offered, true
 	case e == Offered && h == Proved:
 		return Read, true
+	case e == Waiting && h == Held:
+		return Quarantined, true
+	case e == Quarantined && h == Freed:
+		return Waiting, true
 	}
 	return e, false
 }

@@ -3,16 +3,16 @@ package delivery
 import "testing"
 
 func TestEntryTable(t *testing.T) {
-	table := map[Entry][3]Entry{
-		//            Pushed   Pulled Proved
-		Absent:      {Absent, Absent, Absent},
-		Waiting:     {Offered, Offered, Waiting},
-		Offered:     {Offered, Offered, Read},
-		Read:        {Read, Read, Read},
-		Quarantined: {Quarantined, Quarantined, Quarantined},
+	table := map[Entry][5]Entry{
+		//            Pushed   Pulled   Proved   Held         Freed
+		Absent:      {Absent, Absent, Absent, Absent, Absent},
+		Waiting:     {Offered, Offered, Waiting, Quarantined, Waiting},
+		Offered:     {Offered, Offered, Read, Offered, Offered},
+		Read:        {Read, Read, Read, Read, Read},
+		Quarantined: {Quarantined, Quarantined, Quarantined, Quarantined, Waiting},
 	}
 	for e := Absent; e <= Quarantined; e++ {
-		for h := Pushed; h <= Proved; h++ {
+		for h := Pushed; h <= Freed; h++ {
 			want := table[e][h]
 			if got, changed := e.Next(h); got != want || changed != (got != e) {
 				t.Errorf("entry %d, happening %d: %d (changed %v), want %d", e, h, got, changed, want)

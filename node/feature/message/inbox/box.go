@@ -141,15 +141,20 @@ func (b Box) Add(e Entry, statement []byte) (Entry, error) {
 		return e, err
 	}
 	if e.State == delivery.Waiting || e.State == delivery.Offered {
-		if err := b.open.Put(openKey(e.Mesh, e.Address, e.Seq), e.bytes()[52:]); err != nil {
-			return e, err
-		}
-		line := lineKey(e.Key, e.Priority, e.Ord)
-		if err := b.line.Put(line, binary.BigEndian.AppendUint64(nil, e.Seq)); err != nil {
+		if err := b.await(e); err != nil {
 			return e, err
 		}
 	}
 	return e, b.setUsage(e.Mesh, u)
+}
+
+// await lists an entry as not read yet, and as come.
+func (b Box) await(e Entry) error {
+	if err := b.open.Put(openKey(e.Mesh, e.Address, e.Seq), e.bytes()[52:]); err != nil {
+		return err
+	}
+	line := lineKey(e.Key, e.Priority, e.Ord)
+	return b.line.Put(line, binary.BigEndian.AppendUint64(nil, e.Seq))
 }
 
 // Text reads the message of an entry.
@@ -180,7 +185,16 @@ func (b Box) Happen(e Entry, h delivery.Happening, taker ident.PublicKey, age ti
 	if e.Taker.IsZero() {
 		e.Taker = taker
 	}
-	if next == delivery.Read {
+	switch next {
+	case delivery.Quarantined:
+		if err := b.open.Delete(openKey(e.Mesh, e.Address, e.Seq)); err != nil {
+			return e, false, err
+		}
+	case delivery.Waiting:
+		if err := b.await(e); err != nil {
+			return e, false, err
+		}
+	case delivery.Read:
 		e.ReadAge = max(age, 1)
 		if e.Size > 0 {
 			u := b.Usage(e.Mesh)
