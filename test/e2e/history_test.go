@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,29 @@ func (h *history[T]) during(from, to time.Time) (value T, age time.Duration, kno
 	}
 	return value, 0, false
 }
+
+// around tells of the changes shortly before and after a moment.
+func (h *history[T]) around(at time.Time) string {
+	const near = 10 * time.Second
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := ""
+	for i, s := range h.spans {
+		over := i+1 < len(h.spans) && h.spans[i+1].asked.Before(at.Add(-near))
+		if over || s.asked.After(at.Add(near)) {
+			continue
+		}
+		value := "perhaps"
+		if s.known {
+			value = fmt.Sprint(s.value)
+		}
+		out += fmt.Sprintf(" %s-%s %s", s.asked.Format(clock), s.held.Format(clock), value)
+	}
+	return out
+}
+
+// clock shows times in reports.
+const clock = "15:04:05.000"
 
 // tri is yes, no or not known.
 type tri int8

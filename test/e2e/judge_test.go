@@ -218,8 +218,8 @@ func (f *flow) fits(v *verdict, p *post, s *seat, has, grouped, listed bool, gro
 	case has && !listed:
 		v.say("message %s to %s was shown to %s, whose member is no recipient", p.id, strings.Join(p.request.To, ", "), s.session)
 	case !has && was == yes && (listed || everybody):
-		v.say("message %s to %s (%s) was never shown to %s, which it means: at home between %s and %s", p.id, strings.Join(p.request.To, ", "),
-			p.request.Priority, s.session, from.Format("15:04:05.000"), to.Format("15:04:05.000"))
+		v.say("message %s of %s/%.8s to %s (%s) was never shown to %s, which it means: at home between %s and %s, row %v\n  open%s\n  visible%s", p.id, p.from.home.Name, p.session,
+			strings.Join(p.request.To, ", "), p.request.Priority, s.session, from.Format(clock), to.Format(clock), p.rows[s.side.key], s.open.around(to), s.visible.around(to))
 	case has && grouped && was == no && s.side.attended(from, to):
 		v.say("message %s to %s was shown to %s, which it does not mean", p.id, strings.Join(p.request.To, ", "), s.session)
 	case !grouped:

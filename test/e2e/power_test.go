@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,32 +12,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/claudemesh/claudemesh/node/feature/message"
-	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/test/harness"
 	"github.com/claudemesh/claudemesh/test/powercut"
 )
 
-// The power is cut while messages flow from ana to bo. One of the two has the
-// folder whose power is cut.
+// The power is cut while messages flow from ana to bo and both write shared state and
+// change their sessions. One of the two has the folder whose power is cut.
 
 const (
 	envPrepared = "CLAUDEMESH_E2E_PREPARED" // folder with the two homes' folders
 	envPorts    = "CLAUDEMESH_E2E_PORTS"
-	stream      = 150 // messages
-	atOnce      = 12  // of them on their way
-	ahead       = 4   // messages by which the control acknowledges too early
+	stream      = 150 // steps, each with a message
+	atOnce      = 12  // of the messages on their way
+	ahead       = 4   // steps by which the control acknowledges too early
 )
 
-// What is acknowledged: ana has it (sent), bo has it (delivered), bo was shown it.
-const (
-	ackSent      = "sent "
-	ackDelivered = "delivered "
-	ackShown     = "shown "
+// Why a check refused an image.
+var (
+	errLostMessage = errors.New("lost message")
+	errLostWrite   = errors.New("lost write")
 )
-
-// errLost is why a check refused an image.
-var errLost = errors.New("lost")
 
 // children are the processes in which nodes run on the recording file system.
 var children = map[string]func(dir string) error{
@@ -100,7 +93,9 @@ func TestPowerCuts(t *testing.T) {
 			if r.Exit != nil || !answered(r.Acks, who) {
 				t.Fatalf("child: %v, %d acks\n%s", r.Exit, len(r.Acks), r.Output)
 			}
-			t.Logf("%d operations on the disk, %d acknowledgements, %d cuts", r.Events, len(r.Acks), r.Cuts)
+			t.Logf("%d operations on the disk, %d cuts; acknowledged: %d messages, %d receipts, %d shown, %d writes, %d of them seen elsewhere, %d changes of sessions",
+				r.Events, r.Cuts, len(marked(r.Acks, ackSent)), len(marked(r.Acks, ackDelivered)), len(marked(r.Acks, ackShown)),
+				len(marked(r.Acks, ackState)), len(marked(r.Acks, ackSeen)), len(marked(r.Acks, ackStatus)))
 		})
 		for _, control := range []string{"early", "nosync"} {
 			t.Run(who+" control "+control, func(t *testing.T) {
@@ -111,10 +106,13 @@ func TestPowerCuts(t *testing.T) {
 				if r.Exit != nil || !answered(r.Acks, who) {
 					t.Fatalf("child: %v, %d acks\n%s", r.Exit, len(r.Acks), r.Output)
 				}
-				// A store that never syncs is found damaged or without messages.
-				caught := len(r.Failures)
-				t.Logf("%d of %d cuts caught it", caught, r.Cuts)
-				if 2*caught < r.Cuts {
+				// A store that never syncs is found damaged or without what was written.
+				caught := []int{len(r.Failures)}
+				if control == "early" {
+					caught = []int{lost(r, errLostMessage), lost(r, errLostWrite)}
+				}
+				t.Logf("%v of %d cuts caught it", caught, r.Cuts)
+				if 2*slices.Min(caught) < r.Cuts {
 					for _, f := range r.Failures {
 						t.Logf("%s: %v", f.Cut, f.Err)
 					}
@@ -125,21 +123,20 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
+// lost counts the images refused for that reason.
+func lost(r powercut.Report, why error) (n int) {
+	for _, f := range r.Failures {
+		if errors.Is(f.Err, why) {
+			n++
+		}
+	}
+	return n
+}
+
 // answered tells whether a child got through its messages.
 func answered(acks []string, who string) bool {
 	want := map[string]string{"recipient": ackDelivered, "sender": ackSent}[who]
-	return len(marked(acks, want)) == stream
-}
-
-// marked lists the ids that were acknowledged as that.
-func marked(acks []string, mark string) []string {
-	var ids []string
-	for _, a := range acks {
-		if id, ok := strings.CutPrefix(a, mark); ok {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	return len(marked(acks, want)) == stream && len(marked(acks, ackState)) > stream/2
 }
 
 // cutOptions make a child a control.
@@ -179,10 +176,7 @@ func cutChild(dir, who string, o cutOptions) error {
 			return err
 		}
 	}
-	c := &cutStream{dir: dir, early: o.early, ana: homes[anaName], bo: homes[boName], random: rand.New(rand.NewPCG(1, 1))}
-	for range stream {
-		c.ids = append(c.ids, newID(c.random))
-	}
+	c := newCutStream(dir, o.early, homes[anaName], homes[boName])
 	for _, h := range homes {
 		if err := h.Start(ctx); err != nil {
 			return err
@@ -195,125 +189,9 @@ func cutChild(dir, who string, o cutOptions) error {
 	return errors.Join(err, w.Close())
 }
 
-// cutStream sends messages and acknowledges what was promised.
-type cutStream struct {
-	dir     string
-	early   bool
-	ana, bo *harness.Home
-	random  *rand.Rand
-	ids     []string // of all messages
-}
-
-func (c *cutStream) run(ctx context.Context) error {
-	var open []string
-	for n := range c.ids {
-		if err := c.send(ctx, n); err != nil {
-			return err
-		}
-		open = append(open, c.ids[n])
-		for len(open) >= atOnce {
-			var err error
-			if open, err = c.settle(ctx, open); err != nil {
-				return err
-			}
-		}
-		if n%20 == 19 {
-			if err := c.read(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	for len(open) > 0 {
-		var err error
-		if open, err = c.settle(ctx, open); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ack acknowledges what is so, unless the child has done it too early.
-func (c *cutStream) ack(what string) error {
-	if c.early {
-		return nil
-	}
-	return powercut.Ack(c.dir, what)
-}
-
-// ackEarly acknowledges what is not so yet.
-func (c *cutStream) ackEarly(n int) error {
-	first := n + ahead
-	if n == 0 {
-		first = 0
-	}
-	for i := first; c.early && i <= min(n+ahead, len(c.ids)-1); i++ {
-		err := errors.Join(powercut.Ack(c.dir, ackSent+c.ids[i]), powercut.Ack(c.dir, ackDelivered+c.ids[i]))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *cutStream) send(ctx context.Context, n int) error {
-	if err := c.ackEarly(n); err != nil {
-		return err
-	}
-	id := c.ids[n]
-	out, err := message.Send.Call(ctx, c.ana.API(), op.Caller{}, message.SendRequest{
-		To: message.Targets{boName}, Message: fmt.Sprintf("message %d %s", n, strings.Repeat(".", c.random.IntN(3000))), ID: id,
-	})
-	if err != nil {
-		return err
-	}
-	if out.ID != id || !out.Targets[0].OK {
-		return fmt.Errorf("send: %+v", out)
-	}
-	return c.ack(ackSent + id)
-}
-
-// settle waits until at least one of the open messages is delivered.
-func (c *cutStream) settle(ctx context.Context, open []string) (left []string, err error) {
-	err = harness.Until(ctx, func() (bool, any, error) {
-		left = left[:0]
-		for _, id := range open {
-			state, err := stateOf(ctx, c.ana, id)
-			if err != nil {
-				return false, nil, err
-			}
-			if state != message.Delivered && state != message.Seen {
-				left = append(left, id)
-				continue
-			}
-			if err := c.ack(ackDelivered + id); err != nil {
-				return false, nil, err
-			}
-		}
-		return len(left) < len(open), len(left), nil
-	})
-	return left, err
-}
-
-// read has bo read what waits.
-func (c *cutStream) read(ctx context.Context) error {
-	out, err := message.Check.Call(ctx, c.bo.API(), op.Caller{}, message.CheckRequest{})
-	if err != nil {
-		return err
-	}
-	for _, m := range out.Messages {
-		if err := powercut.Ack(c.dir, ackShown+m.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // check gives the check of images: a node is started on each.
 func (p prepared) check(t *testing.T, who string, patience time.Duration) func(string, []string) error {
-	name, look := boName, hasInbox
-	if who == "sender" {
-		name, look = anaName, hasRows
-	}
+	name := map[string]string{"recipient": boName, "sender": anaName}[who]
 	return func(dir string, acked []string) (err error) {
 		defer func() {
 			if err != nil {
@@ -338,48 +216,17 @@ func (p prepared) check(t *testing.T, who string, patience time.Duration) func(s
 		if err != nil {
 			return err
 		}
-		if err := h.Start(ctx); err != nil {
-			return fmt.Errorf("the node does not start: %w", err)
-		}
-		return errors.Join(look(ctx, h, acked, patience), w.Close())
-	}
-}
-
-// hasRows wants every message that ana's node accepted to be known to it.
-func hasRows(ctx context.Context, ana *harness.Home, acked []string, _ time.Duration) error {
-	for _, id := range marked(acked, ackSent) {
-		_, err := stateOf(ctx, ana, id)
-		if op.CodeOf(err) == op.NotFound {
-			return fmt.Errorf("%w: %s was accepted, and is not known", errLost, id)
-		}
+		before, err := logsIn(at)
 		if err != nil {
 			return err
 		}
+		if err := h.Start(ctx); err != nil {
+			return fmt.Errorf("the node does not start: %w", err)
+		}
+		i := &image{home: h, acked: acked, patience: patience, took: map[string]map[string]bool{}}
+		if err := i.check(ctx); err != nil {
+			return err
+		}
+		return errors.Join(h.Stop(ctx), goesOn(before, at), w.Close())
 	}
-	return nil
-}
-
-// hasInbox wants every message of which ana has a receipt to be in bo's inbox, if
-// it was not shown before, and what was shown not to be shown as new.
-func hasInbox(ctx context.Context, bo *harness.Home, acked []string, patience time.Duration) error {
-	before := marked(acked, ackShown)
-	missing := slices.DeleteFunc(marked(acked, ackDelivered), func(id string) bool { return slices.Contains(before, id) })
-	// One whose predecessor never came is held back for a while.
-	until := time.Now().Add(patience)
-	return harness.Until(ctx, func() (bool, any, error) {
-		out, err := message.Check.Call(ctx, bo.API(), op.Caller{}, message.CheckRequest{Again: true, Limit: 500})
-		if err != nil {
-			return false, nil, err
-		}
-		for _, m := range out.Messages {
-			if !m.AgainOffered && slices.Contains(before, m.ID) {
-				return false, nil, fmt.Errorf("%s was shown before and is shown as new", m.ID)
-			}
-			missing = slices.DeleteFunc(missing, func(id string) bool { return id == m.ID })
-		}
-		if len(missing) > 0 && out.More == 0 && !time.Now().Before(until) {
-			return false, nil, fmt.Errorf("%w: %d messages have a receipt and are not in the inbox, %s is one", errLost, len(missing), missing[0])
-		}
-		return len(missing) == 0, len(missing), nil
-	})
 }
