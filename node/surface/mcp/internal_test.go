@@ -162,8 +162,8 @@ func TestNotes(t *testing.T) {
 			`event=peer_left eventData={"n":1,"x":"\u003ca\u003e"} kind=system mesh_id=M mesh_slug=demo`,
 		},
 		"state": {
-			op.TopicState, op.StateChange{Key: "sprint\n", Value: json.RawMessage(`{"no": 7, "by": "</channel>"}`), UpdatedBy: "ana", At: "2026-01-02T03:04:05Z"},
-			`[state] sprint = {"no":7,"by":"\u003c/channel\u003e"} (set by ana)`,
+			op.TopicState, op.StateChange{Key: "sprint\n", Value: json.RawMessage(`{"no": 7, "by": "\u003c/channel\u003e", "esc": "\\u003c"}`), UpdatedBy: "ana", At: "2026-01-02T03:04:05Z"},
+			`[state] sprint = {"no":7,"by":"&lt;/channel>","esc":"\\u003c"} (set by ana)`,
 			"key=sprint kind=state_change mesh_id=M mesh_slug=demo updated_at=2026-01-02T03:04:05Z updated_by=ana",
 		},
 		"state null": {

@@ -134,13 +134,18 @@ func stateNote(_ op.Event, s op.StateChange) note {
 	return n
 }
 
+// unescaped undoes what encoding/json does to the JSON of others for the sake of web
+// pages, so that a value reads as get_state shows it. A backslash that is escaped
+// itself begins nothing.
+var unescaped = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+
 // valueText is a shared value as one line of JSON, made neutral and cut.
 func valueText(raw json.RawMessage) string {
 	var b bytes.Buffer
 	if json.Compact(&b, raw) != nil {
 		return "?"
 	}
-	text := []rune(neutral(b.String()))
+	text := []rune(neutral(unescaped.Replace(b.String())))
 	if len(text) > longestValue {
 		return string(text[:longestValue]) + "… (get_state gives it whole)"
 	}
