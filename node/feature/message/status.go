@@ -87,7 +87,8 @@ func notSent(tx *store.Tx, all []Self, typed string) error {
 				return err
 			}
 			if len(got) > 0 {
-				return op.Errorf(op.Denied, "message %s was sent to you: only its sender may ask what became of it", typed)
+				return op.Errorf(op.Denied, "message %s was sent to you: only its sender may ask what became of it", typed).
+					WithHint("check_messages shows it, unless it was shown before")
 			}
 		}
 	}
