@@ -61,7 +61,10 @@ func (n *Node) startShared(ctx context.Context) error {
 
 // profileChanged has sessions follow their member's profile. Another member's name can
 // decide about the own one's, too.
-func (n *Node) profileChanged(ctx context.Context, id ident.MeshID, _ ident.PublicKey) {
+func (n *Node) profileChanged(ctx context.Context, id ident.MeshID, member ident.PublicKey) {
+	if m, ok := n.meshes.Get(id); ok && member == m.Self() {
+		n.presence.Announce()
+	}
 	if err := n.presence.Reprofile(ctx, id); err != nil && ctx.Err() == nil {
 		n.log.Warn("sessions do not follow their profile", "mesh", id, "error", err)
 	}

@@ -38,7 +38,7 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 	if err != nil {
 		return OpenResponse{}, err
 	}
-	if err := f.Refresh(ctx); err != nil {
+	if err := f.refresh(ctx, l.ID); err != nil {
 		return OpenResponse{}, err
 	}
 	var first Mesh

@@ -162,12 +162,20 @@ func (f *Feature) roster(mesh ident.MeshID) *roster.Roster {
 }
 
 // Refresh gives every session its key and name in every mesh; the node calls it
-// when a mesh was joined or left, or members changed.
-func (f *Feature) Refresh(ctx context.Context) error {
+// when a mesh was joined or left, or members changed. Where nothing is new by that,
+// nothing is written, and nobody is told: members change at every node at once.
+func (f *Feature) Refresh(ctx context.Context) error { return f.refresh(ctx, "") }
+
+// refresh is Refresh. The session called changed is written in any case.
+func (f *Feature) refresh(ctx context.Context, changed string) error {
 	meshes := f.cfg.Meshes.List()
-	f.settleAll(meshes)
+	unsaved := f.settleAll(meshes)
+	unsaved[changed] = true
+	if !f.unsettled(meshes, unsaved) {
+		return nil
+	}
 	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		for _, s := range f.openSessions() {
+		for _, s := range f.openSessions(unsaved) {
 			if err := f.save(tx, s, meshes); err != nil {
 				return err
 			}
@@ -184,8 +192,26 @@ func (f *Feature) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// settleAll names every open session and forgets people who are no members.
-func (f *Feature) settleAll(meshes []Mesh) {
+// unsettled adds to the sessions to be saved those that lack a key. It tells whether
+// there are any.
+func (f *Feature) unsettled(meshes []Mesh, unsaved map[string]bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	any := false
+	for id, l := range f.sessions {
+		for _, m := range meshes {
+			if _, have := l.keys[m.ID]; !have && !l.Closed {
+				unsaved[id] = true
+			}
+		}
+		any = any || unsaved[id] && !l.Closed
+	}
+	return any
+}
+
+// settleAll names every open session and forgets people who are no members. It returns
+// the sessions that have another name now.
+func (f *Feature) settleAll(meshes []Mesh) (renamed map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	current := make(map[ident.MeshID]bool)
@@ -205,27 +231,34 @@ func (f *Feature) settleAll(meshes []Mesh) {
 			delete(f.cards, id)
 		}
 	}
-	for _, l := range f.sessions {
+	renamed = make(map[string]bool)
+	for id, l := range f.sessions {
 		if l.Closed {
 			continue
 		}
 		for _, m := range meshes {
+			name := m.ID.String()
+			was := l.Names[name]
 			if l.ID == UserSession {
-				l.Names[m.ID.String()] = m.Name
-				continue
+				l.Names[name] = m.Name
+			} else {
+				f.settleName(l, m)
 			}
-			f.settleName(l, m)
+			if l.Names[name] != was {
+				renamed[id] = true
+			}
 		}
 	}
+	return renamed
 }
 
-// openSessions are the stored parts of all open sessions.
-func (f *Feature) openSessions() []session {
+// openSessions are the stored parts of those of the sessions that are open.
+func (f *Feature) openSessions(which map[string]bool) []session {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []session
-	for _, l := range f.sessions {
-		if !l.Closed {
+	for id, l := range f.sessions {
+		if which[id] && !l.Closed {
 			out = append(out, l.copy())
 		}
 	}
