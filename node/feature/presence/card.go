@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -128,10 +129,19 @@ func (f *Feature) take(mesh ident.MeshID, e record.Entry) (c filed, ok bool) {
 	if err != nil {
 		return c, false
 	}
-	if !consents(mesh, member, session, said.Consent) {
+	if !f.agreed(mesh, e.Key, said.Consent) && !consents(mesh, member, session, said.Consent) {
 		return c, false
 	}
 	return filed{facts: said, key: session, member: member, written: e.At()}, true
+}
+
+// agreed tells whether a session's consent was found good already: a card seldom
+// changes, and all are read anew whenever the members do.
+func (f *Feature) agreed(mesh ident.MeshID, key string, consent []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, ok := f.cards[mesh][key]
+	return ok && bytes.Equal(c.Consent, consent)
 }
 
 // cardChanged follows one card. What it does waits for the commit.

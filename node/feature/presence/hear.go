@@ -185,12 +185,32 @@ func (f *Feature) Meet(ctx context.Context, mesh ident.MeshID, member ident.Publ
 		if err != nil {
 			continue
 		}
+		if f.outdated(mesh, who, a.Beacon) {
+			continue
+		}
 		age := min(time.Duration(max(a.AgeMS, 0)), 24*time.Hour/time.Millisecond) * time.Millisecond
 		if err := f.hear(ctx, mesh, who, a.Beacon, age, who == member); err != nil {
 			f.cfg.Log.Debug("beacon of a roster refused", "mesh", mesh, "member", who, "error", err)
 		}
 	}
 	return nil
+}
+
+// outdated tells whether a beacon of a list says no more than what is known. Each node
+// that connects brings the beacons of all: most need not be verified again.
+func (f *Feature) outdated(mesh ident.MeshID, member ident.PublicKey, raw []byte) bool {
+	f.mu.Lock()
+	h, known := f.roster(mesh).Homes[member]
+	f.mu.Unlock()
+	if !known {
+		return false
+	}
+	stmt, err := ident.ParseStatement(raw, roster.MaxBeacon)
+	if err != nil {
+		return false
+	}
+	b, err := roster.Decode(stmt.Body)
+	return err == nil && !b.Newer(h.Beacon)
 }
 
 // sameCards tells whether two beacons say the same of their sessions, so that a
@@ -211,15 +231,25 @@ func sameCards(a, b []roster.Card) bool {
 // first, and those that a beacon lists twice: whoever holds a session's key can make
 // it consent to two members. The caller holds f.mu.
 func (f *Feature) unclaimed(mesh ident.MeshID, member ident.PublicKey, cards []roster.Card) []roster.Card {
-	taken := make(map[ident.PublicKey]bool)
+	taken := make(map[ident.PublicKey]bool, len(cards))
+	for _, c := range cards {
+		taken[c.Key] = false
+	}
+	claim := func(key ident.PublicKey) {
+		if _, asked := taken[key]; asked {
+			taken[key] = true
+		}
+	}
 	for _, l := range f.sessions {
 		if key, ok := l.keys[mesh]; ok {
-			taken[key.Public()] = true
+			claim(key.Public())
 		}
 	}
 	for other, h := range f.roster(mesh).Homes {
 		for _, c := range h.Beacon.Cards {
-			taken[c.Key] = taken[c.Key] || other != member
+			if other != member {
+				claim(c.Key)
+			}
 		}
 	}
 	kept := cards[:0:0]

@@ -56,6 +56,11 @@ type Beacon struct {
 	Node      Node
 }
 
+// Newer tells whether b was made after other, by the same node.
+func (b Beacon) Newer(other Beacon) bool {
+	return b.Boot > other.Boot || b.Boot == other.Boot && b.Seq > other.Seq
+}
+
 // Node is what a beacon says of the node rather than of its sessions.
 type Node struct {
 	// Bind is the member's binding statement.

@@ -41,7 +41,7 @@ func New() *Roster { return &Roster{Homes: make(map[ident.PublicKey]*Home)} }
 // makes a silent session online again.
 func (r *Roster) Apply(member ident.PublicKey, b Beacon, raw []byte, age, mono time.Duration, wall time.Time) bool {
 	old, known := r.Homes[member]
-	if known && (b.Boot < old.Beacon.Boot || b.Boot == old.Beacon.Boot && b.Seq <= old.Beacon.Seq) {
+	if known && !b.Newer(old.Beacon) {
 		return false
 	}
 	r.Homes[member] = &Home{Beacon: b, Raw: raw, came: mono, ends: mono + b.Lease - age, Seen: wall.Add(-age)}
