@@ -50,7 +50,7 @@ func (n *Node) newBook() (err error) {
 
 // kinds lists the records of all features.
 func (n *Node) kinds() []record.Kind {
-	return slices.Concat(n.net.deliveries.Kinds(), n.presence.Kinds(), n.states.Kinds(), n.profiles.Kinds())
+	return slices.Concat(n.net.deliveries.Kinds(), n.presence.Kinds(), n.states.Kinds(), n.profiles.Kinds(), n.audits.Kinds())
 }
 
 // meshTime is what time it is in a mesh.
@@ -77,7 +77,7 @@ func (n *Node) keeps(id ident.MeshID, members []ident.PublicKey) ([][]byte, erro
 
 // forget is mesh.Config.Forget.
 func (n *Node) forget(tx *store.Tx, id ident.MeshID) error {
-	return errors.Join(n.book.Drop(tx, id), n.grants.Drop(tx, id))
+	return errors.Join(n.book.Drop(tx, id), n.grants.Drop(tx, id), n.audits.Forget(tx, id))
 }
 
 // renewed is mesh.Config.Renewed.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/claudemesh/claudemesh/node/feature/audit"
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
@@ -43,6 +44,7 @@ type network struct {
 	messages   *message.Feature
 	// keysChanged is called when members or their keys may be others.
 	keysChanged func(context.Context, ident.MeshID)
+	audits      *audit.Feature
 	cache       *peerCache
 
 	wake chan struct{}
@@ -113,6 +115,7 @@ func (n *network) Run(ctx context.Context) error {
 func (n *network) Proved(p host.Peer) {
 	n.later(func(context.Context) {
 		n.log.Info("member connected", "mesh", p.Mesh, "member", p.Key, "peer", p.Peer)
+		n.connected(p, "member_connected")
 		n.messages.Contact(p.Mesh, p.Key)
 		n.syncs.met(p)
 		n.spawn(func(ctx context.Context) { n.meet(ctx, p) })
@@ -132,6 +135,7 @@ func (n *network) meet(ctx context.Context, p host.Peer) {
 func (n *network) Lost(p host.Peer) {
 	n.later(func(context.Context) {
 		n.log.Info("member disconnected", "mesh", p.Mesh, "member", p.Key, "peer", p.Peer)
+		n.connected(p, "member_disconnected")
 		n.seek(p.Mesh)
 	})
 }
@@ -147,6 +151,7 @@ func (n *network) Changed(id ident.MeshID, gone []ident.PublicKey) {
 	n.post.Renew(id)
 	n.host.Reprove()
 	n.seek(id)
+	n.audits.Follow()
 	n.later(func(ctx context.Context) {
 		if err := n.presence.Refresh(ctx); err != nil && ctx.Err() == nil {
 			n.log.Error("sessions not refreshed", "mesh", id, "error", err)
@@ -234,7 +239,11 @@ func (n *network) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byt
 	case sayHeads:
 		return n.hearHeads(m, from, body)
 	case sayRecord:
-		return n.syncs.hear(ctx, m, from, body)
+		verdict := n.syncs.hear(ctx, m, from, body)
+		if verdict == gossip.Reject {
+			n.audits.Refused(m.ID(), ident.PublicKey{}, "record")
+		}
+		return verdict
 	case sayLetter:
 		return n.hearLetter(m, body)
 	default:
@@ -258,6 +267,7 @@ func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gos
 	defer n.cache.changed()
 	if err := n.presence.Hear(ctx, m.ID(), member, raw, 0); err != nil {
 		n.log.Debug("beacon refused", "mesh", m.ID(), "member", member, "error", err)
+		n.audits.Refused(m.ID(), member, "beacon")
 		return gossip.Reject
 	}
 	return gossip.Accept
@@ -272,6 +282,7 @@ func (n *network) hearLetter(m *mesh.Mesh, body []byte) gossip.Verdict {
 		return gossip.Ignore
 	}
 	n.log.Debug("message to many refused", "mesh", m.ID(), "error", err)
+	n.audits.Refused(m.ID(), ident.PublicKey{}, "message")
 	return gossip.Reject
 }
 

@@ -107,6 +107,7 @@ func (n *Node) build() (err error) {
 	n.meshes, err = mesh.Open(mesh.Config{
 		Dir: n.cfg.Dir, DB: n.db, Peer: n.host.ID(), Name: n.cfg.DisplayName, Net: n.net,
 		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Session: n.memberOf, Keeps: n.keeps, Renewed: n.renewed, Forget: n.forget,
+		Took: n.took, Refused: n.refused,
 	})
 	if err != nil {
 		return err
@@ -114,11 +115,12 @@ func (n *Node) build() (err error) {
 	if err := n.newBook(); err != nil {
 		return err
 	}
+	n.newAudit()
 	n.presence, err = presence.New(presence.Config{
 		DB: n.db, Meshes: people{n.meshes, n.names}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
 		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
 		Gate:    func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
-		Profile: n.profileOf, Records: n.book,
+		Profile: n.profileOf, Records: n.book, Seen: n.arrival,
 	})
 	if err != nil {
 		return err
@@ -128,7 +130,7 @@ func (n *Node) build() (err error) {
 	}
 	n.messages, err = message.New(message.Config{
 		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Crowd: sessions{n.presence, n.meshes}, Trust: judge{n.meshes, n.names, n.may}, Mail: n.net, Air: n.net,
-		Warn:   n.grants.Warning,
+		Warn: n.grants.Warning, Accepted: n.accepted, Refused: n.refused,
 		Limits: n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	if err != nil {
@@ -209,6 +211,7 @@ func (n *Node) start(ctx context.Context) error {
 		{name: "post", run: n.net.post.Run, vital: true},
 		{name: "messages", run: n.messages.Run, vital: true},
 		{name: "presence", run: n.presence.Run, vital: true},
+		{name: "audit", run: n.audits.Run},
 		{name: "state", run: n.states.Run},
 		{name: "profiles", run: n.profiles.Run},
 		{name: "meshes", run: n.meshes.Run, vital: true},

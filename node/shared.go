@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/backup"
+	"github.com/claudemesh/claudemesh/node/feature/audit"
 	"github.com/claudemesh/claudemesh/node/feature/grant"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/node/feature/overview"
@@ -28,6 +29,7 @@ import (
 // shared are the features that work on shared records.
 type shared struct {
 	grants   *grant.Feature
+	audits   *audit.Feature
 	states   *state.Feature
 	profiles *profile.Feature
 	overview *overview.Feature

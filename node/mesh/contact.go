@@ -100,6 +100,7 @@ func (m *Mesh) learnBind(k *known, member ident.PublicKey, raw []byte) bool {
 	}
 	b, err := trust.CheckBind(m.id, stmt)
 	if err != nil || b.Member != member {
+		m.refuse(member, "binding")
 		return false
 	}
 	same := b.Gen == k.bind.Gen && string(b.Peer) == string(k.bind.Peer) && b.Until.After(k.bind.Until)
@@ -201,6 +202,7 @@ func (m *Mesh) Learn(member ident.PublicKey, statement []byte) error {
 		return err
 	}
 	if d.Member != member {
+		m.refuse(member, "delivery_key")
 		return fmt.Errorf("%w: a delivery key of %s", ErrProof, d.Member)
 	}
 	m.met(member, contact{Delivery: statement})

@@ -176,10 +176,12 @@ func (a *Meshes) Claim(ctx context.Context, key ident.PublicKey, from peer.ID, s
 	}
 	stmt, claim, err := join.OpenClaim(m.id, m.self, m.sealKey, inv, from, sealed)
 	if err != nil {
+		m.refuse(ident.PublicKey{}, "claim")
 		return nil, err
 	}
 	added, err := m.admit(ctx, stmt, claim)
 	if err != nil {
+		m.refuse(claim.Keys.Member, "claim")
 		return nil, err
 	}
 	if len(added) > 0 {

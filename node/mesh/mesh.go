@@ -216,6 +216,7 @@ func (m *Mesh) take(ctx context.Context, entries []trust.Entry, also func(*store
 		got, err := m.admin.Add(e)
 		if err != nil {
 			refused = fmt.Errorf("entry %s refused: %w", e.ID(), err)
+			m.refuse(e.Signer(), "log_entry")
 			continue
 		}
 		added = append(added, got...)
@@ -226,8 +227,16 @@ func (m *Mesh) take(ctx context.Context, entries []trust.Entry, also func(*store
 	m.ring.Unlock(m.admin, m.self, m.sealKey)
 	m.unsaved = append(m.unsaved, added...)
 	err := m.all.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		if err := errors.Join(m.write(tx, m.unsaved), m.writeTold(tx, told)); err != nil || also == nil {
+		if err := errors.Join(m.write(tx, m.unsaved), m.writeTold(tx, told)); err != nil {
 			return err
+		}
+		if took := m.all.cfg.Took; took != nil && len(m.unsaved) > 0 {
+			if err := took(tx, m.id, m.self, m.unsaved); err != nil {
+				return err
+			}
+		}
+		if also == nil {
+			return nil
 		}
 		return also(tx)
 	})

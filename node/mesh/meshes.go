@@ -43,6 +43,12 @@ type Config struct {
 	// Forget removes what others keep of a mesh, in the commit that forgets it. Nil: they
 	// keep nothing.
 	Forget func(tx *store.Tx, mesh ident.MeshID) error
+	// Took is told, in the same commit, which entries became part of an admin log that
+	// was here before. An error fails the commit. Nil: nobody needs to know.
+	Took func(tx *store.Tx, mesh ident.MeshID, self ident.PublicKey, entries []trust.Entry) error
+	// Refused hears, in one word, what was refused of what others say; who is zero
+	// where that is not known. It must not block. Nil: nobody needs to know.
+	Refused func(mesh ident.MeshID, who ident.PublicKey, what string)
 	// Renewed says that a mesh's own delivery key is a new one. It must not block. Nil:
 	// nobody needs to know.
 	Renewed func(mesh ident.MeshID)
@@ -228,6 +234,17 @@ func (a *Meshes) Get(id ident.MeshID) (*Mesh, bool) {
 	defer a.mu.RUnlock()
 	m, ok := a.meshes[id]
 	return m, ok
+}
+
+// Find finds a mesh by slug, id or a prefix of its id of 8 or more characters; an
+// empty name means the only one. It fails with op.NotFound or op.Ambiguous.
+func (a *Meshes) Find(name string) (*Mesh, error) { return a.find(name) }
+
+// refuse tells of something that others said and that is not so.
+func (m *Mesh) refuse(who ident.PublicKey, what string) {
+	if m.all.cfg.Refused != nil {
+		m.all.cfg.Refused(m.id, who, what)
+	}
 }
 
 // find finds a mesh by slug, id or a prefix of its id of 8 or more characters; an

@@ -45,6 +45,7 @@ func (m *Mesh) Prove(t host.Transcript) ([]byte, ident.ID, error) {
 func (m *Mesh) Check(t host.Transcript, raw []byte) (host.Peer, error) {
 	p, err := m.check(t, raw)
 	if err != nil {
+		m.refuse(ident.PublicKey{}, "proof")
 		return host.Peer{}, fmt.Errorf("%w: %w", ErrProof, err)
 	}
 	return p, nil

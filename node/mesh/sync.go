@@ -214,6 +214,7 @@ func (x *exchange) readInto(batch *[]trust.Entry) error {
 		total += len(raw)
 		e, err := trust.ParseEntry(raw)
 		if err != nil {
+			x.mesh.refuse(x.peer, "log_entry")
 			return err
 		}
 		*batch = append(*batch, e)

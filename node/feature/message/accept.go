@@ -166,7 +166,21 @@ func (f *Feature) commit(tx *store.Tx, s *sealed, g *gate, trip *courier.Trip) (
 			Many: s.remember.Many, Wait: wait,
 		}, s.rows)
 	}
-	return seen, nil
+	return seen, f.tellAccepted(tx, s)
+}
+
+// tellAccepted has others account for the message.
+func (f *Feature) tellAccepted(tx *store.Tx, s *sealed) error {
+	if f.cfg.Accepted == nil {
+		return nil
+	}
+	m := Accepted{
+		Mesh: s.self.Mesh, Member: s.self.Member, ID: s.msg.ID.String(), Session: s.self.Name, Priority: s.msg.Priority.String(),
+	}
+	for _, r := range s.results {
+		m.Targets = append(m.Targets, r.Target)
+	}
+	return f.cfg.Accepted(tx, m)
 }
 
 // prove marks what the message answers as read, if it was pushed.

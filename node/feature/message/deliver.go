@@ -80,6 +80,11 @@ func (f *Feature) take(ctx context.Context, mesh ident.MeshID, arrivals []*incom
 	for _, fn := range after {
 		fn()
 	}
+	for _, a := range arrivals {
+		if a.news == nil && !a.known && a.verdict == delivery.Never {
+			f.refuse(mesh, a.msg.Origin, "message")
+		}
+	}
 	f.settle(g, gates)
 	return items, nil
 }
@@ -110,6 +115,7 @@ func (f *Feature) parse(mesh ident.MeshID, from ident.PublicKey, letters [][]byt
 		a, err := f.parseOne(mesh, from, raw)
 		if err != nil {
 			f.log.Warn("letter dropped", "mesh", mesh, "from", from, "error", err)
+			f.refuse(mesh, from, "letter")
 			continue
 		}
 		out = append(out, a)

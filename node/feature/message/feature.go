@@ -36,6 +36,12 @@ type Config struct {
 	// Jitter gives a factor about 1 for the pauses between tries. Nil: random.
 	Jitter func() float64
 	Limits Limits
+	// Accepted is told of each message in the commit that accepts it. An error fails
+	// that commit. Nil: nobody needs to know.
+	Accepted func(tx *store.Tx, m Accepted) error
+	// Refused hears, in one word, what a member sent that never can be good. It must
+	// not block. Nil: nobody needs to know.
+	Refused func(mesh ident.MeshID, from ident.PublicKey, what string)
 	// Log gets one line per event, never a body. Nil discards.
 	Log *slog.Logger
 }
@@ -156,6 +162,13 @@ func (f *Feature) Run(ctx context.Context) error {
 	}
 	parts.Wait()
 	return context.Cause(ctx)
+}
+
+// refuse tells of something that never can be good.
+func (f *Feature) refuse(mesh ident.MeshID, from ident.PublicKey, what string) {
+	if f.cfg.Refused != nil {
+		f.cfg.Refused(mesh, from, what)
+	}
 }
 
 // Contact says that a member's home became reachable, or that a stream to it

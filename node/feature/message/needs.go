@@ -48,6 +48,16 @@ type Self struct {
 	Silent, Narrow bool
 }
 
+// Accepted is what others hear of a message of this node: never its text.
+type Accepted struct {
+	Mesh     ident.MeshID
+	Member   ident.PublicKey
+	ID       string
+	Session  string   // its name
+	Targets  []string // as typed
+	Priority string
+}
+
 // Crowd is what messages must know of groups. A target is "*", "@all" or a group
 // as in "@a/b", without the name of a mesh. It is never called inside a transaction
 // of the store.

@@ -26,6 +26,7 @@ func (f *Feature) Receipt(ctx context.Context, mesh ident.MeshID, from ident.Pub
 	n, err := f.readNews(mesh, from, receipt)
 	if err != nil {
 		f.log.Warn("receipt dropped", "mesh", mesh, "from", from, "error", err)
+		f.refuse(mesh, from, "receipt")
 		return
 	}
 	if !n.matters() {

@@ -42,7 +42,10 @@ type Config struct {
 	// Profile tells what a member says of itself. It is called without locks held.
 	// Nil: nobody says anything.
 	Profile func(mesh ident.MeshID, member ident.PublicKey) Profile
-	Log     *slog.Logger
+	// Seen hears that a session of another member came or went: peer_joined, peer_left
+	// or peer_returned. It must not block. Nil: nobody needs to know.
+	Seen func(mesh ident.MeshID, member ident.PublicKey, event, name string)
+	Log  *slog.Logger
 }
 
 // Feature is the presence of one node. Its methods are safe for concurrent use.

@@ -1,0 +1,157 @@
+package node
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/feature/audit"
+	"github.com/claudemesh/claudemesh/node/feature/message"
+	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/mesh/ledger"
+	"github.com/claudemesh/claudemesh/overlay/host"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+	"github.com/claudemesh/claudemesh/store"
+)
+
+// newAudit makes the account. It comes first of all features, since the others tell it
+// what they do; the meshes and the book must be there before it runs.
+func (n *Node) newAudit() {
+	n.audits = audit.New(audit.Config{DB: n.db, Book: n.book, Meshes: accounted{n.meshes}, Now: n.cfg.Now, Log: n.log})
+	n.net.audits = n.audits
+}
+
+// took is mesh.Config.Took.
+func (n *Node) took(tx *store.Tx, id ident.MeshID, self ident.PublicKey, entries []trust.Entry) error {
+	return n.audits.Took(tx, id, self, acts(entries))
+}
+
+// refused is mesh.Config.Refused and that of others.
+func (n *Node) refused(id ident.MeshID, who ident.PublicKey, reason string) {
+	n.audits.Refused(id, who, reason)
+}
+
+// accepted is message.Config.Accepted.
+func (n *Node) accepted(tx *store.Tx, m message.Accepted) error {
+	return n.audits.Write(tx, audit.Event{Mesh: m.Mesh, Actor: m.Member, Name: "message_sent", Data: map[string]string{
+		"id": m.ID, "target": strings.Join(m.Targets, " "), "priority": m.Priority, "session": m.Session,
+	}})
+}
+
+// connected notes that a member's node came or went.
+func (n *network) connected(p host.Peer, event string) {
+	n.audits.Note(audit.Event{Mesh: p.Mesh, Actor: p.Key, Name: event, Data: map[string]string{"peer": p.Peer.String()}})
+}
+
+// arrival is presence.Config.Seen.
+func (n *Node) arrival(id ident.MeshID, member ident.PublicKey, event, name string) {
+	n.audits.Note(audit.Event{Mesh: id, Actor: member, Name: event, Data: map[string]string{"name": name}})
+}
+
+// accounted shows the meshes to the account.
+type accounted struct{ meshes *mesh.Meshes }
+
+// List implements audit.Meshes.
+func (a accounted) List() []audit.Mesh {
+	var out []audit.Mesh
+	for _, m := range a.meshes.All() {
+		out = append(out, audit.Mesh{ID: m.ID(), Slug: m.Slug(), Self: m.Self()})
+	}
+	return out
+}
+
+// Find implements audit.Meshes.
+func (a accounted) Find(slug string) (audit.Mesh, error) {
+	m, err := a.meshes.Find(slug)
+	if err != nil {
+		return audit.Mesh{}, err
+	}
+	return audit.Mesh{ID: m.ID(), Slug: m.Slug(), Self: m.Self()}, nil
+}
+
+// Names implements audit.Meshes.
+func (a accounted) Names(id ident.MeshID) map[ident.PublicKey]string {
+	m, ok := a.meshes.Get(id)
+	if !ok {
+		return nil
+	}
+	return ledger.Names(m.Admin())
+}
+
+// Member implements audit.Meshes.
+func (a accounted) Member(id ident.MeshID, key ident.PublicKey) bool {
+	m, ok := a.meshes.Get(id)
+	if !ok {
+		return false
+	}
+	_, is := m.State().Member(key)
+	return is
+}
+
+// Acts implements audit.Meshes.
+func (a accounted) Acts(id ident.MeshID) []audit.Act {
+	m, ok := a.meshes.Get(id)
+	if !ok {
+		return nil
+	}
+	return acts(m.Admin().Entries())
+}
+
+// acts puts entries of an admin log into words.
+func acts(entries []trust.Entry) []audit.Act {
+	out := make([]audit.Act, 0, len(entries))
+	for _, e := range entries {
+		a := audit.Act{ID: e.ID(), Signer: e.Signer(), At: e.Body().Header().Time, Data: make(map[string]string)}
+		a.Event = describe(e.Body(), a.Data)
+		out = append(out, a)
+	}
+	return out
+}
+
+// describe gives the event that an entry is and what is to be said of it.
+func describe(body trust.Body, data map[string]string) string {
+	switch b := body.(type) {
+	case *trust.Genesis:
+		data["name"], data["owner"] = b.Name, b.Owner
+		return "mesh_made"
+	case *trust.Invite:
+		data["role"], data["uses"], data["expires"] = b.Role.String(), strconv.Itoa(b.Uses), b.Expires.UTC().Format(time.RFC3339)
+		return "invite_made"
+	case *trust.Uninvite:
+		data["invites"] = listed(b.Invites)
+		return "invites_ended"
+	case *trust.Admit:
+		data["member"], data["name"], data["role"] = b.Claimed.Keys.Member.String(), b.Name, b.Role.String()
+		if !b.Invite.IsZero() {
+			data["invite"] = b.Invite.String()
+		}
+		return "member_admitted"
+	case *trust.RoleChange:
+		data["member"], data["role"] = b.Member.String(), b.Role.String()
+		return "role_changed"
+	case *trust.Remove:
+		data["member"] = listed(b.Targets)
+		return "member_removed"
+	case *trust.Leave:
+		return "member_left"
+	case *trust.Epoch:
+		return "key_changed"
+	case *trust.Set:
+		data["key"], data["value"] = b.Key, b.Value
+		return "setting_changed"
+	case *trust.Void:
+		data["entries"], data["count"] = listed(b.Entries), strconv.Itoa(len(b.Entries))
+		return "entries_struck"
+	}
+	return "changed"
+}
+
+// listed writes ids one behind the other.
+func listed[T interface{ ~[32]byte }](ids []T) string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = ident.ID(id).String()
+	}
+	return strings.Join(out, " ")
+}

@@ -1,0 +1,84 @@
+package node_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/claudemesh/claudemesh/node/feature/audit"
+	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/nodetest"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+// account is what a node's account says, newest first.
+func account(n *nodetest.Node, in audit.QueryRequest) []audit.Entry {
+	return nodetest.Call(n, audit.Query, in).Entries
+}
+
+// events are the names of entries of one chain.
+func events(entries []audit.Entry, chain string) (out []string) {
+	for _, e := range entries {
+		if e.Chain == chain {
+			out = append(out, e.Event)
+		}
+	}
+	return out
+}
+
+// chainState finds what a node says of the chain of a member.
+func chainState(n *nodetest.Node, name string) audit.Chain {
+	for _, c := range nodetest.Call(n, audit.Verify, audit.VerifyRequest{}).Chains {
+		if c.Name == name {
+			return c
+		}
+	}
+	return audit.Chain{}
+}
+
+// Who let whom in, and took what from whom, is known at every node, and nobody can
+// take it back.
+func TestTheAccountIsSharedAndSurvives(t *testing.T) {
+	ana, bo, cy := three(t)
+	as, bs := ana.Agent("a"), bo.Agent("b")
+	cy.Agent("c")
+	sees(ana, as, "ana", "bo", "cy")
+	nodetest.Call(ana, mesh.Promote, mesh.PromoteRequest{Member: "bo"})
+	bo.Wait("an admin", func() bool { return info(bo).Role == "admin" })
+	nodetest.Call(bo, mesh.Ban, mesh.BanRequest{Members: []string{"cy"}})
+	key := info(ana).MemberKey
+	want := []string{"role_changed", "member_admitted", "invite_made", "member_admitted", "invite_made", "mesh_made"}
+	for _, n := range []*nodetest.Node{ana, bo} {
+		n.Wait("one with all chains", func() bool {
+			return chainState(n, "ana").State == audit.Valid && chainState(n, "bo").State == audit.Valid && chainState(n, "bo").Entries == 1
+		})
+		if got := events(account(n, audit.QueryRequest{}), key); !slices.Equal(got, want) {
+			t.Errorf("%s knows of ana %v, want %v", n.Name, got, want)
+		}
+	}
+	if c := chainState(bo, "this node"); c.State != audit.Valid || c.Entries == 0 {
+		t.Errorf("bo's own chain: %+v", c)
+	}
+	// The local chain has what the others did, and the messages without their text.
+	send(bo, bs, "ana", "this text is nobody's business")
+	all := nodetest.Call(bo, audit.Query, audit.QueryRequest{Member: "bo", Kind: "message*"})
+	if len(all.Entries) != 1 || all.Entries[0].Data["target"] != "ana" || strings.Contains(all.Text(), "business") {
+		t.Errorf("%+v", all)
+	}
+	if got := events(account(bo, audit.QueryRequest{Kind: "role_changed"}), "local"); len(got) != 1 {
+		t.Errorf("bo saw %v", got)
+	}
+	if got := account(ana, audit.QueryRequest{Member: "cy", Kind: "member_removed"}); len(got) == 0 || got[0].Actor != "bo" {
+		t.Errorf("cy was removed by %+v", got)
+	}
+	bo.Restart()
+	if c := chainState(bo, "bo"); c.State != audit.Valid || c.Entries != 1 {
+		t.Errorf("after a restart: %+v", c)
+	}
+	refused(t, bo, bs, audit.Query, audit.QueryRequest{}, op.Denied)
+	refused(t, bo, nodetest.User(), audit.Query, audit.QueryRequest{Since: "yesterday"}, op.Invalid)
+	refused(t, bo, nodetest.User(), audit.Query, audit.QueryRequest{Limit: 501}, op.Invalid)
+	if got := nodetest.Call(bo, audit.Query, audit.QueryRequest{Limit: 1}); len(got.Entries) != 1 || !got.More {
+		t.Errorf("a page: %+v", got)
+	}
+}
