@@ -35,9 +35,10 @@ type syncs struct {
 	// publish writes what each member says of itself, where it is not written yet.
 	publish func(ctx context.Context, mesh ident.MeshID)
 
-	mu   sync.Mutex // guards what follows
-	life context.Context
-	with map[partner]*pairing
+	mu    sync.Mutex // guards what follows
+	life  context.Context
+	with  map[partner]*pairing
+	waits int // how many are lingering, see linger
 	// following are the meshes that are looked at anew, and whether once more.
 	following map[ident.MeshID]bool
 	wg        sync.WaitGroup
@@ -343,10 +344,33 @@ func (s *syncs) followOnce(ctx context.Context, id ident.MeshID) (again bool) {
 // between gets these times to come before a neighbour is asked for it.
 var outOfOrder = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond}
 
+// mostLingering is how many records wait for what lies between: who waits takes a place
+// of those that judge gossip, and a member can make up as many gaps as it likes.
+const mostLingering = 32
+
+// linger waits; false: too many do already, or ctx ended.
+func (s *syncs) linger(ctx context.Context, d time.Duration) bool {
+	s.mu.Lock()
+	room := s.waits < mostLingering
+	if room {
+		s.waits++
+	}
+	s.mu.Unlock()
+	if !room {
+		return false
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waits--
+	}()
+	return pause(ctx, d) == nil
+}
+
 // hear judges a record that came by gossip.
 func (s *syncs) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, raw []byte) gossip.Verdict {
 	v, want, err := s.book.News(ctx, m.ID(), raw)
-	for i := 0; err == nil && want && i < len(outOfOrder) && pause(ctx, outOfOrder[i]) == nil; i++ {
+	for i := 0; err == nil && want && i < len(outOfOrder) && s.linger(ctx, outOfOrder[i]); i++ {
 		v, want, err = s.book.News(ctx, m.ID(), raw)
 	}
 	if err != nil {
