@@ -21,6 +21,7 @@ const (
 	MaxSummary  = 500 // characters
 	MaxWord     = 64  // bytes: role, kind, model, host …
 	MaxCwd      = 256
+	lastMoment  = 253402300799999 // Unix ms: the end of the year 9999
 )
 
 // Lease is how long a beacon speaks for its sessions; Interval is how often one is
@@ -126,6 +127,9 @@ func Decode(body []byte) (Beacon, error) {
 	raw := r.List(tagSessions, MaxSessions+1, MaxBeacon)
 	if err := r.Err(); err != nil {
 		return Beacon{}, fmt.Errorf("%w: %w", ErrBeacon, err)
+	}
+	if r.Uint(tagClock) > lastMoment {
+		return Beacon{}, fmt.Errorf("%w: a clock that no calendar has", ErrBeacon)
 	}
 	if lease > uint64((10 * Lease).Milliseconds()) {
 		return Beacon{}, fmt.Errorf("%w: a lease of %d ms", ErrBeacon, lease)

@@ -2,6 +2,7 @@ package roster
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +81,18 @@ func TestAgesAndStates(t *testing.T) {
 	}
 	if got := h.Age(2 * time.Minute); got != 70*time.Second {
 		t.Errorf("age %s", got)
+	}
+}
+
+func TestAClockThatNoCalendarHas(t *testing.T) {
+	b := Beacon{Boot: 1, Seq: 1, Lease: Lease, Clock: time.UnixMilli(lastMoment)}
+	if _, err := Decode(b.Encode()); err != nil {
+		t.Errorf("the last moment: %v", err)
+	}
+	for _, ms := range []int64{lastMoment + 1, 1<<63 - 1, -1 << 62} {
+		b.Clock = time.UnixMilli(ms)
+		if _, err := Decode(b.Encode()); !errors.Is(err, ErrBeacon) {
+			t.Errorf("%d: %v", ms, err)
+		}
 	}
 }

@@ -16,8 +16,9 @@ import (
 // to tell either: see [Watch.Begin].
 type Watch struct {
 	seen  map[ident.PublicKey]*standing
-	began time.Time     // by the wall clock
-	from  time.Duration // the same by the monotonic one
+	count map[ident.PublicKey]int // how many of them a member has
+	began time.Time               // by the wall clock
+	from  time.Duration           // the same by the monotonic one
 }
 
 // standing is what was told of one session.
@@ -71,11 +72,30 @@ func (w *Watch) Knew(member ident.PublicKey, card Card, last time.Time) {
 
 func (w *Watch) add(member ident.PublicKey, card Card) *standing {
 	if w.seen == nil {
-		w.seen = make(map[ident.PublicKey]*standing)
+		w.seen, w.count = make(map[ident.PublicKey]*standing), make(map[ident.PublicKey]int)
+	}
+	if w.count[member] >= maxSeen {
+		w.forget(member)
 	}
 	s := &standing{member: member, card: card}
 	w.seen[card.Key] = s
+	w.count[member]++
 	return s
+}
+
+// maxSeen is how many sessions of one member are remembered: more than anybody opens in
+// weeks, and a bound for one who makes up new ones all the time.
+const maxSeen = 4096
+
+// forget drops some session of a member that is not there.
+func (w *Watch) forget(member ident.PublicKey) {
+	for key, s := range w.seen {
+		if s.member == member && !s.here {
+			delete(w.seen, key)
+			w.count[member]--
+			return
+		}
+	}
 }
 
 // Look compares the roster with what was told, and returns what is new.
@@ -116,6 +136,10 @@ func (w *Watch) meet(member ident.PublicKey, h *Home, c Card, online bool, mono 
 		s = w.add(member, c)
 	}
 	was := *s
+	if s.member != member {
+		w.count[s.member]--
+		w.count[member]++
+	}
 	s.member, s.card, s.here, s.heard = member, c, true, s.heard || online && h.came >= w.from
 	switch {
 	case was.here || !online:
