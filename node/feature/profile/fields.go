@@ -232,13 +232,13 @@ func checkText(what, text string, most int) error {
 	return nil
 }
 
-// checkAvatar takes an emoji, or something as short, or a web address.
+// checkAvatar takes an emoji, or something as short that is no address, or a web address.
 func checkAvatar(text string) error {
 	const short = 40
 	if len(text) > MaxAvatar {
 		return op.Errorf(op.TooLarge, "the avatar has %d bytes, the limit is %d", len(text), MaxAvatar).WithHint("use an emoji, or a shorter address of a picture")
 	}
-	if len(text) <= short && !strings.Contains(text, "://") {
+	if len(text) <= short && !strings.Contains(text, ":") {
 		return nil
 	}
 	rest, plain := strings.CutPrefix(text, "http://")

@@ -81,6 +81,7 @@ func TestEachRefusalHasItsOwnCode(t *testing.T) {
 		`{"bio":"a\nb"}`:                                              {op.Invalid, `"a\nb"`},
 		`{"title":"a\u202eb"}`:                                        {op.Invalid, "cannot be a title"},
 		`{"avatar":"javascript://x"}`:                                 {op.Invalid, "cannot be an avatar"},
+		`{"avatar":"javascript:x"}`:                                   {op.Invalid, "cannot be an avatar"},
 		`{"avatar":"` + strings.Repeat("x", 41) + `"}`:                {op.Invalid, "cannot be an avatar"},
 		`{"avatar":"https://e.org/` + strings.Repeat("x", 600) + `"}`: {op.TooLarge, "614 characters, the limit is 512"},
 		`{"capabilities":[""]}`:                                       {op.Invalid, "empty"},
