@@ -46,9 +46,7 @@ func (f *Feature) watch(m Mesh) {
 		if member, ok := names[n.Member]; ok {
 			name = address.Qualified(name, member)
 		}
-		if f.reads(m, n.Member) {
-			f.tell(m, n, name, now)
-		}
+		f.tell(m, n, name, now)
 		if f.cfg.Seen != nil {
 			f.cfg.Seen(m.ID, n.Member, string(n.Turn), name)
 		}
