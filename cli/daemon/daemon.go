@@ -177,14 +177,30 @@ func (c *Control) ready(ctx context.Context, exited <-chan struct{}) (State, err
 // Down ends the node and waits until it is gone. It tells whether one ran. A node
 // that does not answer or does not end is a *HungError; with force it is killed.
 func (c *Control) Down(ctx context.Context, force bool) (ran bool, err error) {
-	defer c.cfg.Progress("stopping the node")()
-	ctx, cancel := context.WithTimeoutCause(ctx, stopLimit, ErrSlow)
+	return c.Without(ctx, force, func() error { return nil })
+}
+
+// Without is Down that then runs fn: no command starts a node before that has
+// returned. fn's error is its own.
+func (c *Control) Without(ctx context.Context, force bool, fn func() error) (ran bool, err error) {
+	stop := c.cfg.Progress("stopping the node")
+	defer stop()
+	ending, cancel := context.WithTimeoutCause(ctx, stopLimit, ErrSlow)
 	defer cancel()
-	lock, err := c.lock(ctx)
+	lock, err := c.lock(ending)
 	if err != nil {
 		return false, err
 	}
 	defer lock.unlock()
+	if ran, err = c.down(ending, force); err != nil {
+		return ran, err
+	}
+	stop()
+	return ran, fn()
+}
+
+// down ends the node. The caller holds the lock.
+func (c *Control) down(ctx context.Context, force bool) (ran bool, err error) {
 	if err := file.Write(c.path(stoppedFile), nil); err != nil {
 		return false, fmt.Errorf("note that the node was stopped: %w", err)
 	}
