@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"slices"
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
@@ -30,22 +29,4 @@ func Catalogue() []op.Contract {
 		return 1
 	})
 	return out
-}
-
-// guard decides who may ask for what. Another node has proved its membership and
-// reaches only operations meant for peers. A person may do everything here. An
-// agent's session acts within its member's meshes, but who comes and goes in them
-// is a person's decision.
-func guard(_ context.Context, c op.Caller, k op.Contract) error {
-	switch {
-	case c.User, c.Remote():
-		return nil
-	case c.Session != "" && k.Needs != op.Manage:
-		return nil
-	case c.Session != "":
-		return op.Errorf(op.Denied, "an agent's session may not use %s", k.ID).
-			WithHint("run the command in a terminal of your own, outside the agent")
-	default:
-		return op.Errorf(op.Denied, "the caller is not known")
-	}
 }

@@ -47,14 +47,42 @@ func (n *Node) reads(id ident.MeshID, member ident.PublicKey) bool {
 	return n.may(id, member, grant.Read)
 }
 
-// readsState tells whether what a member wrote to shared state is shown here.
-func (n *Node) readsState(id ident.MeshID, member ident.PublicKey) bool {
-	return n.may(id, member, grant.StateRead)
+// regard shows the grants to presence, which is made before them.
+type regard struct{ n *Node }
+
+// Reads implements presence.Regard.
+func (r regard) Reads(id ident.MeshID, member ident.PublicKey) bool {
+	return r.n.grants == nil || r.n.reads(id, member)
 }
 
-// countsState tells whether what a member writes to shared state counts here.
-func (n *Node) countsState(id ident.MeshID, member ident.PublicKey) bool {
-	return n.may(id, member, grant.StateWrite)
+// Verified implements presence.Regard.
+func (r regard) Verified(id ident.MeshID, member ident.PublicKey) bool {
+	if r.n.grants == nil {
+		return false
+	}
+	_, ok := r.n.grants.Verified(id, member)
+	return ok
+}
+
+// Warning implements presence.Regard.
+func (r regard) Warning(id ident.MeshID, member ident.PublicKey) string {
+	if r.n.grants == nil {
+		return ""
+	}
+	return r.n.grants.Warning(id, member)
+}
+
+// stateRules shows the grants to the state feature.
+type stateRules struct{ n *Node }
+
+// Shows implements state.Grants.
+func (r stateRules) Shows(id ident.MeshID, author ident.PublicKey) bool {
+	return r.n.may(id, author, grant.StateRead)
+}
+
+// Counts implements state.Grants.
+func (r stateRules) Counts(id ident.MeshID, author ident.PublicKey) bool {
+	return r.n.may(id, author, grant.StateWrite)
 }
 
 // held shows the messages to the grants; they are made after them.

@@ -120,7 +120,7 @@ func (n *Node) build() (err error) {
 		DB: n.db, Meshes: people{n.meshes, n.names}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
 		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
 		Gate:    func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
-		Profile: n.profileOf, Records: n.book, Seen: n.arrival,
+		Profile: n.profileOf, Records: n.book, Rights: canonical, Regard: regard{n}, Seen: n.arrival,
 	})
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (n *Node) build() (err error) {
 		return err
 	}
 	n.newShared()
-	if n.ops, err = op.NewSet(guard, operations(n.meshes, n.presence, n.messages, &n.shared)...); err != nil {
+	if n.ops, err = op.NewSet(n.guard, operations(n.meshes, n.presence, n.messages, &n.shared)...); err != nil {
 		return err
 	}
 	n.net.cache.ops = n.ops

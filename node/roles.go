@@ -57,12 +57,16 @@ func (p people) Members(id ident.MeshID) []presence.Member {
 }
 
 // Attest implements presence.Meshes.
-func (p people) Attest(id ident.MeshID, session ident.PublicKey, name string) ([]byte, time.Time, error) {
+func (p people) Attest(id ident.MeshID, session ident.PublicKey, name, rights string) ([]byte, time.Time, error) {
 	m, ok := p.meshes.Get(id)
 	if !ok {
 		return nil, time.Time{}, presence.ErrUnknownMesh
 	}
-	stmt, until := m.Attest(session, name)
+	r, err := rightsOf(rights)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	stmt, until := m.Attest(session, name, r)
 	return stmt, until, nil
 }
 
@@ -145,7 +149,7 @@ func self(l presence.Local) message.Self {
 	return message.Self{
 		Mesh: l.Mesh, Slug: l.Slug, Member: l.Member, Session: l.Session, Key: l.Key, Attest: l.Attest,
 		Name: l.Name, ID: l.ID, Attached: l.Attached, Status: l.Status, Mode: l.Mode, LastActive: l.LastActive,
-		Prompted: l.Prompted,
+		Prompted: l.Prompted, Silent: lacks(l, trust.RightSend), Narrow: lacks(l, trust.RightBroadcast),
 	}
 }
 

@@ -45,9 +45,10 @@ func (n *Node) newShared() {
 	n.calls = make(map[ident.MeshID]called)
 	n.profiles = profile.New(profile.Config{
 		Book: n.book, Meshes: registry{people{meshes: n.meshes}, n.presence}, Changed: n.profileChanged, Now: n.cfg.Now, Log: n.log,
+		Reads: n.reads,
 	})
 	n.states = state.New(state.Config{
-		DB: n.db, Book: n.book, Sessions: facts{all, n.presence, n.cfg.Now}, Meshes: facts{all, n.presence, n.cfg.Now}, Mono: n.cfg.Mono,
+		DB: n.db, Book: n.book, Sessions: facts{all, n.presence, n.cfg.Now}, Meshes: facts{all, n.presence, n.cfg.Now}, Grants: stateRules{n}, Mono: n.cfg.Mono,
 	})
 	v := view{all, n.presence, n.states, n.net, n.db}
 	n.saver = &backup.Saver{Content: n.saved}
@@ -160,7 +161,7 @@ func (f facts) Local(id ident.MeshID) []state.Self {
 }
 
 func stateSelf(l presence.Local) state.Self {
-	return state.Self{Mesh: l.Mesh, Slug: l.Slug, Member: l.Member, Session: l.Session, Name: l.Name, ID: l.ID}
+	return state.Self{Mesh: l.Mesh, Slug: l.Slug, Member: l.Member, Session: l.Session, Name: l.Name, ID: l.ID, Blind: lacks(l, trust.RightStateRead)}
 }
 
 // Members implements state.Meshes.

@@ -25,7 +25,7 @@ func TestABannedMembersKeysOpenNothing(t *testing.T) {
 		t.Fatalf("before the ban: %+v, %v", p, err)
 	}
 	session := bos.self // any key
-	vouched, _ := cys.Attest(session, "cy")
+	vouched, _ := cys.Attest(session, "cy", trust.AllRights)
 	ana.ban("cy")
 	exchangeLogs(t, bos, team, true)
 	for _, e := range team.admin.Entries()[1:] { // it gets hold of everything

@@ -14,8 +14,8 @@ import (
 // back a little invalidates no message.
 const attestBack = time.Hour
 
-// Attest has the own member vouch for a session under a name, with all rights.
-func (m *Mesh) Attest(session ident.PublicKey, name string) (stmt []byte, until time.Time) {
+// Attest has the own member vouch for a session under a name, with rights.
+func (m *Mesh) Attest(session ident.PublicKey, name string, rights trust.Rights) (stmt []byte, until time.Time) {
 	now := m.all.cfg.Now()
 	from := now.Add(-attestBack)
 	until = from.Add(trust.MaxAttest)
@@ -24,7 +24,7 @@ func (m *Mesh) Attest(session ident.PublicKey, name string) (stmt []byte, until 
 	seq := m.attested
 	m.mu.Unlock()
 	s := trust.SignAttest(m.id, m.member, trust.Attest{
-		Session: session, Name: name, Rights: trust.AllRights, From: from, Until: until, Seq: seq,
+		Session: session, Name: name, Rights: rights, From: from, Until: until, Seq: seq,
 	})
 	return s.Marshal(), until
 }

@@ -20,7 +20,7 @@ func TestWhoIsVouchedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, until := theirs.Attest(key.Public(), "bo")
+	raw, until := theirs.Attest(key.Public(), "bo", trust.AllRights)
 	now := until.Add(-time.Hour)
 	good := func() error {
 		a, err := m.Vouched(theirs.self, raw, now, trust.RightSend)
@@ -63,7 +63,7 @@ func TestVouchersAreBounded(t *testing.T) {
 	ana := newHome(t, "ana")
 	m := ana.found("team")
 	for n := range 2 * maxVouchers {
-		raw, _ := m.Attest(m.self, "ana")
+		raw, _ := m.Attest(m.self, "ana", trust.AllRights)
 		if _, err := m.vouchers.check(m.id, raw); err != nil {
 			t.Fatal(err)
 		}

@@ -49,6 +49,8 @@ const (
 	Look Right = "look"
 	// Send is the right to send messages.
 	Send Right = "send"
+	// ReadState is the right to read the mesh's shared state.
+	ReadState Right = "state-read"
 	// WriteState is the right to write the mesh's shared state.
 	WriteState Right = "state"
 	// Profile is the right to change what others see of a session.

@@ -22,7 +22,10 @@ func (f *Feature) Ops() []op.Op {
 	}
 }
 
-func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (OpenResponse, error) {
+func (f *Feature) answerOpen(ctx context.Context, c op.Caller, in OpenRequest) (OpenResponse, error) {
+	if err := f.unnarrowed(c); err != nil {
+		return OpenResponse{}, err
+	}
 	if len(in.AgentSession) > maxAgentID {
 		return OpenResponse{}, op.Errorf(op.Invalid, "the agent's session id has %d bytes, at most %d are taken", len(in.AgentSession), maxAgentID)
 	}
@@ -33,6 +36,13 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 		if err := op.CheckName(in.Name); err != nil {
 			return OpenResponse{}, err
 		}
+	}
+	if f.cfg.Rights != nil {
+		list, err := f.cfg.Rights(in.Rights)
+		if err != nil {
+			return OpenResponse{}, err
+		}
+		in.Rights = list
 	}
 	l, token, resumed, err := f.open(in)
 	if err != nil {
@@ -56,9 +66,37 @@ func (f *Feature) answerOpen(ctx context.Context, _ op.Caller, in OpenRequest) (
 	return out, nil
 }
 
+// unnarrowed refuses a session that was opened with fewer rights: it may not get more by
+// opening another, or by being taken for another.
+func (f *Feature) unnarrowed(c op.Caller) error {
+	if c.Session == "" || f.Rights(c.Session) == "" {
+		return nil
+	}
+	return errNarrow()
+}
+
+func errNarrow() error {
+	return op.Errorf(op.Denied, "a session with fewer rights than all opens no others").
+		WithHint("the person at this machine opens them")
+}
+
+// Rights lists what a session of this node may do; empty: everything that sessions may.
+func (f *Feature) Rights(session string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l, ok := f.sessions[session]; ok {
+		return l.Rights
+	}
+	return ""
+}
+
 func (f *Feature) answerAlias(ctx context.Context, c op.Caller, in AliasRequest) (AliasResponse, error) {
 	f.mu.Lock()
 	l, ok := f.byAgent[in.AgentSession]
+	if own := f.sessions[c.Session]; own != nil && own != l && own.Rights != "" {
+		f.mu.Unlock()
+		return AliasResponse{}, errNarrow()
+	}
 	if !ok {
 		f.mu.Unlock()
 		return AliasResponse{}, op.Errorf(op.NotFound, "no session has the agent session id %q", in.AgentSession)
@@ -155,8 +193,11 @@ func (f *Feature) answerWhoami(_ context.Context, c op.Caller, _ WhoamiRequest) 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if l, ok := f.sessions[c.Session]; ok && len(l.Agents) > 0 {
-		out.Agent = l.Agents[len(l.Agents)-1]
+	if l, ok := f.sessions[c.Session]; ok {
+		out.Rights = l.Rights
+		if len(l.Agents) > 0 {
+			out.Agent = l.Agents[len(l.Agents)-1]
+		}
 	}
 	return out, nil
 }
@@ -202,7 +243,7 @@ func (f *Feature) Online(mesh ident.MeshID, asking ident.PublicKey) []string {
 	all, _ := f.everybody(m)
 	names := []string{}
 	for _, s := range all {
-		if s.Here && !s.Hidden && s.Key != asking {
+		if s.Here && !s.Hidden && s.Key != asking && f.reads(m, s.Member) {
 			names = append(names, s.Name)
 		}
 	}

@@ -287,6 +287,7 @@ func sameFacts(t *testing.T) {
 	}
 	bo.join(t, c, "g", "lead")
 	ana.says = map[ident.PublicKey]Profile{bo.key: {Avatar: "🦊", Title: "Parser", RoleTag: "dev"}}
+	ana.cfg.Regard = opinion{verified: true, warning: "another key"}
 	peers, err := ana.answerPeers(t.Context(), op.Caller{User: true}, PeersRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -301,6 +302,10 @@ func sameFacts(t *testing.T) {
 			want = value
 		case string:
 			want = []string{value[:min(len(value), 16)]}
+		case bool:
+			if value {
+				want = []string{strings.ToLower(name)}
+			}
 		}
 		switch name {
 		case "Hidden", "Own", "State": // not so here

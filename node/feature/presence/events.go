@@ -46,7 +46,9 @@ func (f *Feature) watch(m Mesh) {
 		if member, ok := names[n.Member]; ok {
 			name = address.Qualified(name, member)
 		}
-		f.tell(m, n, name, now)
+		if f.reads(m, n.Member) {
+			f.tell(m, n, name, now)
+		}
 		if f.cfg.Seen != nil {
 			f.cfg.Seen(m.ID, n.Member, string(n.Turn), name)
 		}

@@ -174,7 +174,7 @@ var otherMesh = ident.MeshID{8}
 
 func (p *person) Members(ident.MeshID) []Member { return p.w.members }
 
-func (p *person) Attest(mesh ident.MeshID, session ident.PublicKey, name string) ([]byte, time.Time, error) {
+func (p *person) Attest(mesh ident.MeshID, session ident.PublicKey, name, _ string) ([]byte, time.Time, error) {
 	var f ident.Fields
 	f.Bytes(1, session[:])
 	f.Text(2, name)

@@ -84,7 +84,7 @@ func (f *Feature) attest(l *live, m Mesh) ([]byte, error) {
 	if !ok {
 		return nil, ErrUnknownMesh
 	}
-	stmt, until, err := f.cfg.Meshes.Attest(m.ID, key.Public(), l.Names[m.ID.String()])
+	stmt, until, err := f.cfg.Meshes.Attest(m.ID, key.Public(), l.Names[m.ID.String()], l.Rights)
 	if err != nil {
 		return nil, err
 	}

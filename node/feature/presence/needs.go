@@ -15,8 +15,9 @@ type Meshes interface {
 	List() []Mesh
 	// Members lists the current members of a mesh.
 	Members(mesh ident.MeshID) []Member
-	// Attest has the own member key vouch for a session key under a name.
-	Attest(mesh ident.MeshID, session ident.PublicKey, name string) (stmt []byte, until time.Time, err error)
+	// Attest has the own member key vouch for a session key under a name, with the
+	// rights listed; empty: with all.
+	Attest(mesh ident.MeshID, session ident.PublicKey, name, rights string) (stmt []byte, until time.Time, err error)
 	// Vouched returns the session key and name that a member's attestation vouches
 	// for, or an error when it does not hold at the given time.
 	Vouched(mesh ident.MeshID, member ident.PublicKey, attest []byte, at time.Time) (ident.PublicKey, string, error)
@@ -44,6 +45,17 @@ type Records interface {
 	Put(ctx context.Context, mesh ident.MeshID, kind, key string, value []byte) (record.Entry, error)
 	Delete(ctx context.Context, mesh ident.MeshID, kind, key string) (existed bool, err error)
 	List(mesh ident.MeshID, kind, prefix string) ([]record.Entry, error)
+}
+
+// Regard is what the own member thinks of another.
+type Regard interface {
+	// Reads tells whether what the member says of itself is shown here, beyond what it
+	// is addressed by.
+	Reads(mesh ident.MeshID, member ident.PublicKey) bool
+	// Verified tells whether the member's key was compared.
+	Verified(mesh ident.MeshID, member ident.PublicKey) bool
+	// Warning says why the member may not be who it seems to be; empty: nothing does.
+	Warning(mesh ident.MeshID, member ident.PublicKey) string
 }
 
 // Mesh is one mesh of this node.

@@ -59,6 +59,7 @@ type OpenRequest struct {
 	Role         string `json:"role,omitempty" jsonschema:"free text, as in reviewer"`
 	Mode         string `json:"mode,omitempty" jsonschema:"push (default), inbox or off"`
 	Quiet        bool   `json:"quiet,omitempty" jsonschema:"whether not to tell it who comes and goes"`
+	Rights       string `json:"rights,omitempty" jsonschema:"what it may do: names of rights with commas between; all of them if left out"`
 	PID          int    `json:"pid,omitempty" jsonschema:"process id of the agent"`
 	Cwd          string `json:"cwd,omitempty"`
 	PeerType     string `json:"peer_type,omitempty" jsonschema:"ai or human"`
@@ -124,6 +125,7 @@ type WhoamiRequest struct{}
 type WhoamiResponse struct {
 	Session string     `json:"session,omitempty" jsonschema:"local id of the calling session; empty for the person at the terminal"`
 	Agent   string     `json:"agent_session,omitempty"`
+	Rights  string     `json:"rights,omitempty" jsonschema:"what the session may do; absent: everything that sessions may"`
 	Node    string     `json:"node" jsonschema:"this node's address key on the network"`
 	Meshes  []Identity `json:"meshes"`
 }
@@ -146,6 +148,9 @@ func (r WhoamiResponse) Text() string {
 	lines := make([]string, 0, len(r.Meshes)+1)
 	for _, m := range r.Meshes {
 		lines = append(lines, fmt.Sprintf("%s in %s (%s)  member %s  session %s", m.Name, m.Mesh, m.Role, m.MemberKey[:16], m.SessionKey[:16]))
+	}
+	if r.Rights != "" {
+		lines = append(lines, "rights of this session: "+r.Rights)
 	}
 	return strings.Join(append(lines, "node "+r.Node), "\n")
 }

@@ -55,6 +55,8 @@ type Peer struct {
 	Status       string   `json:"status" jsonschema:"idle, working or dnd"`
 	StatusSource string   `json:"statusSource,omitempty" jsonschema:"who said so: hook, manual or inferred"`
 	StatusAge    string   `json:"statusAge,omitempty" jsonschema:"how long ago it was said, as in 42s"`
+	Verified     bool     `json:"verified,omitempty" jsonschema:"whether you compared the member's key"`
+	Warning      string   `json:"warning,omitempty" jsonschema:"why the peer may not be who it seems to be"`
 	Own          string   `json:"own,omitempty" jsonschema:"this: the asking session; yours: another session of your member"`
 	Hidden       bool     `json:"hidden,omitempty" jsonschema:"whether it hides: only your own sessions are shown then"`
 	Groups       []string `json:"groups,omitempty" jsonschema:"as @name or @name:role"`
@@ -109,6 +111,12 @@ func (p Peer) line() string {
 		if s != "" {
 			parts = append(parts, "· "+s)
 		}
+	}
+	if p.Verified {
+		parts = append(parts, "· verified")
+	}
+	if p.Warning != "" {
+		parts = append(parts, "· WARNING: "+p.Warning)
 	}
 	if p.State != string(roster.Online) && p.LastSeen != "" {
 		parts = append(parts, "· last seen "+p.LastSeen)
@@ -186,10 +194,10 @@ func (f *Feature) peers(c op.Caller, m Mesh, all bool) []Peer {
 				continue
 			}
 			listed++
-			out = append(out, one.with(s, ages[s.Key], c))
+			out = append(out, f.regarded(m, p.Key, one.with(s, ages[s.Key], c)))
 		}
 		if listed == 0 && all && p.Key != m.Self {
-			out = append(out, one)
+			out = append(out, f.regarded(m, p.Key, one))
 		}
 	}
 	slices.SortFunc(out, func(a, b Peer) int {
@@ -214,6 +222,24 @@ func (f *Feature) peerOf(m Mesh, p Member) Peer {
 		one.RTT = rtt.Round(10 * time.Microsecond).String()
 	}
 	return one
+}
+
+// regarded is a peer as the own member regards it.
+func (f *Feature) regarded(m Mesh, member ident.PublicKey, p Peer) Peer {
+	if f.cfg.Regard == nil || member == m.Self {
+		return p
+	}
+	p.Verified, p.Warning = f.cfg.Regard.Verified(m.ID, member), f.cfg.Regard.Warning(m.ID, member)
+	if !f.cfg.Regard.Reads(m.ID, member) {
+		p.Avatar, p.Title, p.RoleTag, p.Summary, p.Role = "", "", "", "", ""
+		p.Cwd, p.Host, p.PeerType, p.Channel, p.Model = "", "", "", "", ""
+	}
+	return p
+}
+
+// reads tells whether what a member says of itself is shown here.
+func (f *Feature) reads(m Mesh, member ident.PublicKey) bool {
+	return f.cfg.Regard == nil || member == m.Self || f.cfg.Regard.Reads(m.ID, member)
 }
 
 // with is the member's session s, its status said age ago, as c sees it.

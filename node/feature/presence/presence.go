@@ -37,6 +37,12 @@ type Config struct {
 	// Gate is called, without locks held, when something that decides about
 	// offering messages to a session of this node has changed.
 	Gate func(mesh ident.MeshID, session ident.PublicKey)
+	// Rights reads what a session may do and gives it back in one form; all of it is
+	// the empty one. Nil: every text is taken as it is.
+	Rights func(list string) (string, error)
+	// Regard is what the own member thinks of others. It is called without locks held.
+	// Nil: of nobody anything.
+	Regard Regard
 	// Records keep the session cards. Nil: sessions are known from beacons alone.
 	Records Records
 	// Profile tells what a member says of itself. It is called without locks held.

@@ -353,7 +353,7 @@ func TestClaimedSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, victim := range []ident.PublicKey{theirs.Session, mine.Session} {
-		stmt, _, err := eve.Attest(w.id, victim, "trap")
+		stmt, _, err := eve.Attest(w.id, victim, "trap", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -392,7 +392,7 @@ func TestASessionConsentsToItsMember(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stmt, _, err := eve.Attest(w.id, theirs.Session, "trap")
+	stmt, _, err := eve.Attest(w.id, theirs.Session, "trap", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,6 +96,7 @@ func (f *Feature) local(l *live, m Mesh, own Profile) (Local, error) {
 		Status: here.Status.Value, Mode: f.mode(l, own), LastActive: l.active,
 		StatusSource: string(here.Status.Source), StatusAt: here.Status.At,
 		Groups: slices.Clone(here.Groups), Visible: !here.Hidden && l.ID != UserSession, Prompted: l.Prompted,
+		Rights: l.Rights,
 	}, nil
 }
 

@@ -40,9 +40,10 @@ type session struct {
 	Names    map[string]string `json:"names"`      // mesh id → name
 	Summary  map[string]string `json:"summaries"`  // mesh id → summary
 	Role     string            `json:"role"`
-	Mode     string            `json:"mode"`            // asked for, or empty
-	Quiet    bool              `json:"quiet,omitempty"` // is not told who comes and goes
-	Places   map[string]place  `json:"places"`          // mesh id → what it is there
+	Mode     string            `json:"mode"`             // asked for, or empty
+	Rights   string            `json:"rights,omitempty"` // what it may do; empty: everything
+	Quiet    bool              `json:"quiet,omitempty"`  // is not told who comes and goes
+	Places   map[string]place  `json:"places"`           // mesh id → what it is there
 	Prompted time.Time         `json:"prompted,omitzero"`
 	PID      int               `json:"pid"`
 	Cwd      string            `json:"cwd"`
@@ -121,6 +122,8 @@ type Local struct {
 	Visible bool
 	// Prompted is when its user was last seen to type something; zero: never.
 	Prompted time.Time
+	// Rights lists what it may do; empty: everything.
+	Rights string
 }
 
 // mode is the session's message mode: the one it asked for, else its member's, else
@@ -196,6 +199,10 @@ func (f *Feature) goesOn(in OpenRequest) (*live, bool) {
 func (l *live) describe(in OpenRequest, cfg Config) {
 	l.Base, l.Role = clip(in.Name, roster.MaxWord), clip(in.Role, roster.MaxWord)
 	l.Mode, l.Quiet = in.Mode, in.Quiet
+	if l.Rights != in.Rights {
+		l.Rights = in.Rights
+		clear(l.attests) // those of before say otherwise
+	}
 	l.PID, l.Cwd, l.Host = in.PID, clip(in.Cwd, roster.MaxCwd), clip(cfg.Host, roster.MaxWord)
 	l.PeerType, l.Channel, l.Model = clip(in.PeerType, roster.MaxWord), clip(in.Channel, roster.MaxWord), clip(in.Model, roster.MaxWord)
 }

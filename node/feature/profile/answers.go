@@ -192,6 +192,9 @@ func (f *Feature) pick(self Self, want string) (Member, error) {
 // shown is a profile as clients see it.
 func (f *Feature) shown(self Self, m Member) Shown {
 	p := f.Profile(self.Mesh, m.Key)
+	if f.cfg.Reads != nil && m.Key != self.Member && !f.cfg.Reads(self.Mesh, m.Key) {
+		p = Profile{Groups: p.Groups, Mode: p.Mode, Seen: p.Seen}
+	}
 	s := Shown{
 		Name: f.Names(self.Mesh)[m.Key], Member: m.Key.String(), Access: m.Role, RoleTag: p.RoleTag, Mode: p.Mode,
 		Avatar: p.Avatar, Title: p.Title, Bio: p.Bio, Own: m.Key == self.Member,

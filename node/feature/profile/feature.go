@@ -18,15 +18,18 @@ import (
 // kind is the collection of profiles.
 const kind = "profile"
 
-// Config is what the feature is built from. All fields are needed.
+// Config is what the feature is built from. All fields but Reads are needed.
 type Config struct {
 	Book   Book
 	Meshes Meshes
 	// Changed is called, one at a time and without locks held, when a member's name,
 	// role tag, groups or message mode are not what they were.
 	Changed func(ctx context.Context, mesh ident.MeshID, member ident.PublicKey)
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Reads tells whether what another member says of itself is shown here. Nil: of
+	// everybody.
+	Reads func(mesh ident.MeshID, member ident.PublicKey) bool
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Feature keeps the profiles of the meshes' members. Its methods are safe for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,12 +18,14 @@ import (
 // kind is the collection of shared state.
 const kind = "state"
 
-// Config is what the feature is built from. All fields are needed.
+// Config is what the feature is built from. All fields but Grants are needed.
 type Config struct {
 	DB       *store.DB
 	Book     Book
 	Sessions Sessions
 	Meshes   Meshes
+	// Grants is what the own member lets others do. Nil: everything.
+	Grants Grants
 	// Mono is the monotonic clock.
 	Mono func() time.Duration
 }
@@ -48,7 +51,7 @@ func New(cfg Config) *Feature {
 
 // Kinds are the records of the feature.
 func (f *Feature) Kinds() []record.Kind {
-	return []record.Kind{{Name: kind, Writes: f.mayWrite, Check: check, Changed: f.changed}}
+	return []record.Kind{{Name: kind, Writes: f.mayWrite, Counts: f.counts, Check: check, Changed: f.changed}}
 }
 
 // Ops binds the operations. It works on a nil Feature, for catalogues.
@@ -65,10 +68,26 @@ func (f *Feature) Keys(mesh ident.MeshID, most int) (keys []string, total int, e
 	if err != nil {
 		return nil, 0, err
 	}
+	entries = f.shown(mesh, entries)
 	for _, e := range entries[:min(len(entries), most)] {
 		keys = append(keys, e.Key)
 	}
 	return keys, len(entries), nil
+}
+
+// counts is the kind's rule about whose writes count here.
+func (f *Feature) counts(mesh ident.MeshID, author ident.PublicKey) bool {
+	return f.cfg.Grants == nil || f.cfg.Grants.Counts(mesh, author)
+}
+
+// shows tells whether what somebody wrote is shown here.
+func (f *Feature) shows(mesh ident.MeshID, author ident.PublicKey) bool {
+	return f.cfg.Grants == nil || f.cfg.Grants.Shows(mesh, author)
+}
+
+// shown leaves out what is not shown here.
+func (f *Feature) shown(mesh ident.MeshID, entries []record.Entry) []record.Entry {
+	return slices.DeleteFunc(entries, func(e record.Entry) bool { return !f.shows(mesh, e.Author) })
 }
 
 func (f *Feature) answerSet(ctx context.Context, c op.Caller, in SetRequest) (SetResponse, error) {
@@ -146,6 +165,10 @@ func (f *Feature) answerGet(_ context.Context, c op.Caller, in GetRequest) (GetR
 		return GetResponse{}, op.Errorf(op.NotFound, "the key %q is not set in %s", in.Key, self.Slug).
 			WithHint("list_state (`claudemesh state list`) shows the keys there are")
 	}
+	if !f.shows(self.Mesh, e.Author) {
+		return GetResponse{}, op.Errorf(op.NotFound, "the key %q is not shown: you do not let %s be read in shared state", in.Key, f.cfg.Meshes.Author(self.Mesh, e.Author, "")).
+			WithHint("the person at this machine can show it: `claudemesh grant %s state-read`", e.Author.String()[:16])
+	}
 	text, err := decode(e.Value)
 	if err != nil {
 		return GetResponse{}, fmt.Errorf("get %q: %w", in.Key, err)
@@ -171,7 +194,9 @@ func (f *Feature) answerList(_ context.Context, c op.Caller, in ListRequest) (Li
 	if err != nil {
 		return ListResponse{}, fmt.Errorf("list state: %w", err)
 	}
-	out := ListResponse{Slug: self.Slug, Entries: []Value{}, Total: len(entries)}
+	all := len(entries)
+	entries = f.shown(self.Mesh, entries)
+	out := ListResponse{Slug: self.Slug, Entries: []Value{}, Total: len(entries), Hidden: all - len(entries)}
 	size := 0
 	for _, e := range entries {
 		if strings.Compare(e.Key, in.After) <= 0 && in.After != "" {

@@ -40,6 +40,16 @@ type Meshes interface {
 	SetSetting(ctx context.Context, mesh ident.MeshID, key, value string) error
 }
 
+// Grants is what the own member lets others do. It is called inside transactions and
+// must answer from memory.
+type Grants interface {
+	// Shows tells whether what a member wrote is shown here.
+	Shows(mesh ident.MeshID, author ident.PublicKey) bool
+	// Counts tells whether what a member writes counts here: else a key shows what
+	// somebody else wrote last.
+	Counts(mesh ident.MeshID, author ident.PublicKey) bool
+}
+
 // Self is one of this node's sessions in one mesh.
 type Self struct {
 	Mesh    ident.MeshID
@@ -52,6 +62,8 @@ type Self struct {
 	// MayWrite tells whether its member vouches for it with the right to write
 	// shared state.
 	MayWrite bool
+	// Blind says that it was opened without the right to read shared state.
+	Blind bool
 }
 
 // Member is one current member of a mesh.

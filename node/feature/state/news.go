@@ -36,6 +36,9 @@ type burst struct {
 
 // changed tells the sessions of this node of a change, in the commit that makes it.
 func (f *Feature) changed(tx *store.Tx, c record.Change) error {
+	if c.New != nil && !f.shows(c.Mesh, c.New.Author) {
+		return nil
+	}
 	if !c.Fresh {
 		mesh, key := c.Mesh, c.Key
 		tx.OnCommit(func() { f.note(mesh, key) })
@@ -60,7 +63,7 @@ func (f *Feature) changed(tx *store.Tx, c record.Change) error {
 // tell appends an event for every session of a mesh but one.
 func (f *Feature) tell(tx *store.Tx, mesh ident.MeshID, topic string, data any, but ident.PublicKey) error {
 	for _, s := range f.cfg.Sessions.Local(mesh) {
-		if s.Session == but {
+		if s.Session == but || s.Blind {
 			continue
 		}
 		e, err := event(s, topic, data)

@@ -24,6 +24,7 @@ var Get = op.Spec[GetRequest, GetResponse]{
 	ID:    "state.get",
 	Doc:   "Read a shared key of the mesh: its value, who set it and when.",
 	Names: op.Names{Tool: "get_state", CLI: "state get <key>"},
+	Needs: op.ReadState,
 	Core:  true,
 	Eager: true,
 }
@@ -33,6 +34,7 @@ var List = op.Spec[ListRequest, ListResponse]{
 	ID:    "state.list",
 	Doc:   "List the shared keys of the mesh with their values, who set them and when, by key.",
 	Names: op.Names{Tool: "list_state", CLI: "state list"},
+	Needs: op.ReadState,
 	Core:  true,
 }
 
@@ -91,11 +93,13 @@ type ListResponse struct {
 	Total   int     `json:"total" jsonschema:"how many keys there are that the request means"`
 	// More is true where the list was cut; it goes on after its last key.
 	More bool `json:"more,omitempty"`
+	// Hidden counts keys that are not shown: whoever wrote them is not let be read.
+	Hidden int `json:"hidden,omitempty" jsonschema:"keys that are not shown, since you do not let their writers be read"`
 }
 
 // Text has a line per key.
 func (r ListResponse) Text() string {
-	if r.Total == 0 {
+	if r.Total+r.Hidden == 0 {
 		return "No shared state in " + r.Slug + " yet."
 	}
 	lines := make([]string, 0, len(r.Entries)+1)
@@ -104,6 +108,9 @@ func (r ListResponse) Text() string {
 	}
 	if r.More {
 		lines = append(lines, fmt.Sprintf("… %d key(s) in all; ask again for those after %q.", r.Total, r.Entries[len(r.Entries)-1].Key))
+	}
+	if r.Hidden > 0 {
+		lines = append(lines, fmt.Sprintf("%d key(s) are hidden: you do not let their writers be read (claudemesh grants).", r.Hidden))
 	}
 	return strings.Join(lines, "\n")
 }
