@@ -55,7 +55,7 @@ func (a *app) stateSet() *cobra.Command {
 			}
 			a.used(a.mesh)
 			return show(a, out, func(r state.SetResponse) {
-				a.term.Line("%s %s = %s %s", term.Green(term.OK), term.Bold(r.Key), compact(r.Value.Value), term.Dim("in "+r.Slug))
+				a.term.Line("%s %s = %s %s", term.Green(term.OK), term.Bold(r.Key), compact(r.JSON), term.Dim("in "+r.Slug))
 			})
 		},
 	}
@@ -127,7 +127,7 @@ func (a *app) stateGet() *cobra.Command {
 			}
 			a.used(a.mesh)
 			return show(a, foundDoc{true, out}, func(foundDoc) {
-				a.term.Block(1, bare(out.Value.Value))
+				a.term.Block(1, bare(out.JSON))
 				a.term.Line("%s", term.Dim("set by "+out.By+" · "+clock(out.At, time.Now())))
 			})
 		},
@@ -193,8 +193,8 @@ func (a *app) printKeys(r state.ListResponse) {
 	}
 	now := time.Now()
 	for _, v := range r.Entries {
-		value := compact(v.Value)
-		if v.Value == nil {
+		value := compact(v.JSON)
+		if v.JSON == nil {
 			value = count(v.Bytes, "byte", "bytes") + ": `claudemesh state get " + v.Key + "`"
 		}
 		a.term.Line("%s: %s %s", term.Bold(v.Key), value, term.Dim(v.By+" · "+clock(v.At, now)))

@@ -208,9 +208,9 @@ func (f *Feature) answerList(_ context.Context, c op.Caller, in ListRequest) (Li
 		}
 		v := f.value(self.Mesh, e, text)
 		if v.Bytes > maxInline {
-			v.Value = nil
+			v.JSON = nil
 		}
-		if size += len(v.Value) + len(v.Key); len(out.Entries) == maxListed || size > maxList {
+		if size += len(v.JSON) + len(v.Key); len(out.Entries) == maxListed || size > maxList {
 			out.More = true
 			break
 		}
@@ -222,7 +222,7 @@ func (f *Feature) answerList(_ context.Context, c op.Caller, in ListRequest) (Li
 // value is an entry as clients see it.
 func (f *Feature) value(mesh ident.MeshID, e record.Entry, text content) Value {
 	return Value{
-		Key: e.Key, Value: text.value, Bytes: len(text.value),
+		Key: e.Key, JSON: text.value, Bytes: len(text.value),
 		By: f.cfg.Meshes.Author(mesh, e.Author, text.name), Member: e.Author.String(), At: stamped(e.At()),
 	}
 }

@@ -118,9 +118,10 @@ func (r ListResponse) Text() string {
 // Value is one key as it stands.
 type Value struct {
 	Key string `json:"key"`
-	// Value is any JSON. It is absent in a list if it is long: then Bytes says how
-	// long, and it is got by its key.
-	Value json.RawMessage `json:"value,omitempty"`
+	// JSON is any. It is absent in a list if it is long: then Bytes says how long, and
+	// it is got by its key. It is not named as the type that answers embed, which
+	// would hide it from their schemas.
+	JSON  json.RawMessage `json:"value,omitempty"`
 	Bytes int             `json:"bytes" jsonschema:"the length of the value"`
 	By    string          `json:"updatedBy" jsonschema:"the name of the session, and of its member, that wrote it"`
 	// Member is the writer's member key, hex: what is signed, where the name is
@@ -131,10 +132,10 @@ type Value struct {
 
 // fact is the key and its value.
 func (v Value) fact() string {
-	if v.Value == nil {
+	if v.JSON == nil {
 		return fmt.Sprintf("%s = … (%d bytes: read it by its key)", v.Key, v.Bytes)
 	}
-	return v.Key + " = " + plain(v.Value)
+	return v.Key + " = " + plain(v.JSON)
 }
 
 // origin is who wrote it and when.

@@ -30,8 +30,8 @@ func TestAnyJSONIsAValueAndComesBackAsItWas(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", v, err)
 		}
-		if plain(got.Value.Value) != want || got.Bytes != len(v) {
-			t.Errorf("%s came back as %s (%d bytes)", v, got.Value.Value, got.Bytes)
+		if plain(got.JSON) != want || got.Bytes != len(v) {
+			t.Errorf("%s came back as %s (%d bytes)", v, got.JSON, got.Bytes)
 		}
 		if !strings.HasPrefix(text, "k = "+want+" (set by ana at 2026-03-01T12:00:") {
 			t.Errorf("get %s says %q", v, text)
@@ -43,8 +43,8 @@ func TestAnyJSONIsAValueAndComesBackAsItWas(t *testing.T) {
 func TestAValueIsOneLine(t *testing.T) {
 	w := newWorld(t)
 	got, _, err := do(w, as("s-one"), Set, "{\"key\":\"k\",\"value\":{ \"a\" :\n 1 }}")
-	if err != nil || string(got.Value.Value) != `{"a":1}` {
-		t.Fatalf("%s, %v", got.Value.Value, err)
+	if err != nil || string(got.JSON) != `{"a":1}` {
+		t.Fatalf("%s, %v", got.JSON, err)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestAListOfLargeValuesIsCut(t *testing.T) {
 	if err != nil || !out.More || len(out.Entries) < 50 || len(out.Entries) > 70 {
 		t.Fatalf("%d entries, more %v, %v", len(out.Entries), out.More, err)
 	}
-	if e := out.Entries[0]; e.Value != nil || e.Bytes != maxInline+2 || !strings.HasPrefix(text, "k00 = … (4098 bytes: read it by its key)") {
+	if e := out.Entries[0]; e.JSON != nil || e.Bytes != maxInline+2 || !strings.HasPrefix(text, "k00 = … (4098 bytes: read it by its key)") {
 		t.Errorf("the long one: %+v", e)
 	}
 }
@@ -222,11 +222,11 @@ func TestReadingIsOfOneMesh(t *testing.T) {
 	}
 	for mesh, want := range map[string]string{"": `"here"`, "other": `"there"`} {
 		got, _, err := do(w, as("s-one"), Get, GetRequest{Key: "k", InMesh: op.InMesh{Mesh: mesh}})
-		if err != nil || string(got.Value.Value) != want {
-			t.Errorf("%q: got %s, %v", mesh, got.Value.Value, err)
+		if err != nil || string(got.JSON) != want {
+			t.Errorf("%q: got %s, %v", mesh, got.JSON, err)
 		}
 		list, _, err := do(w, as("s-one"), List, ListRequest{InMesh: op.InMesh{Mesh: mesh}})
-		if err != nil || list.Total != 1 || string(list.Entries[0].Value) != want {
+		if err != nil || list.Total != 1 || string(list.Entries[0].JSON) != want {
 			t.Errorf("%q: list %+v, %v", mesh, list, err)
 		}
 	}
@@ -242,7 +242,7 @@ func TestTextAndJSONAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{got.Key, string(got.Value.Value), got.By, got.At} {
+	for _, part := range []string{got.Key, string(got.JSON), got.By, got.At} {
 		if part == "" || !strings.Contains(text, part) {
 			t.Errorf("%q lacks %q", text, part)
 		}
