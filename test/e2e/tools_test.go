@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/jsonschema-go/jsonschema"
+
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
@@ -53,6 +55,8 @@ type crowd struct {
 	kept   map[string]string
 	// since is where each agent's channel stood when the steps began.
 	since map[string]int
+	// outputs are the schemas of results, by tool.
+	outputs map[string]*jsonschema.Resolved
 }
 
 const cyName = "cy"
@@ -209,6 +213,11 @@ func (c *crowd) looksRight(s step, r harness.ToolResult) error {
 	if err := sameFacts(doc, r.Text()); err != nil {
 		return err
 	}
+	if schema := c.outputs[s.tool]; schema != nil {
+		if err := schema.Validate(doc); err != nil {
+			return fmt.Errorf("clients refuse it: %w", err)
+		}
+	}
 	for path, want := range s.fact {
 		if got := at(doc, path); got != c.fill(want) {
 			return fmt.Errorf("%s is %q, not %q", path, got, c.fill(want))
@@ -312,9 +321,18 @@ func TestEveryTool(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(within(t, time.Minute), t)
 	contracts := map[string]op.Contract{}
+	c.outputs = map[string]*jsonschema.Resolved{}
 	for _, k := range node.Catalogue() {
-		if k.Names.Tool != "" {
-			contracts[k.Names.Tool] = k
+		if k.Names.Tool == "" {
+			continue
+		}
+		contracts[k.Names.Tool] = k
+		schema, err := k.Output()
+		if err == nil {
+			c.outputs[k.Names.Tool], err = schema.Resolve(nil)
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	for _, test := range toolSteps {
