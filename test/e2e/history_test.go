@@ -10,13 +10,13 @@ import (
 // history is what something was and when, as one knows it who asked for its changes:
 // between the question and the answer of a change, and after one without an answer, it
 // may be either.
-type history[T any] struct {
+type history[T comparable] struct {
 	mu    sync.Mutex // guards what follows
 	spans []span[T]
 }
 
 // span begins with a change.
-type span[T any] struct {
+type span[T comparable] struct {
 	asked, held time.Time // held is zero until the change is known to hold
 	value       T
 	known       bool
@@ -37,20 +37,26 @@ func (h *history[T]) settle(value T, known bool) {
 	last.held, last.value, last.known = time.Now(), value, known
 }
 
-// during is what it was from one time to another, if it was the same all the while,
-// and for how long it had been so.
+// during is what it was from one time to another, if it was the same all the while, and
+// how long ago at the end of it that was last asked for.
 func (h *history[T]) during(from, to time.Time) (value T, age time.Duration, known bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	var last *span[T]
 	for i := len(h.spans) - 1; i >= 0; i-- {
-		s := h.spans[i]
+		s := &h.spans[i]
 		if s.asked.After(to) {
 			continue
 		}
-		if !s.known || s.held.IsZero() || s.held.After(from) {
+		if last == nil {
+			last = s
+		}
+		if !s.known || s.held.IsZero() || s.value != last.value {
 			break
 		}
-		return s.value, to.Sub(s.asked), true
+		if !s.held.After(from) {
+			return s.value, to.Sub(last.asked), true
+		}
 	}
 	return value, 0, false
 }
@@ -133,6 +139,7 @@ func TestHistory(t *testing.T) {
 		{asked: at(10), held: at(12), value: "a", known: true},
 		{asked: at(20), held: at(22)},
 		{asked: at(30), held: at(32), value: "b", known: true},
+		{asked: at(35), held: at(36), value: "b", known: true},
 		{asked: at(40)},
 	}}
 	for _, c := range []struct {
@@ -146,6 +153,8 @@ func TestHistory(t *testing.T) {
 		{12, 20, "", false},
 		{23, 29, "", false},
 		{32, 39, "b", true},
+		{31, 39, "", false},
+		{36, 39, "b", true},
 		{33, 41, "", false},
 		{50, 51, "", false},
 	} {

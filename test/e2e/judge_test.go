@@ -159,6 +159,9 @@ func (f *flow) kept(v *verdict, p *post, all []shown) {
 	for _, s := range f.sides {
 		by := map[*seat]bool{}
 		from, to := p.began, p.acked // of the commit at this member's home
+		if s != p.from {
+			to = to.Add(time.Hour) // it may have come at any time
+		}
 		for _, m := range all {
 			if m.seat.side == s {
 				by[m.seat] = true
@@ -167,7 +170,7 @@ func (f *flow) kept(v *verdict, p *post, all []shown) {
 				}
 			}
 		}
-		if s != p.from && from.Before(to.Add(-matching)) {
+		if len(by) > 0 && s != p.from && from.Before(to.Add(-matching)) {
 			from = to.Add(-matching)
 		}
 		row, listed := p.rows[s.key]
@@ -210,10 +213,6 @@ func (v *verdict) row(name string, r message.Recipient, has bool) {
 func (f *flow) fits(v *verdict, p *post, s *seat, has, grouped, listed bool, groups []string, from, to time.Time) {
 	everybody := slices.Contains(groups, "*") || slices.Contains(groups, "@all")
 	was := s.meant(groups, from, to)
-	if p.gone[s.side.key] {
-		// Its home has said that there was nobody, at a time that is not known.
-		was = s.meant(groups, p.began, p.began.Add(time.Hour))
-	}
 	switch {
 	case has && !listed:
 		v.say("message %s to %s was shown to %s, whose member is no recipient", p.id, strings.Join(p.request.To, ", "), s.session)
