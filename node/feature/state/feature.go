@@ -39,6 +39,8 @@ type Feature struct {
 	mu     sync.Mutex // guards what follows
 	bursts map[ident.MeshID]*burst
 	writes map[ident.MeshID]writers
+	// telling is until when changes are booked, by the monotonic clock.
+	telling map[teller]time.Duration
 }
 
 // New builds the feature. It starts nothing.
@@ -46,6 +48,7 @@ func New(cfg Config) *Feature {
 	return &Feature{
 		cfg: cfg, poke: make(chan struct{}, 1),
 		bursts: make(map[ident.MeshID]*burst), writes: make(map[ident.MeshID]writers),
+		telling: make(map[teller]time.Duration),
 	}
 }
 

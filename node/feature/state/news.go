@@ -13,7 +13,7 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
-// Old changes are told together: once none has come for a while, or after a time at
+// Old changes, and too many at once, are told together: once none has come for a while, or after a time at
 // the latest.
 const (
 	burstQuiet = 2 * time.Second
@@ -39,7 +39,7 @@ func (f *Feature) changed(tx *store.Tx, c record.Change) error {
 	if c.New != nil && !f.shows(c.Mesh, c.New.Author) {
 		return nil
 	}
-	if !c.Fresh {
+	if !c.Fresh || !c.Own && !f.mayTell(c) {
 		mesh, key := c.Mesh, c.Key
 		tx.OnCommit(func() { f.note(mesh, key) })
 		return nil
@@ -58,6 +58,41 @@ func (f *Feature) changed(tx *store.Tx, c record.Change) error {
 		}
 	}
 	return f.tell(tx, c.Mesh, op.TopicState, data, writer)
+}
+
+// How many changes of one member are told one by one: its first, and some each second.
+// More would fill the conversations of all agents of the mesh; they are told together,
+// like old ones.
+const (
+	tellBurst = 500
+	tellEvery = time.Second
+)
+
+// teller is a member who changes state.
+type teller struct {
+	mesh   ident.MeshID
+	member ident.PublicKey
+}
+
+// mayTell takes one from what may be told of the author of a change. Who is not known,
+// of a deletion, has a share of its own.
+func (f *Feature) mayTell(c record.Change) bool {
+	of := teller{mesh: c.Mesh}
+	if c.New != nil {
+		of.member = c.New.Author
+	}
+	now := f.cfg.Mono()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	booked, ok := f.telling[of]
+	if least := now - tellBurst*tellEvery; !ok || booked < least {
+		booked = least
+	}
+	if booked+tellEvery > now {
+		return false
+	}
+	f.telling[of] = booked + tellEvery
+	return true
 }
 
 // tell appends an event for every session of a mesh but one.
@@ -169,6 +204,6 @@ func (b *burst) summary() op.System {
 	}
 	return op.System{
 		Event: "state_changed",
-		Text:  fmt.Sprintf("%s shared key(s) changed while this node was away: %s. list_state shows them.", count, names),
+		Text:  fmt.Sprintf("%s shared key(s) changed in the meantime: %s. list_state shows them.", count, names),
 	}
 }

@@ -304,7 +304,7 @@ func TestWhatChangedLongAgoIsToldInOneSentence(t *testing.T) {
 	}
 	for _, id := range []string{"s-one", "s-two", "user"} {
 		states, systems := w.fed(id)
-		if len(states) != 0 || len(systems) != 1 || systems[0].Event != "state_changed" || !strings.HasPrefix(systems[0].Text, "200 shared key(s) changed while this node was away: k000, k001,") {
+		if len(states) != 0 || len(systems) != 1 || systems[0].Event != "state_changed" || !strings.HasPrefix(systems[0].Text, "200 shared key(s) changed in the meantime: k000, k001,") {
 			t.Errorf("%s was told %+v and %+v", id, states, systems)
 		}
 	}
@@ -388,4 +388,28 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%+v came back as %+v, %v", c, again, err)
 		}
 	})
+}
+
+// TestAFloodOfChangesIsToldTogether has one member change very many keys at once.
+func TestAFloodOfChangesIsToldTogether(t *testing.T) {
+	w := newWorld(t)
+	text := content{value: json.RawMessage(`1`), name: "bo", session: w.bo}.encode()
+	for i := range 4 * tellBurst {
+		if _, err := w.write(t.Context(), w.team, w.bo, fmt.Sprintf("k%03d", i), text, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if states, _ := w.fed("s-one"); len(states) < tellBurst || len(states) > 2*tellBurst {
+		t.Errorf("%d were told one by one", len(states))
+	}
+	if told, wait := w.f.due(w.f.cfg.Mono()); wait == 0 && len(told) == 0 {
+		t.Error("nothing is told of the others")
+	}
+	if _, err := w.write(t.Context(), w.team, w.ana, "mine", text, true); err != nil {
+		t.Fatal(err)
+	}
+	states, _ := w.fed("s-one")
+	if n := len(states); n == 0 || states[n-1].Key != "mine" {
+		t.Error("another member's change is not told at once")
+	}
 }
