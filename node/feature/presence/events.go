@@ -42,6 +42,9 @@ func (f *Feature) watch(m Mesh) {
 		names[p.Key] = p.Name
 	}
 	for _, n := range news {
+		if !f.mayTell(m.ID, n.Member) {
+			continue
+		}
 		name := n.Card.Name
 		if member, ok := names[n.Member]; ok {
 			name = address.Qualified(name, member)
@@ -53,6 +56,35 @@ func (f *Feature) watch(m Mesh) {
 			f.cfg.Seen(m.ID, n.Member, string(n.Turn), name)
 		}
 	}
+}
+
+// How much of one member's coming and going others are told: what is more would fill
+// the conversations of all agents of the mesh.
+const (
+	tellBurst = roster.MaxSessions
+	tellEvery = 10 * time.Second
+)
+
+// inMesh is a member of a mesh.
+type inMesh struct {
+	mesh   ident.MeshID
+	member ident.PublicKey
+}
+
+// mayTell takes one event from what may be told of a member.
+func (f *Feature) mayTell(mesh ident.MeshID, member ident.PublicKey) bool {
+	now, of := f.cfg.Mono(), inMesh{mesh, member}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	booked, ok := f.telling[of]
+	if least := now - tellBurst*tellEvery; !ok || booked < least {
+		booked = least
+	}
+	if booked+tellEvery > now {
+		return false
+	}
+	f.telling[of] = booked + tellEvery
+	return true
 }
 
 // watchOf returns the watch of a mesh. The caller holds f.mu.

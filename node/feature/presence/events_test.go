@@ -10,6 +10,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/presence/passing"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
 // heardBy reads what a listener was told, as EVENT TEXT.
@@ -117,6 +118,63 @@ func TestMeshTimeIsTheUpperMedian(t *testing.T) {
 	}
 	if got := dan.MeshTime(w.id); !got.Equal(w.now) {
 		t.Errorf("a clock in a list moved it by %s", got.Sub(w.now))
+	}
+}
+
+// TestOldBeaconsMoveNoClock has somebody shout what another shouted days ago to a node
+// that cannot know.
+func TestOldBeaconsMoveNoClock(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	bo.agent(t, "b")
+	m, _ := bo.mesh(w.id)
+	old, err := bo.beacon(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bo.stop()
+	delete(w.heard, bo.key)
+	w.pass(72 * time.Hour)
+	dan := w.person(t, "dan")
+	dan.far = map[ident.PublicKey]bool{bo.key: true}
+	ana.agent(t, "a")
+	if err := dan.Hear(t.Context(), w.id, bo.key, old, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Second)
+	ana.skew = -72 * time.Hour // with one more the median would be in the past
+	ana.shoutAll(t.Context())
+	if got := dan.MeshTime(w.id); !got.Equal(w.now) {
+		t.Errorf("it moved by %s", got.Sub(w.now))
+	}
+}
+
+// TestOneMemberIsNotAllThatOthersHear has the sessions of one member come and go all the
+// time, and always new ones.
+func TestOneMemberIsNotAllThatOthersHear(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	m, _ := ana.mesh(w.id)
+	w.pass(roster.Grace)
+	news := func(member ident.PublicKey) (told int) {
+		if ana.mayTell(m.ID, member) {
+			told++
+		}
+		return told
+	}
+	told := 0
+	for range 1000 {
+		told += news(bo.key)
+	}
+	if told != tellBurst {
+		t.Errorf("%d at once", told)
+	}
+	if news(ident.PublicKey{9}) != 1 {
+		t.Error("others are not told of")
+	}
+	w.pass(tellEvery)
+	if news(bo.key)+news(bo.key) != 1 {
+		t.Error("not one after a while")
 	}
 }
 

@@ -104,7 +104,8 @@ type person struct {
 	says  map[ident.PublicKey]Profile
 	skew  time.Duration // of its wall clock
 	stop  func()
-	other bool // is in the other mesh, too
+	other bool                     // is in the other mesh, too
+	far   map[ident.PublicKey]bool // not connected
 }
 
 func (w *world) person(t *testing.T, name string) *person {
@@ -215,7 +216,10 @@ func (p *person) Shout(ctx context.Context, mesh ident.MeshID, raw []byte) {
 func (p *person) Roster(ctx context.Context, mesh ident.MeshID, member ident.PublicKey) (RosterResponse, error) {
 	return p.w.heard[member].answerRoster(ctx, op.Caller{Member: p.key.String(), Mesh: mesh.String()}, RosterRequest{})
 }
-func (p *person) Path(ident.MeshID, ident.PublicKey) (string, time.Duration) {
+func (p *person) Path(_ ident.MeshID, member ident.PublicKey) (string, time.Duration) {
+	if p.far[member] {
+		return unreachable, 0
+	}
 	return "local", time.Millisecond
 }
 func (p *person) Card(ident.MeshID) roster.Node {

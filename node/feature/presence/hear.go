@@ -134,6 +134,17 @@ func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	return f.hear(ctx, mesh, member, raw, age, age == 0)
 }
 
+// near tells whether a member's node is connected now. Only then is its clock worth a
+// vote: anybody can shout what another shouted days ago, to somebody new who cannot
+// tell, and its clock would be days behind.
+func (f *Feature) near(mesh ident.MeshID, member ident.PublicKey) bool {
+	path, _ := f.cfg.Air.Path(mesh, member)
+	return path != unreachable
+}
+
+// unreachable is what Air.Path says of a node without a connection.
+const unreachable = "unreachable"
+
 // hear is Hear. direct: the beacon is not from a list of somebody else's.
 func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.PublicKey, raw []byte, age time.Duration, direct bool) error {
 	m, ok := f.mesh(mesh)
@@ -151,6 +162,7 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 		age = b.Lease
 	}
 	age = min(age, b.Lease+roster.Grace)
+	direct = direct && f.near(mesh, member)
 	f.mu.Lock()
 	r := f.roster(mesh)
 	b.Cards = f.unclaimed(mesh, member, b.Cards)

@@ -8,9 +8,9 @@ import (
 )
 
 // MeshTime is what time it is in a mesh: the upper median of this node's clock and
-// those of the members' nodes that are online, one vote per member. Beacons carry
-// the clocks; what one shows now is what it showed then and the time since. A clock
-// in a list that somebody else gave counts nothing.
+// those of the members' nodes that are online and connected with this one, one vote
+// per member. Beacons carry the clocks; what one shows now is what it showed then and
+// the time since. A clock in a list that somebody else gave counts nothing.
 func (f *Feature) MeshTime(mesh ident.MeshID) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -65,11 +65,12 @@ type Feature struct {
 	seq      uint64
 	reports  status.Reports
 	watches  map[ident.MeshID]*roster.Watch
-	commits  uint64             // of cards
-	written  map[string]writing // own cards, by mesh id and key
-	sessions map[string]*live   // local id
-	byAgent  map[string]*live   // agent session id
-	byToken  map[string]*live   // token hash
+	telling  map[inMesh]time.Duration // until when events are booked, by the monotonic clock
+	commits  uint64                   // of cards
+	written  map[string]writing       // own cards, by mesh id and key
+	sessions map[string]*live         // local id
+	byAgent  map[string]*live         // agent session id
+	byToken  map[string]*live         // token hash
 	rosters  map[ident.MeshID]*roster.Roster
 	cards    map[ident.MeshID]map[string]filed // by the records' keys
 }
@@ -84,7 +85,7 @@ func New(cfg Config) (*Feature, error) {
 		cfg: cfg, poke: make(chan struct{}, 1),
 		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
 		rosters: make(map[ident.MeshID]*roster.Roster), cards: make(map[ident.MeshID]map[string]filed),
-		watches: make(map[ident.MeshID]*roster.Watch), written: make(map[string]writing),
+		watches: make(map[ident.MeshID]*roster.Watch), telling: make(map[inMesh]time.Duration), written: make(map[string]writing),
 	}
 	if err := cfg.DB.View(f.load); err != nil {
 		return nil, fmt.Errorf("load sessions: %w", err)
@@ -237,6 +238,7 @@ func (f *Feature) settleAll(meshes []Mesh) (renamed map[string]bool) {
 		if !current[id] {
 			delete(f.rosters, id)
 			delete(f.watches, id)
+			maps.DeleteFunc(f.telling, func(of inMesh, _ time.Duration) bool { return of.mesh == id })
 			delete(f.cards, id)
 		}
 	}
