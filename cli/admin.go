@@ -16,7 +16,7 @@ import (
 func (a *app) adminCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.promoteCommand(), a.demoteCommand(), a.kickCommand(), a.banCommand(), a.unbanCommand(), a.bansCommand(),
-		a.voidCommand(), a.invitesCommand(), a.uninviteCommand(),
+		a.voidCommand(), a.invitesCommand(), a.uninviteCommand(), a.auditCommand(), a.policyCommand(),
 	}
 }
 
@@ -41,22 +41,6 @@ func (a *app) answer(out op.Texter) {
 	if more {
 		a.term.Block(1, rest)
 	}
-}
-
-// sure asks before something is done that cannot simply be undone. Without a
-// terminal the answer is no, unless --yes was given.
-func (a *app) sure(question string) error {
-	if a.yes {
-		return nil
-	}
-	i, err := a.term.Choose(question, []string{"no", "yes"})
-	switch {
-	case err != nil:
-		return op.Errorf(op.Denied, "this needs a yes: %s", question).WithHint("add --yes to answer it without a terminal")
-	case i == 0:
-		return op.Errorf(cancelled, "nothing was changed")
-	}
-	return nil
 }
 
 func (a *app) promoteCommand() *cobra.Command {
@@ -125,9 +109,7 @@ func (a *app) banCommand() *cobra.Command {
 		Example: "claudemesh ban bob",
 		Args:    words(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.sure(fmt.Sprintf("Remove %s?", strings.Join(args, ", "))); err != nil {
-				return err
-			}
+			a.asks = fmt.Sprintf("Remove %s?", strings.Join(args, ", "))
 			return manage(cmd.Context(), a, mesh.Ban, func(where op.InMesh) mesh.BanRequest {
 				return mesh.BanRequest{InMesh: where, Members: args, KeepInvites: keep}
 			})
@@ -216,9 +198,7 @@ func (a *app) void(ctx context.Context, in mesh.VoidRequest) error {
 	if !a.term.IsDocument() {
 		a.term.Block(0, look.Text())
 	}
-	if err := a.sure(fmt.Sprintf("Strike these %d entries for good?", len(look.Struck))); err != nil {
-		return err
-	}
+	a.asks = fmt.Sprintf("Strike these %d entries for good?", len(look.Struck))
 	// What was shown is what is struck, whatever came in meanwhile.
 	in.By, in.Since, in.Entries, in.Apply = "", "", nil, true
 	for _, l := range look.Struck {

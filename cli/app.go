@@ -38,6 +38,11 @@ type app struct {
 	json  bool
 	quiet bool
 	yes   bool
+	// approve is how much may be done, a mode of the policy; empty: as the policy says.
+	approve string
+	// asks is the question that stands for the next request, where a person must say
+	// yes to it.
+	asks string
 
 	folder    string        // the user's folder, once it was looked for
 	client    *local.Client // the connection, once there is one
@@ -116,6 +121,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print one JSON document")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "answer yes to every question")
+	flags.StringVar(&a.approve, "approve", a.env.Getenv(envApprove), "how much may be done: `mode` plan, read-only, write or yolo")
 	flags.BoolP("help", "h", false, "explain the command")
 	cmd.Flags().BoolP("version", "V", false, "print the version")
 	cmd.Flags().String("as", "", "with a link: the name to join under")

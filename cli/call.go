@@ -78,8 +78,7 @@ func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) er
 	if err != nil {
 		return err
 	}
-	defer a.term.Progress("waiting for the node")()
-	out, err := client.Do(cmd.Context(), op.Caller{}, k.ID, request)
+	out, err := a.approving(client).Do(cmd.Context(), op.Caller{}, k.ID, request)
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,7 @@ func call[In, Out any](ctx context.Context, a *app, spec op.Spec[In, Out], in In
 		var none Out
 		return none, err
 	}
-	defer a.term.Progress("waiting for the node")()
-	return spec.Call(ctx, client, op.Caller{}, in)
+	return spec.Call(ctx, a.approving(client), op.Caller{}, in)
 }
 
 // show prints an answer: the document with --json, else what human prints. It

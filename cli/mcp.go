@@ -87,7 +87,7 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 	work.Go(func() {
 		defer cancel()
 		err := mcp.Serve(ctx, mcp.Config{
-			Doer: session, Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
+			Doer: a.bounded(session), Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
 			Tools: mcp.Tier(set.Tools.Value),
 			Self: func() op.Self {
 				if self, ok := session.Self(); ok {

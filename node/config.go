@@ -31,6 +31,9 @@ type Config struct {
 	Mode string
 	// Limits are those of messages; each that is zero is the default (docs/delivery.md).
 	Limits message.Limits
+	// SystemPolicy is the policy file of the machine's administrator; empty: the one of
+	// the system.
+	SystemPolicy string
 	// Version is the program's version, told to local clients alone.
 	Version string
 	// Log gets one line per event; nil discards.

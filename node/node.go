@@ -116,6 +116,7 @@ func (n *Node) build() (err error) {
 		return err
 	}
 	n.newAudit()
+	n.newGate()
 	n.presence, err = presence.New(presence.Config{
 		DB: n.db, Meshes: people{n.meshes, n.names}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
 		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
@@ -140,6 +141,7 @@ func (n *Node) build() (err error) {
 	if n.ops, err = op.NewSet(n.guard, operations(n.meshes, n.presence, n.messages, &n.shared)...); err != nil {
 		return err
 	}
+	n.openGate()
 	n.net.cache.ops = n.ops
 	if err := n.connect(); err != nil {
 		return err
@@ -288,7 +290,7 @@ func (n *Node) hello() local.Hello {
 }
 
 // Ops are the node's operations, for callers in this process.
-func (n *Node) Ops() op.Doer { return explained{n.ops, n.meshes} }
+func (n *Node) Ops() op.Doer { return explained{n.gate, n.meshes} }
 
 // welcome greets a session at the beginning of its feed: who it is, who is there,
 // what waits.

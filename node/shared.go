@@ -20,6 +20,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/state"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/policy"
 	"github.com/claudemesh/claudemesh/overlay/ask"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/trust"
@@ -29,6 +30,7 @@ import (
 // shared are the features that work on shared records.
 type shared struct {
 	grants   *grant.Feature
+	gate     *policy.Gate
 	audits   *audit.Feature
 	states   *state.Feature
 	profiles *profile.Feature

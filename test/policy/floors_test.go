@@ -25,9 +25,10 @@ node/feature/*/*        < node/feature/*/* node/op node/record overlay/ident sto
 node/feature/*          < node/feature/*/* node/op node/record overlay/ident store  !github.com/libp2p !net !os  # one ability: its operations and its data; what it needs of others is an interface it declares
 node/mesh/*             < node/op overlay/ident overlay/trust  !github.com/libp2p !net !os  # what people read in an admin log: a function of the log
 node/backup             < node/op store store/file             !github.com/libp2p !net  # the file of a backup: its seal, its content; knows no mesh
-node/mesh               < node/backup node/op node/mesh/* overlay/host overlay/ident overlay/join overlay/seal overlay/trust overlay/trust/invite overlay/wire store store/file  # this node's meshes: keys, admin logs, invites, proofs
+node/mesh               < node/backup node/op node/mesh/* overlay/host overlay/ident overlay/join overlay/join/code overlay/seal overlay/trust overlay/trust/invite overlay/wire store store/file  # this node's meshes: keys, admin logs, invites, proofs
 node/nodetest           < node node/... overlay/... store               # a world of nodes for tests
 node/record             < node/op overlay/ident overlay/replica overlay/seal overlay/trust overlay/wire store store/records  !github.com/libp2p !net !os  # shared data as features see it: kinds, encryption, judging, folding; knows no network
+node/policy             < node/op store/file                  !github.com/libp2p !net  # rules about what may be asked of a node here
 node/op                 <                                      !github.com/libp2p !net !os  # what an operation is; knows nobody
 overlay/overlaytest     < overlay/...                                   # an in-memory network for tests
 overlay/gossip          < overlay/host overlay/ident overlay/wire       # the verb shout
@@ -35,7 +36,8 @@ overlay/find            < overlay/host overlay/ident overlay/wire       # findin
 overlay/replica         < overlay/ident overlay/wire          !github.com/libp2p !net !os  # the replicated records: logs, digests, exchange, repair; its tables are an interface
 overlay/post            < overlay/host overlay/ident overlay/seal overlay/trust overlay/wire  # the verb post
 overlay/ask             < overlay/host overlay/ident overlay/wire       # the verb ask
-overlay/join            < overlay/host overlay/ident overlay/seal overlay/trust overlay/trust/invite overlay/wire  # the exchange by which one joins
+overlay/join/code       < overlay/ident overlay/trust/invite overlay/wire  !github.com/libp2p !os  # invites that are spoken: codes, their key exchange, their rules
+overlay/join            < overlay/join/code overlay/host overlay/ident overlay/seal overlay/trust overlay/trust/invite overlay/wire  # the exchange by which one joins
 overlay/host/*          < overlay/ident overlay/wire                    # what host is made of: what it takes from libp2p
 overlay/host            < overlay/host/* overlay/ident overlay/wire     # libp2p and the mesh handshake; asks about membership through an interface
 overlay/wire            < overlay/ident                        !github.com/libp2p !net !os  # frames

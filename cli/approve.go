@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/node"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/policy"
+	"github.com/claudemesh/claudemesh/node/surface/local"
+)
+
+// envApprove is a mode of the policy for what is started with it.
+const envApprove = "CLAUDEMESH_APPROVE"
+
+// bounds performs what changes nothing, and the rest only if the mode of this very
+// process lets it. What the policy forbids, no mode here allows.
+type bounds struct {
+	next op.Doer
+	mode string
+}
+
+// bounded keeps a client within the mode that this process was started with.
+func (a *app) bounded(next op.Doer) op.Doer {
+	if a.approve == "" {
+		return next
+	}
+	return bounds{next, a.approve}
+}
+
+// Do implements op.Doer.
+func (b bounds) Do(ctx context.Context, c op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
+	mode, err := policy.ParseMode(b.mode)
+	if err != nil {
+		return nil, err
+	}
+	if mode != policy.Plan && mode != policy.ReadOnly {
+		return b.next.Do(ctx, c, id, in)
+	}
+	for _, k := range node.Catalogue() {
+		if k.ID != id || k.Names == (op.Names{}) || k.Looks(in) {
+			continue
+		}
+		if mode == policy.Plan {
+			return nil, op.Errorf(op.Denied, "nothing was done: in mode plan this only says what would be asked of the node: %s %s", id, in).
+				WithHint("do it with --approve write")
+		}
+		return nil, op.Errorf(op.Denied, "%s changes something, and the mode is read-only", id).WithHint("do it with --approve write")
+	}
+	return b.next.Do(ctx, c, id, in)
+}
+
+// approving asks a node, and a person where the node wants one asked.
+type approving struct {
+	app    *app
+	client *local.Client
+}
+
+func (a *app) approving(client *local.Client) op.Doer { return a.bounded(approving{a, client}) }
+
+// Do implements op.Doer.
+func (p approving) Do(ctx context.Context, c op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
+	out, err := p.wait(ctx, p.client, id, in)
+	var refused *op.Error
+	if !errors.As(err, &refused) || !refused.Ask {
+		return out, err
+	}
+	question := p.app.asks
+	if question == "" {
+		question = "Do " + id + "?"
+	}
+	if err := p.app.sure(question); err != nil {
+		return nil, err
+	}
+	return p.wait(ctx, p.client.Approved(), id, in)
+}
+
+func (p approving) wait(ctx context.Context, client *local.Client, id string, in json.RawMessage) (json.RawMessage, error) {
+	defer p.app.term.Progress("waiting for the node")()
+	return client.Do(ctx, op.Caller{}, id, in)
+}
+
+// sure asks before something is done that cannot simply be undone. Without a
+// terminal the answer is no, unless --yes was given.
+func (a *app) sure(question string) error {
+	if a.yes || a.approve == string(policy.Yolo) {
+		return nil
+	}
+	i, err := a.term.Choose(question, []string{"no", "yes"})
+	switch {
+	case err != nil:
+		return op.Errorf(op.Denied, "this needs a yes: %s", question).WithHint("add --yes to answer it without a terminal")
+	case i == 0:
+		return op.Errorf(cancelled, "nothing was changed")
+	}
+	return nil
+}
+
+// policyCommand is about what may be done here.
+func (a *app) policyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "What may be done here without asking, and what not at all",
+		Args:  cobra.ArbitraryArgs,
+		RunE:  a.group,
+	}
+	cmd.AddCommand(a.policyShow(), a.policySet(), a.policyTest())
+	return cmd
+}
+
+func (a *app) policyShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show",
+		Short: "Show the rules, in the order they are tried",
+		Args:  words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := call(cmd.Context(), a, policy.Show, policy.ShowRequest{})
+			if err != nil {
+				return err
+			}
+			return show(a, out, func(r policy.ShowResponse) { a.term.Block(1, r.Text()) })
+		},
+	}
+}
+
+func (a *app) policySet() *cobra.Command {
+	var in policy.SetRequest
+	cmd := &cobra.Command{
+		Use:   "set [<operation> <allow|prompt|deny|none>]",
+		Short: "Say what becomes of an operation, or in which mode",
+		Long: "Say what becomes of an operation: allow it, prompt (ask a person first), deny it, or none to\n" +
+			"remove the rule. An operation may be a pattern as in mesh.*, @changes or @destroys; --mesh\n" +
+			"limits the rule. The newest rule comes first. Agents follow the same rules.",
+		Example: "claudemesh policy set @destroys prompt\nclaudemesh policy set --mode read-only",
+		Args:    words(0, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch len(args) {
+			case 1:
+				return usage("add allow, prompt, deny or none", "what is to become of %s?", args[0])
+			case 2:
+				in.Operation, in.Decision, in.Mesh = args[0], args[1], a.mesh
+			}
+			a.asks = "Change the policy?"
+			out, err := call(cmd.Context(), a, policy.Set, in)
+			if err != nil {
+				return err
+			}
+			return show(a, out, func(r policy.ShowResponse) { a.term.Block(1, r.Text()) })
+		},
+	}
+	cmd.Flags().StringVar(&in.Mode, "mode", "", "what may be done at all: plan, read-only, write or yolo")
+	return cmd
+}
+
+func (a *app) policyTest() *cobra.Command {
+	return &cobra.Command{
+		Use:     "test <operation>",
+		Short:   "Tell what would become of an operation; exit status 7 if it is denied",
+		Example: "claudemesh policy test mesh.ban",
+		Args:    words(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			k, err := contract(args[0])
+			if err != nil {
+				return err
+			}
+			out, err := call(cmd.Context(), a, policy.Test, policy.TestRequest{InMesh: op.InMesh{Mesh: a.mesh}, Operation: k.ID})
+			if err != nil {
+				return err
+			}
+			if err := show(a, out, func(r policy.TestResponse) { a.term.Block(1, r.Text()) }); err != nil || out.Decision != policy.Deny {
+				return err
+			}
+			return verdict(exitDenied)
+		},
+	}
+}
