@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +57,9 @@ type network struct {
 	// differing are the exchanges of admin logs under way, and whether each is to run
 	// once more.
 	differing map[neighbour]bool
-	wg        sync.WaitGroup
+	// shouted are the heads that somebody else shouted last in a mesh.
+	shouted map[ident.MeshID][]ident.ID
+	wg      sync.WaitGroup
 }
 
 // meetFor is how long meeting one peer may take.
@@ -162,14 +165,22 @@ func (n *network) Changed(id ident.MeshID, gone []ident.PublicKey) {
 	})
 }
 
-// shoutHeads tells the members connected now what the admin log's heads are.
+// shoutHeads tells the members connected now what the admin log's heads are, unless
+// they have heard just that: whoever learns of a change by a shout need not repeat it.
 func (n *network) shoutHeads(ctx context.Context, id ident.MeshID) {
 	m, ok := n.meshes.Get(id)
 	if !ok {
 		return
 	}
+	heads := m.Heads()
+	n.mu.Lock()
+	heard := sameIDs(n.shouted[id], heads)
+	n.mu.Unlock()
+	if heard {
+		return
+	}
 	var body []byte
-	for _, h := range m.Heads() {
+	for _, h := range heads {
 		body = append(body, h[:]...)
 	}
 	if err := n.radios.say(ctx, id, sayHeads, body); err != nil && ctx.Err() == nil {
@@ -291,10 +302,26 @@ func (n *network) hearHeads(m *mesh.Mesh, from peer.ID, body []byte) gossip.Verd
 	if !ok {
 		return gossip.Reject
 	}
+	n.mu.Lock()
+	if n.shouted == nil {
+		n.shouted = make(map[ident.MeshID][]ident.ID)
+	}
+	n.shouted[m.ID()] = heads
+	n.mu.Unlock()
 	if m.Lacks(heads) {
 		n.differ(m.ID(), from)
 	}
 	return gossip.Accept
+}
+
+// sameIDs tells whether two lists hold the same ids, in any order.
+func sameIDs(a, b []ident.ID) bool {
+	for _, id := range a {
+		if !slices.Contains(b, id) {
+			return false
+		}
+	}
+	return len(a) == len(b)
 }
 
 // splitIDs reads ids one behind the other.
