@@ -69,6 +69,8 @@ const (
 	// greetLater is what the second of two neighbours leaves the first. Its exchange
 	// brings what was written after the first one and before gossip reached the other.
 	greetLater = 3 * time.Second
+	// followRest is waited after a mesh was looked at anew before it is once more.
+	followRest = 500 * time.Millisecond
 	// askedAnew is how many neighbours are asked after the admin log or the own log
 	// changed.
 	askedAnew = 3
@@ -330,6 +332,7 @@ func (s *syncs) followOnce(ctx context.Context, id ident.MeshID) (again bool) {
 		s.log.Error("records not looked at anew", "mesh", id, "error", err)
 	}
 	s.some(id, askedAnew)
+	_ = pause(ctx, followRest) // changes seldom come alone
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if again = s.following[id] && ctx.Err() == nil; again {
