@@ -5,6 +5,7 @@ package agents
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"html"
 	"regexp"
 	"slices"
@@ -152,6 +153,38 @@ func TestAnIdleClaudeIsShownMessagesAndAnswers(t *testing.T) {
 		t.Errorf("bo got %q", answer.Content)
 	}
 	awaitState(ctx, t, bo, id, message.Seen)
+}
+
+// A message to a group wakes an idle session that is in it, and so does a shared key
+// that another writes.
+func TestAnIdleClaudeIsShownWhatItsGroupAndTheMeshAreTold(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	w := newWorld(ctx, t)
+	bo := agent(ctx, t, w.bo, "bo's")
+	c := newClaude(ctx, t, w.ana, silent)
+	c.interactive(ctx)
+	awaitShown(ctx, t, c.api, welcome)
+	must(t, w.ana.JSON(ctx, &struct{}{}, "group", "join", "night/web", "--role", "lead"))
+	var id string
+	must(t, harness.Until(ctx, func() (bool, any, error) {
+		sent, err := harness.Tool[message.SendResponse](ctx, bo, "send_message", map[string]any{"to": "@night", "message": "who is awake?", "priority": "now"})
+		if refused := (*harness.ToolError)(nil); errors.As(err, &refused) {
+			return false, err, nil // not yet known there
+		}
+		id = sent.ID
+		return err == nil, sent, err
+	}))
+	got, _ := awaitShown(ctx, t, c.api, withID(id))
+	if got.text != "[URGENT] bo (broadcast): who is awake?" || got.attrs["kind"] != "broadcast" || got.attrs["target"] != "@night" || got.attrs["priority"] != "now" {
+		t.Errorf("the model was shown %+v", got)
+	}
+	_, err := harness.Tool[struct{}](ctx, bo, "set_state", map[string]any{"key": "sprint", "value": []int{1, 2}})
+	must(t, err)
+	got, _ = awaitShown(ctx, t, c.api, func(s shown) bool { return s.attrs["kind"] == "state_change" })
+	if got.text != "[state] sprint = [1,2] (set by bo)" || got.attrs["key"] != "sprint" || got.attrs["updated_by"] != boName {
+		t.Errorf("the model was shown %+v", got)
+	}
 }
 
 // What a peer writes never looks like a word of the client.

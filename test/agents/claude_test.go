@@ -31,8 +31,9 @@ type claude struct {
 	env  []string
 }
 
-// newClaude sets Claude Code up for the user of h, with the command of our README.
-func newClaude(ctx context.Context, t *testing.T, h *harness.Home, model modelapi.Model) *claude {
+// newClaude sets Claude Code up for the user of h, with the command of our README and
+// flags of the server.
+func newClaude(ctx context.Context, t *testing.T, h *harness.Home, model modelapi.Model, flags ...string) *claude {
 	t.Helper()
 	api, err := modelapi.New(model)
 	if err != nil {
@@ -57,8 +58,8 @@ func newClaude(ctx context.Context, t *testing.T, h *harness.Home, model modelap
 		"DISABLE_AUTOUPDATER=1",
 	}
 	c.configure()
-	out := c.run(ctx, "mcp", "add", "--scope", "user", "claudemesh",
-		"-e", "CLAUDEMESH_CONFIG_DIR="+h.Dir, "-e", "CLAUDEMESH_AUTOSTART=0", "--", bin, "mcp")
+	out := c.run(ctx, append([]string{"mcp", "add", "--scope", "user", "claudemesh",
+		"-e", "CLAUDEMESH_CONFIG_DIR=" + h.Dir, "-e", "CLAUDEMESH_AUTOSTART=0", "--", bin, "mcp"}, flags...)...)
 	if out.Status != 0 {
 		t.Fatalf("claude mcp add: status %d: %s%s", out.Status, out.Stdout, out.Stderr)
 	}

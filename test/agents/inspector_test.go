@@ -5,6 +5,7 @@ package agents
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/test/harness"
 )
 
@@ -22,12 +24,23 @@ type inspector struct {
 	home *harness.Home
 	// session is the agent session it acts as, the same at each call.
 	session string
+	// env is given to the server, as KEY=VALUE.
+	env []string
 	// outputs are the schemas of the tools' results.
 	outputs map[string]*jsonschema.Resolved
 }
 
-// tools are those of the first stage.
-var tools = []string{"check_messages", "list_peers", "mesh_info", "message_status", "send_message", "set_summary"}
+// tools are all there are, or those of the small tier.
+func tools(core bool) []string {
+	var out []string
+	for _, k := range node.Catalogue() {
+		if k.Names.Tool != "" && (k.Core || !core) {
+			out = append(out, k.Names.Tool)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
 
 // ask runs the Inspector for one request. It starts a server, asks, and ends it.
 func (i *inspector) ask(ctx context.Context, args ...string) harness.Output {
@@ -36,12 +49,15 @@ func (i *inspector) ask(ctx context.Context, args ...string) harness.Output {
 	dir := h.Dir + "/.." // the user's own
 	full := append([]string{"--cli", bin, "mcp", "-q", "--format", "json",
 		"-e", "CLAUDEMESH_CONFIG_DIR=" + h.Dir, "-e", "CLAUDEMESH_AUTOSTART=0", "-e", "CLAUDE_CODE_SESSION_ID=" + i.session}, args...)
+	for _, e := range i.env {
+		full = append(full, "-e", e)
+	}
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LANG=C.UTF-8"}
 	return execute(ctx, i.t, env, dir, inspectorBin, full...)
 }
 
-// list asks for the tools and keeps their schemas.
-func (i *inspector) list(ctx context.Context) {
+// list asks for the tools, which must be these, and keeps their schemas.
+func (i *inspector) list(ctx context.Context, want []string) {
 	i.t.Helper()
 	out := i.ask(ctx, "--method", "tools/list", "--strict")
 	var doc struct {
@@ -73,8 +89,8 @@ func (i *inspector) list(ctx context.Context) {
 		}
 		i.outputs[tool.Name] = schema
 	}
-	if slices.Sort(names); !slices.Equal(names, tools) {
-		i.t.Errorf("tools %v", names)
+	if slices.Sort(names); !slices.Equal(names, want) {
+		i.t.Errorf("tools %v, not %v", names, want)
 	}
 }
 
@@ -165,6 +181,22 @@ var mistakes = []mistake{
 	{"set_summary", `{}`, "`summary` required"},
 	{"set_summary", `{"summary":{}}`, "summary"},
 	{"set_summary", `{"summary":"x","title":"y"}`, "title"},
+	{"set_status", `{"status":"busy"}`, "busy"},
+	{"set_status", `{}`, "`status` required"},
+	{"set_visible", `{"visible":[]}`, "visible"},
+	{"set_visible", `{}`, "`visible` required"},
+	{"set_profile", `{"title":7}`, "title"},
+	{"set_profile", `{"colour":"red"}`, "colour"},
+	{"join_group", `{"name":"all"}`, "@all means everybody"},
+	{"join_group", `{"role":"lead"}`, "`name` required"},
+	{"leave_group", `{"name":["a"]}`, "name"},
+	{"set_state", `{"key":"c"}`, "`value` required"},
+	{"set_state", `{"key":" ","value":1}`, "key"},
+	{"get_state", `{"key":"nope"}`, "\"nope\" is not set"},
+	{"get_state", `{"key":7}`, "key"},
+	{"list_state", `{"prefix":7}`, "prefix"},
+	{"mesh_stats", `{"mesh_slug":"nowhere"}`, "nowhere"},
+	{"ping_mesh", `{"priorities":["soon"]}`, "soon"},
 	{"mesh_info", `{"mesh_slug":[]}`, "mesh_slug"},
 	{"mesh_info", `{"mesh":"atelier"}`, "mesh"},
 	{"mesh_info", `{"mesh_slug":"nowhere"}`, "nowhere"},
@@ -176,7 +208,7 @@ func TestTheInspectorCallsEveryTool(t *testing.T) {
 	w := newWorld(ctx, t)
 	other := agent(ctx, t, w.bo, "bo's")
 	i := &inspector{t: t, home: w.ana, session: "inspector"}
-	i.list(ctx)
+	i.list(ctx, tools(false))
 
 	sent := i.right(ctx, "send_message", `{"to":"bo","message":"hello from the inspector"}`)
 	id, ok := sent["id"].(string)
@@ -208,6 +240,7 @@ func TestTheInspectorCallsEveryTool(t *testing.T) {
 	i.awaitMail(ctx, answer.ID)
 	i.right(ctx, "check_messages", `{"again":true,"limit":5,"mesh_slug":"atelier"}`)
 
+	i.others(ctx, other)
 	i.right(ctx, "set_summary", `{"summary":"inspecting"}`)
 	for _, args := range []string{`{}`, `{"all":true,"mesh_slug":"atelier"}`} {
 		i.right(ctx, "list_peers", args)
@@ -219,12 +252,49 @@ func TestTheInspectorCallsEveryTool(t *testing.T) {
 	}
 }
 
+// others calls the tools about oneself, groups, state and the mesh.
+func (i *inspector) others(ctx context.Context, other *harness.Agent) {
+	i.t.Helper()
+	for _, c := range []struct{ tool, args, key, want string }{
+		{"set_status", `{"status":"working"}`, "status", "working"},
+		{"set_status", `{"status":"idle"}`, "status", "idle"},
+		{"set_visible", `{"visible":true}`, "visible", "true"},
+		{"set_profile", `{"title":"Inspector","capabilities":["sql"]}`, "mesh_slug", meshName},
+		{"join_group", `{"name":"@eng/web","role":"lead"}`, "group", "@eng/web:lead"},
+		{"leave_group", `{"name":"eng/web"}`, "joined", "false"},
+		{"set_state", `{"key":"sprint","value":{"n":[1,null]}}`, "value", "map[n:[1 <nil>]]"},
+		{"get_state", `{"key":"sprint"}`, "updatedBy", anaName},
+		{"set_state", `{"key":"none","value":null}`, "value", "<nil>"},
+		{"list_state", `{}`, "total", "2"},
+		{"mesh_stats", `{}`, "", ""},
+		{"ping_mesh", `{"priorities":["now"]}`, "connection", "connected"},
+	} {
+		if got := fmt.Sprint(i.right(ctx, c.tool, c.args)[c.key]); c.key != "" && got != c.want {
+			i.t.Errorf("%s %s: %s is %q, not %q", c.tool, c.args, c.key, got, c.want)
+		}
+	}
+	if _, err := other.Await(ctx, 0, func(n harness.Channel) bool { return n.Meta["key"] == "sprint" }); err != nil {
+		i.t.Error(err)
+	}
+}
+
+// The tools of each tier, as a client lists them.
+func TestTheInspectorListsTheTiers(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, 2*time.Minute)
+	w := newWorld(ctx, t)
+	for tier, want := range map[string][]string{"full": tools(false), "core": tools(true), "none": nil} {
+		i := &inspector{t: t, home: w.ana, session: tier, env: []string{"CLAUDEMESH_TOOLS=" + tier}}
+		i.list(ctx, want)
+	}
+}
+
 func TestTheInspectorIsToldWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 3*time.Minute)
+	ctx := within(t, 5*time.Minute)
 	w := newWorld(ctx, t)
 	agent(ctx, t, w.bo, "bo's")
-	for _, tool := range tools {
+	for _, tool := range tools(false) {
 		t.Run(tool, func(t *testing.T) {
 			t.Parallel()
 			i := &inspector{t: t, home: w.ana, session: tool}

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/overview"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/feature/state"
 	"github.com/claudemesh/claudemesh/test/agents/modelapi"
 	"github.com/claudemesh/claudemesh/test/harness"
 )
@@ -23,19 +25,26 @@ func TestClaudeCallsEveryTool(t *testing.T) {
 	ctx := within(t, 2*time.Minute)
 	w := newWorld(ctx, t)
 	other := agent(ctx, t, w.bo, "bo's")
+	// What passes by is shown to those who are there already.
+	_, err := other.Await(ctx, 0, func(n harness.Channel) bool { return n.Kind() == "welcome" })
+	must(t, err)
 	letter, err := harness.Tool[message.SendResponse](ctx, other, "send_message",
 		map[string]any{"to": anaName, "message": "read me when you like", "priority": "low"})
 	must(t, err)
 	awaitDelivered(ctx, t, other, letter.ID)
 
 	c := newClaude(ctx, t, w.ana, play(
-		calls(load("message_status", "mesh_info")),
+		calls(load(lazy()...)),
 		calls(use("set_summary", `{"summary":"testing tools"}`), use("list_peers", `{}`), use("mesh_info", `{}`),
 			use("check_messages", `{}`), use("send_message", `{"to":"bo","message":"hello from claude"}`)),
 		func(results []modelapi.Result) modelapi.Reply {
 			sent := decode[message.SendResponse](t, of("send_message", results)[0])
 			return modelapi.Use(prefix+"message_status", map[string]string{"id": sent.ID})
 		},
+		calls(use("set_state", `{"key":"sprint","value":42}`), use("join_group", `{"name":"night","role":"lead"}`),
+			use("set_status", `{"status":"working"}`), use("set_profile", `{"title":"Tester"}`), use("set_visible", `{"visible":true}`)),
+		calls(use("get_state", `{"key":"sprint"}`), use("list_state", `{}`), use("leave_group", `{"name":"night"}`),
+			use("mesh_stats", `{}`), use("ping_mesh", `{}`)),
 	))
 	out := c.run(ctx, "-p", "use the mesh", "--allowedTools", "mcp__claudemesh")
 	t.Logf("took %v", out.Took)
@@ -43,7 +52,7 @@ func TestClaudeCallsEveryTool(t *testing.T) {
 		t.Fatalf("status %d: %s%s", out.Status, shorten(out.Stdout), shorten(out.Stderr))
 	}
 	results := lastResults(t, c.api)
-	if len(results) != 7 {
+	if len(results) != 17 {
 		t.Fatalf("the model got %d results: %+v", len(results), results)
 	}
 	if got := decode[presence.SummaryResponse](t, of("set_summary", results)[0]); got.Summary != "testing tools" {
@@ -68,6 +77,69 @@ func TestClaudeCallsEveryTool(t *testing.T) {
 	if heard.Content != "ana: hello from claude" {
 		t.Errorf("bo got %q", heard.Content)
 	}
+	for _, tool := range tools(false) {
+		got := of(tool, results)
+		if len(got) != 1 || got[0].IsError {
+			t.Errorf("%s: %+v", tool, got)
+		}
+	}
+	if got := decode[state.GetResponse](t, of("get_state", results)[0]); string(got.JSON) != "42" || got.By != anaName {
+		t.Errorf("get_state: %+v", got)
+	}
+	if got := decode[presence.SetStatusResponse](t, of("set_status", results)[0]); got.Status != "working" {
+		t.Errorf("set_status: %+v", got)
+	}
+	changed, err := other.Await(ctx, 0, func(n harness.Channel) bool { return n.Kind() == "state_change" })
+	must(t, err)
+	if changed.Content != "[state] sprint = 42 (set by ana)" {
+		t.Errorf("bo was shown %q", changed.Content)
+	}
+	// The few that are loaded from the start were there before any search.
+	first := c.api.Requests()[slices.IndexFunc(c.api.Requests(), func(r modelapi.Request) bool { return len(r.Tools) > 0 })]
+	for _, k := range node.Catalogue() {
+		if k.Names.Tool != "" && first.Offers(prefix+k.Names.Tool) != k.Eager {
+			t.Errorf("%s: offered from the start: %v", k.Names.Tool, !k.Eager)
+		}
+	}
+}
+
+// lazy are the tools that a model has to look for.
+func lazy() []string {
+	var out []string
+	for _, k := range node.Catalogue() {
+		if k.Names.Tool != "" && !k.Eager {
+			out = append(out, k.Names.Tool)
+		}
+	}
+	return out
+}
+
+// What the model is offered in each tier: tools it has or finds, or none.
+func TestClaudeHasTheToolsOfItsTier(t *testing.T) {
+	t.Parallel()
+	for tier, offered := range map[string]struct{ eager, core, other bool }{
+		"full": {true, true, true}, "core": {true, true, false}, "none": {},
+	} {
+		t.Run(tier, func(t *testing.T) {
+			t.Parallel()
+			ctx := within(t, time.Minute)
+			w := newWorld(ctx, t)
+			c := newClaude(ctx, t, w.ana, play(calls(load("set_state")), calls(load("ping_mesh")), calls(load("send_message"))), "--tools", tier)
+			out := c.run(ctx, "-p", "look for tools", "--allowedTools", "mcp__claudemesh")
+			if out.Status != 0 {
+				t.Fatalf("status %d: %s%s", out.Status, shorten(out.Stdout), shorten(out.Stderr))
+			}
+			var got struct{ eager, core, other bool }
+			for _, r := range c.api.Requests() {
+				got.eager = got.eager || r.Offers(prefix+"send_message")
+				got.core = got.core || r.Offers(prefix+"set_state")
+				got.other = got.other || r.Offers(prefix+"ping_mesh")
+			}
+			if got != offered {
+				t.Errorf("offered: %+v", got)
+			}
+		})
+	}
 }
 
 func TestClaudeIsToldWhatIsWrong(t *testing.T) {
@@ -79,7 +151,7 @@ func TestClaudeIsToldWhatIsWrong(t *testing.T) {
 	for _, m := range mistakes {
 		wrong = append(wrong, use(m.tool, m.args))
 	}
-	c := newClaude(ctx, t, w.ana, play(calls(load("message_status", "mesh_info")), calls(wrong...)))
+	c := newClaude(ctx, t, w.ana, play(calls(load(lazy()...)), calls(wrong...)))
 	out := c.run(ctx, "-p", "make mistakes", "--allowedTools", "mcp__claudemesh")
 	t.Logf("took %v", out.Took)
 	if out.Status != 0 {
