@@ -129,7 +129,7 @@ func (a *app) root() *cobra.Command {
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpFunc(a.help)
 	cmd.SetHelpCommand(a.helpCommand())
-	cmd.AddCommand(slices.Concat(a.meshCommands(), a.adminCommands(), a.peopleCommands(), a.messageCommands(), a.backupCommands(), a.programCommands())...)
+	cmd.AddCommand(slices.Concat(a.meshCommands(), a.adminCommands(), a.grantCommands(), a.peopleCommands(), a.messageCommands(), a.backupCommands(), a.programCommands())...)
 	return cmd
 }
 

@@ -29,7 +29,7 @@ const (
 )
 
 func (a *app) mcpCommand() *cobra.Command {
-	var tools, mode string
+	var tools, mode, rights string
 	var joins bool
 	cmd := &cobra.Command{
 		Use:   "mcp",
@@ -49,6 +49,9 @@ func (a *app) mcpCommand() *cobra.Command {
 			if cmd.Flags().Changed("message-mode") {
 				flags.Mode = &mode
 			}
+			if cmd.Flags().Changed("rights") {
+				flags.Rights = &rights
+			}
 			if cmd.Flags().Changed("joins") {
 				flags.Joins = &joins
 			}
@@ -57,6 +60,7 @@ func (a *app) mcpCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&tools, "tools", "full", "`how` many tools: full, core or none")
 	cmd.Flags().StringVar(&mode, "message-mode", "", "`how` messages come to this session: push, inbox or off (default as its member's profile says)")
+	cmd.Flags().StringVar(&rights, "rights", "", "`what` this session may do, others check it too: send, broadcast, state-read, state-write, file-read, file-write, call, profile; state, file, all or none (default all)")
 	cmd.Flags().BoolVar(&joins, "joins", true, "tell the agent who comes and goes")
 	return cmd
 }
@@ -123,7 +127,7 @@ func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) 
 	return agent.New(agent.Config{
 		Agent: presence.OpenRequest{
 			AgentSession: id,
-			Name:         a.agentName(set), Role: a.agentRole(set), Mode: sessionMode(set), Quiet: !set.Joins.Value,
+			Name:         a.agentName(set), Role: a.agentRole(set), Mode: sessionMode(set), Quiet: !set.Joins.Value, Rights: set.Rights.Value,
 			PID: os.Getppid(), Cwd: cwd,
 			PeerType: "ai", Channel: "claude-code", Model: a.env.Getenv("CLAUDE_MODEL"),
 		},

@@ -117,6 +117,9 @@ func (a *app) printSent(r message.SendResponse) {
 		switch {
 		case !t.OK:
 			a.term.Line("%s %s: %s", term.Red(term.Bad), t.Target, t.Error)
+		case t.Warning != "":
+			a.term.Line("%s Sent to %s (%s).", term.Green(term.OK), term.Bold(t.Name), r.ID)
+			a.term.Warn("%s", t.Warning)
 		case t.Members > 0:
 			a.term.Line("%s Sent to %s, %s (%s): %s.", term.Green(term.OK), term.Bold(t.Target), count(t.Members, "member", "members"), r.ID, string(t.State))
 		case t.Online:

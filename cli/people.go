@@ -93,12 +93,18 @@ func (a *app) printPeer(p presence.Peer, width int) {
 	}
 	facts := joined(" · ", own, hidden, of, strings.Join(p.Groups, " "), p.Role, p.RoleTag, p.PeerType, p.Channel, p.Model,
 		strings.TrimSpace(p.Path+" "+p.RTT), said, seen, short(p.Session))
+	if p.Verified {
+		facts = joined(" · ", facts, "verified")
+	}
 	a.term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(joined(" ", p.Avatar, p.Name)).Pad(width), hue(doing).Pad(7), facts)
 	if about := joined(" · ", p.Title, p.Host, p.Cwd); about != "" {
 		a.term.Line("      %s", term.Dim(about))
 	}
 	if p.Summary != "" {
 		a.term.Line("      %s", p.Summary)
+	}
+	if p.Warning != "" {
+		a.term.Line("      %s", term.Red("WARNING: "+p.Warning))
 	}
 }
 

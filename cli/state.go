@@ -186,7 +186,10 @@ func (a *app) allKeys(ctx context.Context, in state.ListRequest) (state.ListResp
 }
 
 func (a *app) printKeys(r state.ListResponse) {
-	if len(r.Entries) == 0 {
+	if r.Hidden > 0 {
+		a.term.Note("%s hidden: you do not let their writers be read; `claudemesh grants` shows whom", count(r.Hidden, "key is", "keys are"))
+	}
+	if len(r.Entries)+r.Hidden == 0 {
 		a.term.Line("No shared state in %s yet.", r.Slug)
 		a.term.Note("%s claudemesh state set <key> <value>", term.To)
 		return

@@ -44,6 +44,7 @@ func Keys() []Key {
 		{"node.portMap", "ask the router for a port: on or off", EnvPortMap, shower(func(s Settings) Value[bool] { return s.PortMap }), onOff},
 		{"mcp.tools", "tools of an agent session: full, core or none", EnvTools, shower(func(s Settings) Value[string] { return s.Tools }), word},
 		{"mcp.joins", "tell agent sessions who comes and goes: on or off", EnvJoins, shower(func(s Settings) Value[bool] { return s.Joins }), onOff},
+		{"mcp.rights", "what agent sessions may do, as in send,profile,state; empty for everything", EnvRights, shower(func(s Settings) Value[string] { return s.Rights }), word},
 	}
 }
 

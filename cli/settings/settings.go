@@ -18,6 +18,7 @@ const (
 	EnvPortMap = "CLAUDEMESH_PORTMAP"
 	EnvTools   = "CLAUDEMESH_TOOLS"
 	EnvJoins   = "CLAUDEMESH_JOINS"
+	EnvRights  = "CLAUDEMESH_RIGHTS"
 	// EnvMode is one session's message mode.
 	EnvMode = "CLAUDEMESH_MESSAGE_MODE"
 )
@@ -47,13 +48,15 @@ type Settings struct {
 	Tools Value[string] `json:"tools"`
 	// Joins tells agent sessions who comes and goes.
 	Joins Value[bool] `json:"joins"`
+	// Rights lists what an agent session may do; empty: everything that sessions may.
+	Rights Value[string] `json:"rights"`
 }
 
 // Flags are the settings given on the command line; nil means not given.
 type Flags struct {
 	Listen               []string
 	MDNS, PortMap, Joins *bool
-	Tools, Mode          *string
+	Tools, Mode, Rights  *string
 }
 
 // config is what this package reads of config.json.
@@ -69,6 +72,8 @@ type config struct {
 	MCP struct {
 		Tools string `json:"tools"`
 		Joins *bool  `json:"joins"`
+		// Rights are names with commas between.
+		Rights string `json:"rights"`
 	} `json:"mcp"`
 }
 
@@ -93,6 +98,10 @@ func (c config) settings(getenv func(string) string, flags Flags) (Settings, err
 		MessageMode: text(c.MessageMode, "push"),
 		Tools:       text(c.MCP.Tools, "full"),
 		Joins:       Value[bool]{true, byDefault},
+		Rights:      text(c.MCP.Rights, ""),
+	}
+	if rights := getenv(EnvRights); rights != "" {
+		s.Rights = Value[string]{rights, EnvRights}
 	}
 	if tools := getenv(EnvTools); tools != "" {
 		s.Tools = Value[string]{tools, EnvTools}
@@ -114,6 +123,7 @@ func (c config) settings(getenv func(string) string, flags Flags) (Settings, err
 		s.Joins.parse(getenv(EnvJoins), EnvJoins),
 		s.Joins.set(flags.Joins, "--joins"),
 		s.Tools.set(flags.Tools, "--tools"),
+		s.Rights.set(flags.Rights, "--rights"),
 		s.MessageMode.set(flags.Mode, "--message-mode"),
 		CheckMode(s.MessageMode.Value),
 		checkTools(s.Tools),

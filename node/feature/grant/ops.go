@@ -106,7 +106,7 @@ type Granted struct {
 
 // Text says it in one sentence.
 func (r PeerResponse) Text() string {
-	text := "In " + r.Slug + ", " + r.called() + " " + r.may() + "."
+	text := "In " + r.Slug + ", " + r.called() + " " + r.May() + "."
 	if r.Released > 0 {
 		text += fmt.Sprintf("\n%d message(s) that were held wait for you now.", r.Released)
 	}
@@ -120,8 +120,8 @@ func (g Granted) called() string {
 	return g.Name
 }
 
-// may says what it may do.
-func (g Granted) may() string {
+// May says what it may do, without saying who.
+func (g Granted) May() string {
 	if g.Blocked {
 		return "is blocked"
 	}
@@ -157,7 +157,7 @@ type ListResponse struct {
 func (r ListResponse) Text() string {
 	lines := make([]string, 0, len(r.Peers)+1)
 	for _, p := range r.Peers {
-		lines = append(lines, fmt.Sprintf("%s (%s) %s", p.called(), p.Key[:16], p.may()))
+		lines = append(lines, fmt.Sprintf("%s (%s) %s", p.called(), p.Key[:16], p.May()))
 	}
 	others := "everybody in " + r.Slug
 	if len(r.Peers) > 0 {
