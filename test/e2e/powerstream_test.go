@@ -276,7 +276,7 @@ func stateAt(ctx context.Context, h *harness.Home, key string) (n int, err error
 	if err != nil {
 		return 0, err
 	}
-	return n, json.Unmarshal(out.Value.Value, &n)
+	return n, json.Unmarshal(out.JSON, &n)
 }
 
 // change gives the second session of a home another status and group.
