@@ -29,7 +29,7 @@ func holds(n *nodetest.Node, c op.Caller, key, value string) (last state.GetResp
 		if value == "" {
 			return op.CodeOf(err) == op.NotFound
 		}
-		return err == nil && string(last.Value.Value) == value
+		return err == nil && string(last.JSON) == value
 	})
 	return last
 }

@@ -105,7 +105,7 @@ func TestConcurrentWritersEndAlike(t *testing.T) {
 	ana.Wait("of one mind with bo", func() bool {
 		x, err1 := state.Get.Call(context.Background(), ana.Ops(), as, state.GetRequest{Key: "same"})
 		y, err2 := state.Get.Call(context.Background(), bo.Ops(), bs, state.GetRequest{Key: "same"})
-		a, b = string(x.Value.Value), string(y.Value.Value)
+		a, b = string(x.JSON), string(y.JSON)
 		return err1 == nil && err2 == nil && a == b && x.By == y.By
 	})
 }
