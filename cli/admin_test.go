@@ -5,16 +5,13 @@ import (
 	"testing"
 )
 
-// What takes something from somebody asks first, and without a terminal and a --yes
-// the answer is no, before any node is asked.
-func TestTakingAwayNeedsAYes(t *testing.T) {
+// What is typed wrong is refused before any node is asked.
+func TestTakingAwayIsTypedRight(t *testing.T) {
 	for _, c := range []struct {
 		args   string
 		status int
 		want   string
 	}{
-		{"ban bob", 7, "--yes"},
-		{"ban bob cat", 7, "Remove bob, cat?"},
 		{"ban bob --yes", 4, "CLAUDEMESH_AUTOSTART=0"},
 		{"ban", 3, "ban <member…>"},
 		{"kick", 3, "--all"},
@@ -23,6 +20,9 @@ func TestTakingAwayNeedsAYes(t *testing.T) {
 		{"uninvite", 3, "claudemesh invites"},
 		{"uninvite 1234 --all", 3, "claudemesh invites"},
 		{"promote", 3, "promote <member>"},
+		{"policy set mesh.ban", 3, "allow, prompt, deny"},
+		{"policy test mesh.bann", 5, "mesh.ban"},
+		{"audit --limit x", 3, "--limit"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			status, out, errs := run(t, strings.Fields(c.args)...)

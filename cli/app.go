@@ -121,7 +121,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print one JSON document")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "answer yes to every question")
-	flags.StringVar(&a.approve, "approve", a.env.Getenv(envApprove), "how much may be done: `mode` plan, read-only, write or yolo")
+	flags.StringVar(&a.approve, "approve", "", "how much may be done: `mode` plan, read-only, write or yolo")
 	flags.BoolP("help", "h", false, "explain the command")
 	cmd.Flags().BoolP("version", "V", false, "print the version")
 	cmd.Flags().String("as", "", "with a link: the name to join under")

@@ -25,11 +25,14 @@ type bounds struct {
 
 // bounded keeps a client within the mode that this process was started with.
 func (a *app) bounded(next op.Doer) op.Doer {
-	if a.approve == "" {
-		return next
+	if mode := a.mode(); mode != "" {
+		return bounds{next, mode}
 	}
-	return bounds{next, a.approve}
+	return next
 }
+
+// mode is that of this process; empty: as the policy says.
+func (a *app) mode() string { return first(a.approve, a.env.Getenv(envApprove)) }
 
 // Do implements op.Doer.
 func (b bounds) Do(ctx context.Context, c op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
@@ -86,7 +89,7 @@ func (p approving) wait(ctx context.Context, client *local.Client, id string, in
 // sure asks before something is done that cannot simply be undone. Without a
 // terminal the answer is no, unless --yes was given.
 func (a *app) sure(question string) error {
-	if a.yes || a.approve == string(policy.Yolo) {
+	if a.yes || a.mode() == string(policy.Yolo) {
 		return nil
 	}
 	i, err := a.term.Choose(question, []string{"no", "yes"})

@@ -17,6 +17,7 @@
 //
 // Modes: plan and read-only deny whatever changes something, plan saying what it would
 // have been; write goes by the rules; yolo takes every prompt for a yes. A request that
-// only looks is never asked about. Where no person can be asked, a prompt is a no. A
+// only looks is never asked about. Changing the policy is neither bound by modes nor by
+// patterns, so that there is a way back; it always needs a yes. Where no person can be asked, a prompt is a no. A
 // file that cannot be read denies all that changes something.
 package policy

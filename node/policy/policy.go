@@ -157,7 +157,7 @@ func (p Policy) Decide(q Question) Verdict {
 		return Verdict{Deny, p.Broken.Error()}
 	}
 	mode := p.Mode()
-	if !q.Looks && (mode == Plan || mode == ReadOnly) {
+	if !q.Looks && (mode == Plan || mode == ReadOnly) && !q.wayBack() {
 		return Verdict{Deny, "the mode is " + string(mode)}
 	}
 	v := p.rules(q)
@@ -169,6 +169,10 @@ func (p Policy) Decide(q Question) Verdict {
 	}
 	return v
 }
+
+// wayBack tells whether the policy itself would be changed: that is always for a person
+// to say yes to, and no mode or pattern takes it away. Only a rule that names it does.
+func (q Question) wayBack() bool { return q.Contract.ID == Set.ID }
 
 // rules finds the first rule that matches.
 func (p Policy) rules(q Question) Verdict {
@@ -188,6 +192,9 @@ func (p Policy) rules(q Question) Verdict {
 // covers tells whether a rule is about a request. Where the mesh is not known, one that
 // protects a mesh holds, and one that opens it does not.
 func (r Rule) covers(q Question) bool {
+	if q.wayBack() && r.Operation != q.Contract.ID {
+		return false
+	}
 	switch r.Operation {
 	case changes:
 		if q.Looks {

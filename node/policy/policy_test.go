@@ -130,6 +130,8 @@ func TestWhatIsDecided(t *testing.T) {
 		"a broken file lets read":             {`{`, "", agent, "peers.list", team, "done"},
 		"a wrong word breaks it":              {`{"rules":[{"operation":"mesh.ban","decision":"ask"}]}`, "", approved, "message.send", team, "denied"},
 		"other nodes are not people":          {`{"mode":"read-only"}`, "", peer, "message.send", team, `there is no operation "message.send"`},
+		"the way back stays open":             {`{"mode":"plan","rules":[{"operation":"*","decision":"deny"}]}`, "", person, "policy.set", `{"mode":"write"}`, "asked"},
+		"but where it is named":               {`{"rules":[{"operation":"policy.set","decision":"deny"}]}`, "", approved, "policy.set", `{"mode":"write"}`, "denied"},
 		"changing the policy is asked about":  {"", "", person, "policy.set", `{"mode":"yolo"}`, "asked"},
 		"and no agent's, as it needs a right": {"", "", agent, "policy.set", `{"mode":"yolo"}`, "denied"},
 	} {
