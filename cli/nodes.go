@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,7 +99,13 @@ func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
 	if err := keepSettings(dir, running{PID: os.Getpid(), Settings: set}); err != nil {
 		log.Warn("settings not noted for node status", "error", err)
 	}
-	if err := n.Run(ctx); err != nil && ctx.Err() == nil {
+	var beside sync.WaitGroup
+	resting, stop := context.WithCancel(ctx)
+	beside.Go(func() { giveBack(resting) })
+	err = n.Run(ctx)
+	stop()
+	beside.Wait()
+	if err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil
