@@ -59,6 +59,9 @@ const (
 	Manage Right = "manage"
 )
 
+// Reads tells that who holds nothing but this right changes nothing.
+func (r Right) Reads() bool { return r == Look || r == ReadState }
+
 // InMesh is embedded by requests that concern one mesh.
 type InMesh struct {
 	Mesh string `json:"mesh_slug,omitempty" jsonschema:"the mesh, by its name or an unambiguous prefix of its id; not needed when you are in one mesh only"`

@@ -83,7 +83,7 @@ type Contract struct {
 	// Text renders an encoded response for people.
 	Text func(json.RawMessage) (string, error)
 	// Looks tells that an encoded request changes nothing: because the operation needs
-	// no right beyond Look, or by the request's own word (see Looker).
+	// no right beyond reading, or by the request's own word (see Looker).
 	Looks func(json.RawMessage) bool
 	// Report names the operation to perform once the encoded response was written,
 	// and its request; an empty id means none.
@@ -171,7 +171,7 @@ func textOf[Out any](raw json.RawMessage) (string, error) {
 // looksOf asks a request whether it changes anything.
 func looksOf[In any](needs Right) func(json.RawMessage) bool {
 	return func(raw json.RawMessage) bool {
-		if needs == Look {
+		if needs.Reads() {
 			return true
 		}
 		var in In

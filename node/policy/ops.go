@@ -97,7 +97,7 @@ func (g *Gate) Ops() []op.Op { return []op.Op{Show.Bind(g.show), Set.Bind(g.set)
 func (g *Gate) show(context.Context, op.Caller, ShowRequest) (ShowResponse, error) {
 	p := g.Source.Policy()
 	out := ShowResponse{
-		Mode: p.Mode(), System: slices.Concat([]Rule{}, p.System.Rules), User: slices.Concat([]Rule{}, p.User.Rules),
+		Mode: p.Mode(), System: append([]Rule{}, p.System.Rules...), User: append([]Rule{}, p.User.Rules...),
 		Always: slices.Clone(standing), Path: g.Source.user,
 	}
 	if p.Broken != nil {
@@ -147,7 +147,7 @@ func (g *Gate) test(_ context.Context, _ op.Caller, in TestRequest) (TestRespons
 		return TestResponse{}, op.Errorf(op.NotFound, "there is no operation %q", in.Operation).
 			WithHint("`claudemesh call --list` shows them all")
 	}
-	q := Question{Contract: k, Looks: k.Needs == op.Look}
+	q := Question{Contract: k, Looks: k.Needs.Reads()}
 	if slug, id, ok := g.Mesh(in.Mesh); ok {
 		q.Mesh, q.MeshID = slug, id
 	}

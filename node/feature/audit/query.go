@@ -25,7 +25,8 @@ type wanted struct {
 	names  map[string]map[string]string // names by key, by mesh id
 }
 
-func (f *Feature) answerQuery(_ context.Context, _ op.Caller, in QueryRequest) (QueryResponse, error) {
+func (f *Feature) answerQuery(ctx context.Context, _ op.Caller, in QueryRequest) (QueryResponse, error) {
+	f.write(ctx) // who asks wants to see what has just happened
 	limit := in.Limit
 	switch {
 	case limit == 0:

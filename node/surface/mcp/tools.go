@@ -109,7 +109,7 @@ func define(k op.Contract) (tool mcp.Tool, in, out *jsonschema.Schema, err error
 		return tool, nil, nil, fmt.Errorf("output of %s: %w", k.ID, err)
 	}
 	what := traits[k.Names.Tool]
-	writes := what.writes || k.Needs != op.Look
+	writes := what.writes || !k.Needs.Reads()
 	tool = mcp.Tool{
 		Name: k.Names.Tool, Description: k.Doc, RawInputSchema: input, RawOutputSchema: output,
 		Annotations: mcp.ToolAnnotation{
