@@ -145,7 +145,7 @@ func (a *app) bare(cmd *cobra.Command, args []string) error {
 	}
 	as, _ := cmd.Flags().GetString("as")
 	if len(args) == 1 && isLink(args[0]) {
-		return a.join(cmd.Context(), args[0], as)
+		return a.join(cmd.Context(), args[0], as, "")
 	}
 	return unknownWord(cmd, args[0])
 }

@@ -9,10 +9,11 @@ import (
 // a two-letter language before it.
 var webInvite = regexp.MustCompile(`^https?://[^/]+/([a-z]{2}/)?(i|join)/.`)
 
-// isLink tells whether a word is an invite link, so that the bare command joins.
+// isLink tells whether a word is an invite link or a spoken code, so that the bare
+// command joins.
 func isLink(word string) bool {
 	return strings.HasPrefix(word, "claudemesh://") || strings.HasPrefix(word, "ic://") ||
-		webInvite.MatchString(word)
+		webInvite.MatchString(word) || spoken.MatchString(word)
 }
 
 // bareToken is what a link of ours looks like without its beginning.
@@ -25,7 +26,7 @@ const joinPrefix = "claudemesh://join/"
 // by the operation. Tokens that begin with eyJ are another kind of invite.
 func asLink(word string) string {
 	word = strings.TrimSpace(word)
-	if bareToken.MatchString(word) && !strings.HasPrefix(word, "eyJ") {
+	if !spoken.MatchString(word) && bareToken.MatchString(word) && !strings.HasPrefix(word, "eyJ") {
 		return joinPrefix + word
 	}
 	return word

@@ -49,6 +49,7 @@ type newDoc struct {
 
 func (a *app) inviteCommand() *cobra.Command {
 	var in mesh.InviteRequest
+	var byCode bool
 	cmd := &cobra.Command{
 		Use: "invite [email]", Aliases: []string{"share"},
 		Short: "Make a link with which somebody can join",
@@ -66,6 +67,12 @@ func (a *app) inviteCommand() *cobra.Command {
 			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
 				return err
 			}
+			if byCode {
+				if !cmd.Flags().Changed("expires") {
+					in.Expires = ""
+				}
+				return a.inviteByCode(cmd.Context(), in)
+			}
 			out, err := call(cmd.Context(), a, mesh.Invite, in)
 			if err != nil {
 				return err
@@ -81,6 +88,7 @@ func (a *app) inviteCommand() *cobra.Command {
 	cmd.Flags().StringVar(&in.Expires, "expires", "7d", "how `long` it is good for, at most 30d")
 	cmd.Flags().IntVar(&in.Uses, "uses", 1, "how `many` people may use it")
 	cmd.Flags().StringVar(&in.Role, "role", "member", "what they `become`: member or admin")
+	cmd.Flags().BoolVar(&byCode, "code", false, "make a code to speak instead: for one person on this network, 10 minutes")
 	presetFlags(cmd, &in)
 	return cmd
 }
@@ -139,24 +147,33 @@ func onlyHere(addrs []string) bool {
 }
 
 func (a *app) joinCommand() *cobra.Command {
-	var as string
+	var as, at string
 	cmd := &cobra.Command{
 		Use: "join <link>", Aliases: []string{"add"},
-		Short:   "Join a mesh by an invite link",
-		Long:    "Join a mesh by an invite link. The inviter's machine must be reachable. The link alone,\nas the only word behind claudemesh, does the same.",
-		Example: "claudemesh join " + joinPrefix + "…",
-		Args:    words(1, 1),
+		Short: "Join a mesh by an invite link or a spoken code",
+		Long: "Join a mesh by an invite link or a spoken code. The inviter's machine must be reachable;\n" +
+			"for a code, on the same network, or at the address that --at gives. A code takes one\n" +
+			"guess. The link alone, as the only word behind claudemesh, does the same.",
+		Example: "claudemesh join " + joinPrefix + "…\nclaudemesh join 4-otter-harbor",
+		Args:    words(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.join(cmd.Context(), args[0], as)
+			if word := strings.Join(args, "-"); spoken.MatchString(word) {
+				return a.join(cmd.Context(), word, as, at)
+			}
+			if len(args) > 1 {
+				return usage("give the link alone", "%d words are no link and no code", len(args))
+			}
+			return a.join(cmd.Context(), args[0], as, at)
 		},
 	}
+	cmd.Flags().StringVar(&at, "at", "", "with a code: where the inviter's node is, `HOST:PORT`")
 	cmd.Flags().StringVar(&as, "as", "", "the `name` you wish for (default: displayName of config.json, else user-host)")
 	return cmd
 }
 
-func (a *app) join(ctx context.Context, link, as string) error {
+func (a *app) join(ctx context.Context, link, as, at string) error {
 	defer a.term.Progress("asking the inviter's node")()
-	out, err := call(ctx, a, mesh.Join, mesh.JoinRequest{Link: asLink(link), Member: as})
+	out, err := call(ctx, a, mesh.Join, mesh.JoinRequest{Link: asLink(link), Member: as, At: at})
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ type network struct {
 	keysChanged func(context.Context, ident.MeshID)
 	audits      *audit.Feature
 	cache       *peerCache
+	lan         *nearby // nil: nobody is looked for there
 
 	wake chan struct{}
 

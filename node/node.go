@@ -167,10 +167,11 @@ func (n *Node) connect() (err error) {
 	net.asker.Register(n.host)
 	net.syncs.register()
 	net.radios = &radios{host: n.host, meshes: n.meshes, hear: net.hear, differ: net.differ}
-	join.Register(n.host, n.meshes, n.log)
+	join.Register(n.host, n.meshes, n.meshes.Codes(), n.log)
 	var lan find.LAN
 	if n.cfg.MDNS && !n.host.LoopbackOnly() {
-		lan = find.MDNS(n.host.LibP2P())
+		net.lan = newNearby()
+		lan = net.lan.watch(find.MDNS(n.host.LibP2P()))
 	}
 	net.finder, err = find.New(find.Config{Host: n.host, LAN: lan, Log: n.log})
 	return err

@@ -15,7 +15,8 @@ import (
 // Ops binds the operations. It works on a nil Meshes, for catalogues.
 func (a *Meshes) Ops() []op.Op {
 	return []op.Op{
-		New.Bind(a.answerNew), Invite.Bind(a.answerInvite), Join.Bind(a.answerJoin),
+		New.Bind(a.answerNew), Invite.Bind(a.answerInvite), Code.Bind(a.answerCode),
+		CodeWait.Bind(a.answerCodeWait), CodeEnd.Bind(a.answerCodeEnd), Join.Bind(a.answerJoin),
 		List.Bind(a.answerList), Leave.Bind(a.answerLeave),
 		Promote.Bind(a.answerPromote), Demote.Bind(a.answerDemote), Void.Bind(a.answerVoid),
 		Ban.Bind(a.answerBan), Unban.Bind(a.answerUnban), Bans.Bind(a.answerBans),

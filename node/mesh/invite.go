@@ -186,6 +186,8 @@ func (a *Meshes) Claim(ctx context.Context, key ident.PublicKey, from peer.ID, s
 	}
 	if len(added) > 0 {
 		m.log().Info("member admitted", "mesh", m.id, "member", claim.Keys.Member)
+		person, _ := m.admin.State().Member(claim.Keys.Member)
+		a.codes.Joined(key, person.Name)
 		a.changed(m, added)
 	}
 	return invite.SealWelcome(m.admin, m.ring, claim.Keys.Member, key)

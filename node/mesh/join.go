@@ -13,6 +13,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/join"
+	"github.com/claudemesh/claudemesh/overlay/join/code"
 	"github.com/claudemesh/claudemesh/overlay/trust/invite"
 	"github.com/claudemesh/claudemesh/store/file"
 )
@@ -27,11 +28,6 @@ var errAlready = errors.New("already in this mesh")
 // before the claim leaves, under a name made from the invite, so that joining again
 // after a crash is the same person asking again.
 func (a *Meshes) answerJoin(ctx context.Context, _ op.Caller, in JoinRequest) (JoinResponse, error) {
-	link, err := invite.ParseLink(in.Link)
-	if err != nil {
-		return JoinResponse{}, op.Errorf(op.Invalid, "%w", err).
-			WithHint("copy the whole link, from claudemesh:// to its end, and put it in quotes")
-	}
 	name := in.Member
 	if name == "" {
 		name = a.cfg.Name
@@ -43,7 +39,24 @@ func (a *Meshes) answerJoin(ctx context.Context, _ op.Caller, in JoinRequest) (J
 	defer a.entering.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, joinFor)
 	defer cancel()
+	link, err := a.linkOf(ctx, in)
+	if err != nil {
+		return JoinResponse{}, err
+	}
 	return a.join(ctx, link, name)
+}
+
+// linkOf is the link of a request, which may name a spoken code instead.
+func (a *Meshes) linkOf(ctx context.Context, in JoinRequest) (invite.Link, error) {
+	if code.Looks(in.Link) {
+		return a.redeem(ctx, in.Link, in.At)
+	}
+	link, err := invite.ParseLink(in.Link)
+	if err != nil {
+		return link, op.Errorf(op.Invalid, "%w", err).
+			WithHint("copy the whole link, from claudemesh:// to its end, and put it in quotes")
+	}
+	return link, nil
 }
 
 func (a *Meshes) join(ctx context.Context, link invite.Link, name string) (JoinResponse, error) {

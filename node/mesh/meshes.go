@@ -16,6 +16,7 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/host"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/join"
+	"github.com/claudemesh/claudemesh/overlay/join/code"
 	"github.com/claudemesh/claudemesh/overlay/trust"
 	"github.com/claudemesh/claudemesh/overlay/trust/invite"
 	"github.com/claudemesh/claudemesh/store"
@@ -81,6 +82,9 @@ type Net interface {
 	Addrs() []string
 	// Join claims an invite from its admitter.
 	Join(ctx context.Context, link invite.Link, who join.Applicant) (join.Admission, error)
+	// Redeem makes a link of a spoken code: it finds the node that gave it out on the
+	// local network, or at an address (HOST:PORT or a multiaddr), and has one guess.
+	Redeem(ctx context.Context, c code.Code, at string) (invite.Link, error)
 }
 
 // Meshes holds the meshes of this node. It is host.Meshes and the admitter of the
@@ -97,6 +101,8 @@ type Meshes struct {
 	// name. It is held across commits and network calls, never together with mu.
 	entering sync.Mutex
 
+	codes *code.Book
+
 	// Each wakes the loop of its name.
 	rotating, fetching chan struct{}
 }
@@ -107,6 +113,7 @@ func Open(cfg Config) (*Meshes, error) {
 		cfg: cfg, meshes: make(map[ident.MeshID]*Mesh),
 		rotating: make(chan struct{}, 1), fetching: make(chan struct{}, 1),
 	}
+	a.codes = code.NewBook(code.Config{Mono: cfg.Mono, Over: a.burnt, Log: cfg.Log})
 	err := cfg.DB.View(func(tx *store.Tx) error {
 		ids, err := keptMeshes(tx)
 		if err != nil {

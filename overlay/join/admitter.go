@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/join/code"
 	"github.com/claudemesh/claudemesh/overlay/wire"
 )
 
@@ -45,14 +46,25 @@ type Admitter interface {
 
 // Serve answers the one claim of a stranger's stream, until it is over or ctx is.
 func Serve(ctx context.Context, a Admitter, from peer.ID, s Stream, log *slog.Logger) {
+	door{admitter: a}.answer(ctx, from, s, log)
+}
+
+// door is what strangers meet.
+type door struct {
+	admitter Admitter
+	codes    *code.Book // nil: this node gives out no codes
+	self     peer.ID
+}
+
+func (d door) answer(ctx context.Context, from peer.ID, s Stream, log *slog.Logger) {
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
-	err := serve(ctx, a, from, s)
+	err := d.serve(ctx, from, s)
 	log = log.With("peer", from)
 	switch {
 	case err == nil:
 		log.Info("claim answered")
-	case refused(err):
+	case refused(err), code.Told(err):
 		log.Info("claim refused", "cause", err)
 	default:
 		log.Debug("join stream failed", "cause", err)
@@ -62,11 +74,15 @@ func Serve(ctx context.Context, a Admitter, from peer.ID, s Stream, log *slog.Lo
 	_ = s.Close()
 }
 
-func serve(ctx context.Context, a Admitter, from peer.ID, s Stream) error {
+func (d door) serve(ctx context.Context, from peer.ID, s Stream) error {
+	a := d.admitter
 	conn := wire.NewConn(s)
 	b, err := await(conn, s, askTimeout)
 	if err != nil {
 		return err
+	}
+	if d.codes != nil && code.Begins(b) {
+		return d.codes.Serve(ctx, s, conn, b, code.Ends{Joiner: []byte(from), Admitter: []byte(d.self)})
 	}
 	invite, err := decodeAsk(b)
 	if err != nil {

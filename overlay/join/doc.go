@@ -15,6 +15,8 @@
 //	4 welcome  A→J   length of the welcome that follows, an integer, at most 64 MiB
 //	5 refused  A→J   why, instead of a blob or welcome: text, at most 32 bytes
 //
+// Kinds 6 to 11 are those of spoken codes, package code.
+//
 // A blob or welcome follows in frames of 1 to 64 KiB without a kind, until it is complete. A sends
 // refused with "unknown", "expired", "spent", "ended", "denied" or "unavailable", and closes.
 //

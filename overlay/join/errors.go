@@ -34,21 +34,21 @@ var (
 	ErrMalformed = errors.New("join: malformed message")
 )
 
-// code is a refusal as it travels.
-type code string
+// reason is a refusal as it travels.
+type reason string
 
 const (
-	codeExpired     code = "expired"
-	codeSpent       code = "spent"
-	codeEnded       code = "ended"
-	codeUnknown     code = "unknown"
-	codeDenied      code = "denied"
-	codeUnavailable code = "unavailable"
+	codeExpired     reason = "expired"
+	codeSpent       reason = "spent"
+	codeEnded       reason = "ended"
+	codeUnknown     reason = "unknown"
+	codeDenied      reason = "denied"
+	codeUnavailable reason = "unavailable"
 )
 
 // refusals maps codes to errors and back; the first that fits counts.
 var refusals = [...]struct {
-	code code
+	code reason
 	err  error
 }{
 	{codeExpired, ErrExpired},
@@ -60,7 +60,7 @@ var refusals = [...]struct {
 }
 
 // codeOf is the code of an Admitter's error; unavailable for errors of its own.
-func codeOf(err error) code {
+func codeOf(err error) reason {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
 			return r.code
@@ -70,7 +70,7 @@ func codeOf(err error) code {
 }
 
 // errorOf is the error of a code, also of one that a later version may have.
-func errorOf(c code) error {
+func errorOf(c reason) error {
 	for _, r := range refusals {
 		if r.code == c {
 			return r.err

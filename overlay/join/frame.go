@@ -65,7 +65,7 @@ func readKind(b []byte, want kind) (*ident.Reader, error) {
 		if err := r.Err(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
-		return nil, errorOf(code(c))
+		return nil, errorOf(reason(c))
 	default:
 		return nil, fmt.Errorf("%w: kind %d instead of %d", ErrMalformed, k, want)
 	}

@@ -7,11 +7,14 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/claudemesh/claudemesh/overlay/host"
+	"github.com/claudemesh/claudemesh/overlay/join/code"
 )
 
-// Register makes h answer strangers' claims with a. It comes before h runs.
-func Register(h *host.Host, a Admitter, log *slog.Logger) {
-	h.HandleStranger(Proto, func(ctx context.Context, s *host.Stream) { Serve(ctx, a, s.Peer.Peer, s, log) })
+// Register makes h answer strangers' claims with a, and their codes with codes, which
+// may be nil. It comes before h runs.
+func Register(h *host.Host, a Admitter, codes *code.Book, log *slog.Logger) {
+	d := door{admitter: a, codes: codes, self: h.ID()}
+	h.HandleStranger(Proto, func(ctx context.Context, s *host.Stream) { d.answer(ctx, s.Peer.Peer, s, log) })
 }
 
 // OverHost reaches admitters by h.

@@ -359,7 +359,7 @@ func run(t *testing.T, h *host.Host) {
 func TestJoinOverAHost(t *testing.T) {
 	o := newOwner(t)
 	far, near := node(t), node(t)
-	Register(far, o, quiet)
+	Register(far, o, nil, quiet)
 	run(t, far)
 	run(t, near)
 	link := o.invite(1)

@@ -18,6 +18,9 @@ cli                     < cli/* node node/backup node/op node/policy node/mesh n
 cli/term                <                                               # printing, and nothing but printing
 cli/settings            < store/file                                    # the folder, config.json, environment and flags
 cli/daemon              < store/file                                    # finding, starting and ending the node's process
+cli/setup/*             <                                               # editing settings files in place
+cli/setup               < cli/setup/* store/file                        # what is written into the settings of agents
+cli/hook                < cli/agent node/op node/feature/* node/surface/*  # what a hook of an agent does
 cli/agent               < node/op node/feature/presence store/file      # an agent's session and its token
 node                    < node/... overlay/... store store/file         # what joins the parts of a node: adapters, the list of features, the order of life
 node/surface/*          < node/op                              !github.com/libp2p  # how clients ask: a transport for operations and the feed, knowing no feature

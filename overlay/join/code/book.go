@@ -185,16 +185,18 @@ func (o *offer) set(out Outcome) {
 	o.changed = make(chan struct{})
 }
 
-// Withdraw ends a code that waits. It tells whether it did.
-func (b *Book) Withdraw(plate int) bool {
+// Withdraw ends a code that waits. It tells whether it did, and which invite it was
+// for.
+func (b *Book) Withdraw(plate int) (inv ident.PublicKey, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	o := b.offers[plate]
 	if o == nil || o.status.Outcome != Waiting {
-		return false
+		return inv, false
 	}
+	inv = o.secret.Key().Public()
 	o.set(Withdrawn)
-	return true
+	return inv, true
 }
 
 // Joined notes that somebody was admitted by an invite, which may be one of a code.

@@ -357,8 +357,11 @@ func TestTimes(t *testing.T) {
 		if st, err := h.book.Wait(ctx, c.Plate, Waiting); err != nil || st.Outcome != Waiting || st.Left != 9*time.Minute {
 			t.Errorf("%+v, %v", st, err)
 		}
-		if !h.book.Withdraw(c.Plate) || h.book.Withdraw(c.Plate) || h.outcome(c) != Withdrawn {
+		if _, ok := h.book.Withdraw(c.Plate); !ok || h.outcome(c) != Withdrawn {
 			t.Error(h.outcome(c))
+		}
+		if _, ok := h.book.Withdraw(c.Plate); ok {
+			t.Error("withdrawn twice")
 		}
 	})
 }

@@ -54,6 +54,16 @@ func errorOf(says string) error {
 	return ErrUnavailable
 }
 
+// Told tells whether an error of Serve was told to the other side.
+func Told(err error) bool {
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return true
+		}
+	}
+	return false
+}
+
 func saysOf(err error) string {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
