@@ -1,0 +1,6 @@
+// Package lies has a table of what a member could claim that is not so: every kind of
+// statement, field by field, with good signatures of the liar's own keys wherever the
+// format lets it. Each is given to the very parsers and judges that a node uses, and
+// must change nothing. It holds no lies about how bytes are framed: those are the fuzz
+// targets' beside each decoder.
+package lies
