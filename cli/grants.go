@@ -178,13 +178,13 @@ func (a *app) markPeer(cmd *cobra.Command, peer string, undo bool) error {
 	return a.showCompared(out)
 }
 
-// showCompared prints the peers; as JSON they are a list.
+// showCompared prints the peers.
 func (a *app) showCompared(out grant.VerifyResponse) error {
 	if out.Peers == nil {
 		out.Peers = []grant.Compared{}
 	}
-	return show(a, out.Peers, func(peers []grant.Compared) {
-		for _, p := range peers {
+	return show(a, out, func(grant.VerifyResponse) {
+		for _, p := range out.Peers {
 			mark := term.Dim("not verified yet")
 			if p.Verified != "" {
 				mark = term.Green("verified " + day(p.Verified))
@@ -198,7 +198,7 @@ func (a *app) showCompared(out grant.VerifyResponse) error {
 				a.term.Line("  %s", p.Grants.May())
 			}
 		}
-		if len(peers) == 0 {
+		if len(out.Peers) == 0 {
 			a.term.Line("%s", out.Text())
 		}
 	})
