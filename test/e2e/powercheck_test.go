@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 	"github.com/claudemesh/claudemesh/overlay/replica"
+	"github.com/claudemesh/claudemesh/store/inspect"
 	"github.com/claudemesh/claudemesh/test/harness"
 )
 
@@ -221,7 +223,11 @@ type logs struct {
 // was not made yet has none.
 func logsIn(folder string) (out logs, err error) {
 	out = logs{map[string]uint64{}, map[string]replica.Sum{}}
-	db, err := bolt.Open(filepath.Join(folder, "node.db"), 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	path := filepath.Join(folder, "node.db")
+	if err := sound(path); err != nil {
+		return out, err
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
 	if err != nil {
 		return out, fmt.Errorf("the store cannot be opened: %w", err)
 	}
@@ -229,6 +235,20 @@ func logsIn(folder string) (out logs, err error) {
 		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error { return out.read(b) })
 	})
 	return out, errors.Join(err, db.Close())
+}
+
+// sound refuses a damaged file before bbolt reads it, which could go round in it for ever.
+func sound(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return inspect.File(f, info.Size())
 }
 
 // read takes all records in a bucket and those below it: wherever a value is a record
