@@ -142,17 +142,14 @@ func (b *Book) Get(mesh ident.MeshID, kind, key string) (e Entry, found bool, er
 // List is what the keys that begin with prefix show now, by ascending key.
 func (b *Book) List(mesh ident.MeshID, kind, prefix string) ([]Entry, error) {
 	var out []Entry
-	err := b.each(mesh, kind, prefix, func(e Entry) { out = append(out, e) })
+	err := b.Each(mesh, kind, prefix, func(e Entry) { out = append(out, e) })
 	return out, err
 }
 
-// Count is how many keys of a kind show something now.
-func (b *Book) Count(mesh ident.MeshID, kind string) (n int, err error) {
-	err = b.each(mesh, kind, "", func(Entry) { n++ })
-	return n, err
-}
-
-func (b *Book) each(mesh ident.MeshID, kind, prefix string, fn func(Entry)) error {
+// Each calls fn for what the keys that begin with prefix show now, by ascending key,
+// inside a transaction of the store: it must not write. What it does not keep takes no
+// memory.
+func (b *Book) Each(mesh ident.MeshID, kind, prefix string, fn func(Entry)) error {
 	k, s, err := b.at(mesh, kind)
 	if err != nil {
 		return err
@@ -160,7 +157,11 @@ func (b *Book) each(mesh ident.MeshID, kind, prefix string, fn func(Entry)) erro
 	return b.cfg.DB.View(func(tx *store.Tx) error {
 		t := s.table(tx)
 		var failed error
-		t.index().each(kind, prefix, func(key string, slot replica.Slot) bool {
+		x := t.index()
+		x.each(kind, prefix, func(key string, slot replica.Slot) bool {
+			if p, ok := x.at(slot); k.Most > 0 && ok && p.beyond {
+				return true
+			}
 			var v view
 			if v, failed = s.view(t, k, key, slot); v.shows {
 				fn(v.shown)

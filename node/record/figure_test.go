@@ -47,7 +47,8 @@ func (n *node) fill(t *testing.T, count int, key func(i int) string) {
 
 func (n *node) count(t *testing.T) int {
 	t.Helper()
-	c, err := n.book.Count(n.w.id(), "state")
+	c := 0
+	err := n.book.Each(n.w.id(), "state", "", func(Entry) { c++ })
 	if err != nil {
 		t.Fatal(err)
 	}

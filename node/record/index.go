@@ -23,12 +23,18 @@ import (
 //	                        a byte of their length before
 //	beaten/SLOT             8 bytes: since when, by mesh time in ms, an own record
 //	                        there has been beaten
+//	held/KIND 0x00 AUTHOR CLOCK SLOT
+//	                        empty: the values of each member, of kinds with a bound
+//	holds/SLOT              the same by slot: 32 bytes of an author and 8 of a clock each
+//	shares/KIND 0x00 AUTHOR 8 bytes of how many these are; if that is too many, the
+//	                        CLOCK SLOT of the last that counts
+//	bounded                 empty: these three are kept
 //	clock                   8 bytes: the highest clock that moves the own ones
 const bucketBook = "book"
 
 // index is one mesh's, inside a transaction.
 type index struct {
-	root, keys, slots, sealed, later, waits, beaten *store.Bucket
+	root, keys, slots, sealed, later, waits, beaten, held, holds, shares *store.Bucket
 }
 
 func openIndex(tx *store.Tx, mesh ident.MeshID) index {
@@ -36,11 +42,13 @@ func openIndex(tx *store.Tx, mesh ident.MeshID) index {
 	return index{
 		root: root, keys: root.Bucket("key"), slots: root.Bucket("slot"), sealed: root.Bucket("sealed"),
 		later: root.Bucket("later"), waits: root.Bucket("waits"), beaten: root.Bucket("beaten"),
+		held: root.Bucket("held"), holds: root.Bucket("holds"), shares: root.Bucket("shares"),
 	}
 }
 
 var (
-	keyClock = []byte("clock")
+	keyClock   = []byte("clock")
+	keyBounded = []byte("bounded")
 )
 
 // nameOf is a key's place in the index.

@@ -37,6 +37,10 @@ type Kind struct {
 	// on the order. Nil: the highest (clock, author) wins, and a deletion that wins
 	// shows nothing.
 	Fold func([]Entry) (Entry, bool)
+	// Most is how many keys may hold a value of one and the same member; 0: any number.
+	// This node writes no more. Of a member whose client does, the earliest count, by
+	// (clock, slot), at all nodes alike; others' keys are never refused for it.
+	Most int
 	// Changed runs inside the commit that changed what a key shows. It may read and
 	// write the store and append feed entries; other effects go through tx.OnCommit. It
 	// may run again for the same change when a commit is repeated. An error fails the

@@ -23,11 +23,37 @@ func (b *Book) Start(ctx context.Context) error {
 		if _, err := s.unseal(ctx); err != nil {
 			return err
 		}
+		if err := s.boundAll(ctx); err != nil {
+			return err
+		}
 		if err := s.remember(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// boundAll begins the books of what each member holds, in a store that has none.
+func (s *shelf) boundAll(ctx context.Context) error {
+	kept := false
+	err := s.book.cfg.DB.View(func(tx *store.Tx) error {
+		kept = s.table(tx).index().root.Get(keyBounded) != nil
+		return nil
+	})
+	if kept || err != nil {
+		return err
+	}
+	for _, k := range s.book.kinds {
+		if k.Most > 0 {
+			err = errors.Join(err, s.rejudge(ctx, k.Name))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.book.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		return s.table(tx).index().root.Put(keyBounded, []byte{})
+	})
 }
 
 // remember finds out whether there was something to take over when the last run ended.

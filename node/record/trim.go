@@ -40,7 +40,7 @@ func (s *shelf) judgeUse(t *table, own replica.Record, until Clock) (use, error)
 	if !declared || k.Fold != nil {
 		return useful, nil
 	}
-	v := s.judge(k, read, until)
+	v := s.judge(k, t.index().within(k, own.Slot, read), until)
 	if len(v.counted) > 0 && highest(v.counted).Author != s.mesh.Self {
 		return beaten, nil
 	}

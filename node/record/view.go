@@ -110,5 +110,5 @@ func (s *shelf) view(t *table, k Kind, key string, slot replica.Slot) (view, err
 	if err != nil {
 		return view{}, fmt.Errorf("read %s %q: %w", k.Name, key, err)
 	}
-	return s.judge(k, all, horizon(s.now())), nil
+	return s.judge(k, t.index().within(k, slot, all), horizon(s.now())), nil
 }

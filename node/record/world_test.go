@@ -77,6 +77,7 @@ func (n *node) kinds() []Kind {
 			}
 			return nil
 		}},
+		{Name: "few", Changed: note, Most: 3},
 		{Name: "own", Changed: note, Writes: func(_ ident.MeshID, a ident.PublicKey, key string) bool { return a.String() == key }},
 	}
 }
@@ -320,11 +321,6 @@ func (n *node) views() string {
 	for _, kind := range []string{"state", "own"} {
 		all, err := n.book.List(n.w.id(), kind, "")
 		n.w.must(err)
-		count, err := n.book.Count(n.w.id(), kind)
-		n.w.must(err)
-		if count != len(all) {
-			n.w.t.Fatalf("%s counts %d of %d", n.name, count, len(all))
-		}
 		for _, e := range all {
 			out += fmt.Sprintf("%s %s = %s by %s\n", kind, e.Key, e.Value, e.Author.String()[:8])
 		}

@@ -109,6 +109,11 @@ func (s *shelf) put(t *table, k Kind, what text, deleted bool) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
+	if !deleted {
+		if err := t.index().room(k, slot, s.mesh.Self); err != nil {
+			return Entry{}, err
+		}
+	}
 	var over Clock
 	for _, e := range v.counted {
 		over = max(over, e.Clock)

@@ -121,7 +121,7 @@ func (w *world) Get(mesh ident.MeshID, _, key string) (record.Entry, bool, error
 	return e, ok, nil
 }
 
-// List implements Book.
+// List is all entries, by key.
 func (w *world) List(mesh ident.MeshID, _, prefix string) ([]record.Entry, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -135,10 +135,13 @@ func (w *world) List(mesh ident.MeshID, _, prefix string) ([]record.Entry, error
 	return out, nil
 }
 
-// Count implements Book.
-func (w *world) Count(mesh ident.MeshID, kind string) (int, error) {
-	all, err := w.List(mesh, kind, "")
-	return len(all), err
+// Each implements Book.
+func (w *world) Each(mesh ident.MeshID, kind, prefix string, fn func(record.Entry)) error {
+	all, err := w.List(mesh, kind, prefix)
+	for _, e := range all {
+		fn(e)
+	}
+	return err
 }
 
 // Caller implements Sessions.

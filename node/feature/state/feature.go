@@ -3,9 +3,8 @@ package state
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,7 +53,7 @@ func New(cfg Config) *Feature {
 
 // Kinds are the records of the feature.
 func (f *Feature) Kinds() []record.Kind {
-	return []record.Kind{{Name: kind, Writes: f.mayWrite, Counts: f.counts, Check: check, Changed: f.changed}}
+	return []record.Kind{{Name: kind, Writes: f.mayWrite, Counts: f.counts, Check: check, Changed: f.changed, Most: MaxKeys}}
 }
 
 // Ops binds the operations. It works on a nil Feature, for catalogues.
@@ -67,15 +66,15 @@ func (f *Feature) Ops() []op.Op {
 // Keys lists the keys of a mesh, ascending, at most most of them, and says how many
 // there are.
 func (f *Feature) Keys(mesh ident.MeshID, most int) (keys []string, total int, err error) {
-	entries, err := f.cfg.Book.List(mesh, kind, "")
-	if err != nil {
-		return nil, 0, err
-	}
-	entries = f.shown(mesh, entries)
-	for _, e := range entries[:min(len(entries), most)] {
-		keys = append(keys, e.Key)
-	}
-	return keys, len(entries), nil
+	err = f.cfg.Book.Each(mesh, kind, "", func(e record.Entry) {
+		if !f.shows(mesh, e.Author) {
+			return
+		}
+		if total++; total <= most {
+			keys = append(keys, e.Key)
+		}
+	})
+	return keys, total, err
 }
 
 // counts is the kind's rule about whose writes count here.
@@ -86,11 +85,6 @@ func (f *Feature) counts(mesh ident.MeshID, author ident.PublicKey) bool {
 // shows tells whether what somebody wrote is shown here.
 func (f *Feature) shows(mesh ident.MeshID, author ident.PublicKey) bool {
 	return f.cfg.Grants == nil || f.cfg.Grants.Shows(mesh, author)
-}
-
-// shown leaves out what is not shown here.
-func (f *Feature) shown(mesh ident.MeshID, entries []record.Entry) []record.Entry {
-	return slices.DeleteFunc(entries, func(e record.Entry) bool { return !f.shows(mesh, e.Author) })
 }
 
 func (f *Feature) answerSet(ctx context.Context, c op.Caller, in SetRequest) (SetResponse, error) {
@@ -110,9 +104,6 @@ func (f *Feature) answerSet(ctx context.Context, c op.Caller, in SetRequest) (Se
 			WithHint("keep state small: put the rest into a file and the file's name into the state")
 	}
 	if err := f.allow(self); err != nil {
-		return SetResponse{}, err
-	}
-	if err := f.room(self.Mesh, in.Key); err != nil {
 		return SetResponse{}, err
 	}
 	text := content{value: value, name: self.Name, session: self.Session}
@@ -137,19 +128,6 @@ func (f *Feature) allow(self Self) error {
 			WithHint("only these may: %s; the owner or an admin changes that with `claudemesh state writers`", f.named(self.Mesh, w))
 	}
 	return nil
-}
-
-// room refuses new keys in a mesh that has too many.
-func (f *Feature) room(mesh ident.MeshID, key string) error {
-	if _, ok, err := f.cfg.Book.Get(mesh, kind, key); ok || err != nil {
-		return err
-	}
-	n, err := f.cfg.Book.Count(mesh, kind)
-	if err != nil || n < MaxKeys {
-		return err
-	}
-	return op.Errorf(op.TooLarge, "the mesh has %d shared keys, the limit is %d", n, MaxKeys).
-		WithHint("write one of the keys that are there")
 }
 
 func (f *Feature) answerGet(_ context.Context, c op.Caller, in GetRequest) (GetResponse, error) {
@@ -193,21 +171,22 @@ func (f *Feature) answerList(_ context.Context, c op.Caller, in ListRequest) (Li
 	if err != nil {
 		return ListResponse{}, err
 	}
-	entries, err := f.cfg.Book.List(self.Mesh, kind, in.Prefix)
-	if err != nil {
-		return ListResponse{}, fmt.Errorf("list state: %w", err)
-	}
-	all := len(entries)
-	entries = f.shown(self.Mesh, entries)
-	out := ListResponse{Slug: self.Slug, Entries: []Value{}, Total: len(entries), Hidden: all - len(entries)}
+	out := ListResponse{Slug: self.Slug, Entries: []Value{}}
+	var failed error
 	size := 0
-	for _, e := range entries {
-		if strings.Compare(e.Key, in.After) <= 0 && in.After != "" {
-			continue
+	err = f.cfg.Book.Each(self.Mesh, kind, in.Prefix, func(e record.Entry) {
+		if !f.shows(self.Mesh, e.Author) {
+			out.Hidden++
+			return
+		}
+		out.Total++
+		if failed != nil || out.More || in.After != "" && e.Key <= in.After {
+			return
 		}
 		text, err := decode(e.Value)
 		if err != nil {
-			return ListResponse{}, fmt.Errorf("list state: %q: %w", e.Key, err)
+			failed = fmt.Errorf("%q: %w", e.Key, err)
+			return
 		}
 		v := f.value(self.Mesh, e, text)
 		if v.Bytes > maxInline {
@@ -215,9 +194,12 @@ func (f *Feature) answerList(_ context.Context, c op.Caller, in ListRequest) (Li
 		}
 		if size += len(v.JSON) + len(v.Key); len(out.Entries) == maxListed || size > maxList {
 			out.More = true
-			break
+			return
 		}
 		out.Entries = append(out.Entries, v)
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return ListResponse{}, fmt.Errorf("list state: %w", err)
 	}
 	return out, nil
 }

@@ -12,8 +12,7 @@ import (
 type Book interface {
 	Put(ctx context.Context, mesh ident.MeshID, kind, key string, value []byte) (record.Entry, error)
 	Get(mesh ident.MeshID, kind, key string) (record.Entry, bool, error)
-	List(mesh ident.MeshID, kind, prefix string) ([]record.Entry, error)
-	Count(mesh ident.MeshID, kind string) (int, error)
+	Each(mesh ident.MeshID, kind, prefix string, fn func(record.Entry)) error
 }
 
 // Sessions are this node's own sessions.

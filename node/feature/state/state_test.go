@@ -328,19 +328,9 @@ func TestWhatIsDueAndWhen(t *testing.T) {
 	}
 }
 
-func TestTooManyKeysAreRefused(t *testing.T) {
-	w := newWorld(t)
-	value := content{value: json.RawMessage(`1`), name: "ana", session: w.ana}.encode()
-	for i := range MaxKeys {
-		key := fmt.Sprintf("k%d", i)
-		w.entries[place(w.team, key)] = entryOf(w.ana, key, value)
-	}
-	_, _, err := do(w, as("s-one"), Set, `{"key":"new","value":1}`)
-	if op.CodeOf(err) != op.TooLarge || !strings.Contains(err.Error(), "10000") {
-		t.Errorf("a new key: %v", err)
-	}
-	if _, _, err := do(w, as("s-one"), Set, `{"key":"k7","value":1}`); err != nil {
-		t.Errorf("a key that is there: %v", err)
+func TestEachMemberHasItsOwnShareOfKeys(t *testing.T) {
+	if most := newWorld(t).f.Kinds()[0].Most; most != MaxKeys {
+		t.Errorf("the book is to keep %d keys of a member", most)
 	}
 }
 

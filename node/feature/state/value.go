@@ -19,7 +19,7 @@ const (
 	MaxKey = 256
 	// MaxValue is the longest value, in bytes of compact JSON.
 	MaxValue = 60 << 10
-	// MaxKeys is how many keys a mesh may have before this node makes no new ones.
+	// MaxKeys is how many keys of a mesh may hold a value of one and the same member.
 	MaxKeys = 10_000
 )
 
