@@ -94,7 +94,7 @@ func TestAgo(t *testing.T) {
 	}
 }
 
-func TestMeshTimeIsTheUpperMedian(t *testing.T) {
+func TestMeshTimeIsTheMedian(t *testing.T) {
 	w := newWorld()
 	ana, bo, cy := w.person(t, "ana"), w.person(t, "bo"), w.person(t, "cy")
 	if got := ana.MeshTime(w.id); !got.Equal(w.now) {
@@ -109,8 +109,8 @@ func TestMeshTimeIsTheUpperMedian(t *testing.T) {
 	}
 	w.pass(roster.Lease)
 	bo.shoutAll(t.Context()) // cy is not online any more
-	if got := ana.MeshTime(w.id); !got.Equal(w.now.Add(100 * time.Hour)) {
-		t.Errorf("the upper of two: %s", got.Sub(w.now))
+	if got := ana.MeshTime(w.id); !got.Equal(w.now) {
+		t.Errorf("one of two moved it by %s", got.Sub(w.now))
 	}
 	dan := w.person(t, "dan") // hears of bo in a list alone
 	if err := dan.Meet(t.Context(), w.id, ana.key); err != nil {

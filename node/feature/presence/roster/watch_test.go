@@ -179,18 +179,30 @@ func TestPaceGrowsWithTheMesh(t *testing.T) {
 	}
 }
 
-func TestTheUpperMedianCounts(t *testing.T) {
-	at := func(s int64) time.Time { return time.Unix(s, 0) }
+func TestTheMedianCounts(t *testing.T) {
+	own := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	const h = time.Hour
 	for _, c := range []struct {
-		votes []int64
-		want  int64
-	}{{[]int64{5}, 5}, {[]int64{9, 5}, 9}, {[]int64{1, 1000, 5}, 5}, {[]int64{1, 2, 3, 4}, 3}} {
+		others []time.Duration
+		want   time.Duration
+	}{
+		{nil, 0},
+		{[]time.Duration{3 * h}, 0},
+		{[]time.Duration{-3 * h}, 0},
+		{[]time.Duration{h, 3 * h}, h},
+		{[]time.Duration{1000 * h, 1000 * h}, 0},          // two liars are not enough as long as nobody else votes
+		{[]time.Duration{0, 1000 * h, 1000 * h}, 0},       // nor is half
+		{[]time.Duration{0, -1000 * h, -1000 * h}, 0},     // either way
+		{[]time.Duration{30 * h, 30 * h, 30 * h}, 30 * h}, // here it is the own clock that is wrong
+		{[]time.Duration{-2 * h, -h, h}, 0},
+		{[]time.Duration{-3 * h, -2 * h, -h}, -h},
+	} {
 		var votes []time.Time
-		for _, v := range c.votes {
-			votes = append(votes, at(v))
+		for _, d := range c.others {
+			votes = append(votes, own.Add(d))
 		}
-		if got := Median(votes); !got.Equal(at(c.want)) {
-			t.Errorf("%v: %d", c.votes, got.Unix())
+		if got := Median(own, votes); !got.Equal(own.Add(c.want)) {
+			t.Errorf("%v: %s, want %s", c.others, got.Sub(own), c.want)
 		}
 	}
 }
