@@ -100,22 +100,24 @@ func (a *app) kickCommand() *cobra.Command {
 }
 
 func (a *app) banCommand() *cobra.Command {
-	var keep bool
+	var keep, forget bool
 	cmd := &cobra.Command{
 		Use:   "ban <member…>",
 		Short: "Remove members until they are unbanned",
 		Long: "Remove members and change the mesh's key. Every node that has heard of it refuses them.\n" +
-			"What they had stays readable to them.",
-		Example: "claudemesh ban bob",
+			"What they had stays readable to them. What they wrote stays, too: shared state, profiles and session\n" +
+			"cards, exactly as this node has them. With --forget nothing of it stays, for members who did harm.",
+		Example: "claudemesh ban bob\nclaudemesh ban mallory --forget",
 		Args:    words(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a.asks = fmt.Sprintf("Remove %s?", strings.Join(args, ", "))
 			return manage(cmd.Context(), a, mesh.Ban, func(where op.InMesh) mesh.BanRequest {
-				return mesh.BanRequest{InMesh: where, Members: args, KeepInvites: keep}
+				return mesh.BanRequest{InMesh: where, Members: args, KeepInvites: keep, Forget: forget}
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep-invites", false, "leave open invites for several people open, though the removed may know them")
+	cmd.Flags().BoolVar(&forget, "forget", false, "keep nothing of what they wrote in shared state, profiles and session cards")
 	return cmd
 }
 

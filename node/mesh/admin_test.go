@@ -292,6 +292,12 @@ func TestABanCarriesWhatStays(t *testing.T) {
 	if _, err := ana.answerBan(t.Context(), user(), BanRequest{Members: []string{"bo"}}); !errors.Is(err, broken) {
 		t.Errorf("a ban without its lists: %v", err)
 	}
+	if _, err := ana.answerBan(t.Context(), user(), BanRequest{Members: []string{"bo"}, Forget: true}); err != nil {
+		t.Errorf("a ban that keeps nothing: %v", err)
+	}
+	if last := team.admin.Entries()[team.admin.Len()-1]; len(last.Lists()) != 0 {
+		t.Errorf("it keeps %q", last.Lists())
+	}
 }
 
 // What cannot be done says why and what to do instead.

@@ -17,7 +17,7 @@ import (
 var Ban = op.Spec[BanRequest, BanResponse]{
 	ID: "mesh.ban",
 	Doc: "Remove members from the mesh, for good until they are unbanned, and change the mesh's key.\n" +
-		"Every node that has heard of it refuses them. What they had stays readable to them.",
+		"Every node that has heard of it refuses them. What they had stays readable to them, and what they wrote stays shared unless it is to be forgotten.",
 	Names:    op.Names{CLI: "ban <member…>"},
 	Needs:    op.Manage,
 	Destroys: true,
@@ -43,6 +43,7 @@ var Bans = op.Spec[BansRequest, BansResponse]{
 type BanRequest struct {
 	op.InMesh
 	Members     []string `json:"members" jsonschema:"names or keys of those to remove, at most 256"`
+	Forget      bool     `json:"forget,omitempty" jsonschema:"keep nothing of what they wrote: shared state, profile, session cards; else all that this node has of it stays, for a flood too"`
 	KeepInvites bool     `json:"keep_invites,omitempty" jsonschema:"leave open invites for several people open; else they end, since the removed may know them and come back with a new key"`
 }
 
@@ -102,7 +103,7 @@ func (a *Meshes) answerBan(ctx context.Context, _ op.Caller, in BanRequest) (Ban
 			out.Banned = append(out.Banned, Person{Name: one.Name, Key: key.String()})
 		}
 	}
-	added, err := m.ban(ctx, keys, in.KeepInvites, &out)
+	added, err := m.ban(ctx, keys, in, &out)
 	if err != nil {
 		return BanResponse{}, err
 	}
@@ -127,15 +128,17 @@ func (m *Mesh) mayBan(key ident.PublicKey) error {
 }
 
 // ban signs and commits the removal with its epoch.
-func (m *Mesh) ban(ctx context.Context, keys []ident.PublicKey, keepInvites bool, out *BanResponse) ([]trust.Entry, error) {
+func (m *Mesh) ban(ctx context.Context, keys []ident.PublicKey, in BanRequest, out *BanResponse) ([]trust.Entry, error) {
 	key, err := seal.NewKey()
 	if err != nil {
 		return nil, err
 	}
 	what := trust.Removal{Lists: map[trust.Principal][]byte{}, Key: key}
-	lists, err := m.keeps(keys)
-	if err != nil {
-		return nil, err
+	lists := make([][]byte, len(keys))
+	if !in.Forget {
+		if lists, err = m.keeps(keys); err != nil {
+			return nil, err
+		}
 	}
 	for i, k := range keys {
 		what.Targets = append(what.Targets, trust.Principal(k))
@@ -144,7 +147,7 @@ func (m *Mesh) ban(ctx context.Context, keys []ident.PublicKey, keepInvites bool
 		}
 	}
 	return m.sign(ctx, func() (trust.Entry, error) {
-		if !keepInvites {
+		if !in.KeepInvites {
 			what.Invites = m.admin.State().OpenMultiUse()
 			what.Invites = what.Invites[:min(len(what.Invites), trust.MaxIDs)]
 		}
