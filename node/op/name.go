@@ -23,12 +23,21 @@ func CheckName(name string) error {
 }
 
 func unfit(r rune) bool {
-	return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(`:"()<>`, r) || unseen(r)
+	return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(`:"()<>`, r) || Unseen(r)
 }
 
-// unseen tells of a letter or mark that shows as nothing: with it two names that are not
+// Unseen tells of a letter or mark that shows as nothing: with it two names that are not
 // the same could look the same.
-func unseen(r rune) bool {
+func Unseen(r rune) bool {
 	const blankBraille = '\u2800'
 	return r == blankBraille || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// Alike tells of a character that no name of something shared has, as it looks like
+// another or like nothing: what is unseen, marks that are put onto the letter before (a
+// letter with its mark in one character is fine), and wide forms of plain characters.
+func Alike(r rune) bool {
+	combining := r >= 0x0300 && r <= 0x036F || r >= 0x1AB0 && r <= 0x1AFF || r >= 0x1DC0 && r <= 0x1DFF || r >= 0x20D0 && r <= 0x20FF
+	wide := r >= 0xFF01 && r <= 0xFF5E || r == 0x3000
+	return combining || wide || Unseen(r)
 }

@@ -403,3 +403,14 @@ func TestAFloodOfChangesIsToldTogether(t *testing.T) {
 		t.Error("another member's change is not told at once")
 	}
 }
+
+func TestNoKeyLooksLikeAnother(t *testing.T) {
+	for _, bad := range []string{"ｋｅｙ", "key\u2800", "key\ufe0f", "cafe\u0301"} {
+		if err := checkKey(bad); op.CodeOf(err) != op.Invalid {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if err := checkKey("café"); err != nil {
+		t.Error(err)
+	}
+}

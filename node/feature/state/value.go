@@ -96,7 +96,7 @@ func compact(raw []byte) (json.RawMessage, error) {
 // checkKey refuses a key that does not show as it is.
 func checkKey(key string) error {
 	bad := key == "" || len(key) > MaxKey || !utf8.ValidString(key) || strings.TrimSpace(key) != key ||
-		strings.ContainsFunc(key, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) })
+		strings.ContainsFunc(key, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) || op.Alike(r) })
 	if !bad {
 		return nil
 	}

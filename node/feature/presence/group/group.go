@@ -52,7 +52,7 @@ func Clean(name string) (string, error) {
 }
 
 func unfit(r rune) bool {
-	return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune("\"'`:,;@#*()<>\\", r)
+	return r == utf8.RuneError || !unicode.IsPrint(r) || op.Alike(r) || strings.ContainsRune("\"'`:,;@#*()<>\\", r)
 }
 
 // CheckRole refuses a role that would not show as it is. An empty one is none.

@@ -105,3 +105,14 @@ func FuzzName(f *testing.F) {
 		}
 	})
 }
+
+func TestNoGroupLooksLikeAnother(t *testing.T) {
+	for _, bad := range []string{"ａｌｌ", "team\u200b", "te\u2800am", "cafe\u0301", "a\u034fll"} {
+		if _, err := Clean(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	if _, err := Clean("café"); err != nil {
+		t.Error(err)
+	}
+}
