@@ -25,9 +25,10 @@ import (
 
 // Bounds of the search for whoever gave a code out.
 const (
-	searchFor    = 20 * time.Second
+	searchFor    = 12 * time.Second
+	askAgain     = time.Second
 	searchMore   = time.Second // after the first find, for a second node with the same number
-	askOneFor    = 5 * time.Second
+	askOneFor    = 4 * time.Second
 	maxNearby    = 256
 	askAtOnce    = 8
 	maxAddresses = 16
@@ -128,10 +129,12 @@ func (n *network) whoGave(ctx context.Context, c code.Code, at string) (peer.Add
 func (n *network) search(ctx context.Context, plate int) (found []peer.AddrInfo, err error) {
 	ctx, cancel := context.WithTimeout(ctx, searchFor)
 	defer cancel()
-	s := &survey{network: n, plate: plate, asked: make(map[peer.ID]bool), hits: make(chan peer.AddrInfo), slots: make(chan struct{}, askAtOnce)}
+	s := &survey{network: n, plate: plate, asked: make(map[peer.ID]bool), answers: make(chan answered), slots: make(chan struct{}, askAtOnce)}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
 	var enough <-chan time.Time
 	for {
 		list, more := n.lan.all()
@@ -144,25 +147,43 @@ func (n *network) search(ctx context.Context, plate int) (found []peer.AddrInfo,
 		case <-enough:
 			return found, nil
 		case <-more:
-		case info := <-s.hits:
-			found = append(found, info)
-			if enough == nil {
-				enough = time.After(searchMore)
+		case <-again.C:
+			for _, id := range s.failed {
+				delete(s.asked, id)
+			}
+			s.failed = nil
+		case a := <-s.answers:
+			switch {
+			case a.err == nil:
+				found = append(found, a.info)
+				if enough == nil {
+					enough = time.After(searchMore)
+				}
+			case !errors.Is(a.err, code.ErrUnknown):
+				n.log.Debug("neighbour not asked for a code", "peer", a.info.ID, "error", a.err)
+				s.failed = append(s.failed, a.info.ID)
 			}
 		}
 	}
 }
 
-// survey is one search.
+// survey is one search. It belongs to the goroutine that runs it.
 type survey struct {
 	network *network
 	plate   int
 	asked   map[peer.ID]bool
-	hits    chan peer.AddrInfo
+	failed  []peer.ID // did not answer: they are asked again at the next tick
+	answers chan answered
 	slots   chan struct{}
 }
 
-// ask asks one node, once.
+// answered is what a node said; a nil error means that the code is its own.
+type answered struct {
+	info peer.AddrInfo
+	err  error
+}
+
+// ask asks one node, unless that was done.
 func (s *survey) ask(ctx context.Context, wg *sync.WaitGroup, info peer.AddrInfo) {
 	info.Addrs = find.Near(info.Addrs, find.Subnets())
 	if s.asked[info.ID] || len(info.Addrs) == 0 || info.ID == s.network.host.ID() {
@@ -178,11 +199,9 @@ func (s *survey) ask(ctx context.Context, wg *sync.WaitGroup, info peer.AddrInfo
 		defer func() { <-s.slots }()
 		one, cancel := context.WithTimeout(ctx, askOneFor)
 		defer cancel()
-		if err := join.Look(one, join.OverHost(s.network.host), info, s.plate); err != nil {
-			return
-		}
+		err := join.Look(one, join.OverHost(s.network.host), info, s.plate)
 		select {
-		case s.hits <- info:
+		case s.answers <- answered{info, err}:
 		case <-ctx.Done():
 		}
 	})
