@@ -277,7 +277,11 @@ func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gos
 	}
 	raw := append([]byte(nil), body[size:]...)
 	defer n.cache.changed()
-	if err := n.presence.Hear(ctx, m.ID(), member, raw, 0); err != nil {
+	err = n.presence.Hear(ctx, m.ID(), member, raw, 0)
+	if errors.Is(err, presence.ErrKnown) {
+		return gossip.Ignore // else an old one could be sent around again and again
+	}
+	if err != nil {
 		n.log.Debug("beacon refused", "mesh", m.ID(), "member", member, "error", err)
 		n.audits.Refused(m.ID(), member, "beacon")
 		return gossip.Reject

@@ -10,3 +10,6 @@ var ErrUnknownMesh = errors.New("not in this mesh")
 
 // ErrCard refuses a session card that could not be shown.
 var ErrCard = errors.New("malformed session card")
+
+// ErrKnown says that a beacon tells nothing that is not known already.
+var ErrKnown = errors.New("beacon known already")

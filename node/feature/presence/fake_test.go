@@ -206,7 +206,7 @@ func (p *person) SignBeacon(mesh ident.MeshID, body []byte) ([]byte, error) {
 func (p *person) Shout(ctx context.Context, mesh ident.MeshID, raw []byte) {
 	for key, f := range p.w.heard {
 		if key != p.key {
-			if err := f.Hear(ctx, mesh, p.key, raw, 0); err != nil && !errors.Is(err, ErrUnknownMesh) {
+			if err := f.Hear(ctx, mesh, p.key, raw, 0); err != nil && !errors.Is(err, ErrUnknownMesh) && !errors.Is(err, ErrKnown) {
 				panic(err)
 			}
 		}

@@ -129,7 +129,7 @@ func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) 
 }
 
 // Hear takes a beacon, signed by member, that is age old. It returns an error for
-// one that must not be passed on.
+// one that must not be passed on: ErrKnown if that is only because it is no news.
 func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.PublicKey, raw []byte, age time.Duration) error {
 	return f.hear(ctx, mesh, member, raw, age, age == 0)
 }
@@ -152,7 +152,7 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 		return ErrUnknownMesh
 	}
 	if member == m.Self {
-		return nil // an echo of this node, or of an earlier run of it
+		return ErrKnown // an echo of this node, or of an earlier run of it
 	}
 	b, err := f.verify(mesh, member, raw)
 	if err != nil {
@@ -173,7 +173,7 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	}
 	f.mu.Unlock()
 	if !fresh {
-		return nil
+		return ErrKnown
 	}
 	f.watch(m)
 	f.cfg.Air.Met(mesh, member, b.Node)
@@ -201,7 +201,7 @@ func (f *Feature) Meet(ctx context.Context, mesh ident.MeshID, member ident.Publ
 			continue
 		}
 		age := min(time.Duration(max(a.AgeMS, 0)), 24*time.Hour/time.Millisecond) * time.Millisecond
-		if err := f.hear(ctx, mesh, who, a.Beacon, age, who == member); err != nil {
+		if err := f.hear(ctx, mesh, who, a.Beacon, age, who == member); err != nil && !errors.Is(err, ErrKnown) {
 			f.cfg.Log.Debug("beacon of a roster refused", "mesh", mesh, "member", who, "error", err)
 		}
 	}
