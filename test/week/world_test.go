@@ -323,7 +323,7 @@ func (n *node) Members(ident.MeshID) []presence.Member {
 
 // Attest implements presence.Meshes as a node does it: from an hour ago for as long
 // as an attestation may last, by this node's clock.
-func (n *node) Attest(_ ident.MeshID, session ident.PublicKey, name string) ([]byte, time.Time, error) {
+func (n *node) Attest(_ ident.MeshID, session ident.PublicKey, name, _ string) ([]byte, time.Time, error) {
 	now := n.now()
 	n.mu.Lock()
 	n.attested = max(n.attested+1, uint64(now.UnixMilli()))
