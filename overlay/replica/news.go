@@ -80,7 +80,7 @@ func (r *Replica) judge(rec Record) (v Verdict, want, fresh bool, err error) {
 		case rec.N == s.m+1:
 			fresh = true
 		case rec.N > s.m:
-			v, want = Accept, true
+			v, want = Ignore, true // others are told once what lies between is here: a gap can be made up
 		default:
 			v, want = Ignore, ok
 		}
