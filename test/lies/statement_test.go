@@ -1,6 +1,7 @@
 package lies_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -54,24 +55,26 @@ func (w *world) as(kind ident.Kind, body []byte) ident.Statement {
 	return ident.Sign(kind, w.log.Mesh(), body, w.eve.key)
 }
 
-// sent is a record of cy's with its parts changed.
-func (w *world) sent(change func(h *replica.Header, cipher *[]byte), by ident.PrivateKey) error {
-	h := replica.Header{Log: replica.Log{Author: w.cy.seed.Blind().Public(), Inc: 1}, N: 1, Slot: replica.Slot{1}, Clock: 1 << 20}
-	good, err := replica.Make(w.cy.seed.Blind(), h, []byte("sealed"))
-	if err != nil {
-		return errTaken // a test that cannot tell a lie
-	}
-	cipher := good.Sealed()
-	h = good.Header
-	change(&h, &cipher)
-	r, err := replica.Make(by, h, cipher)
+// sent is a record that somebody signed, changed on its way by whoever passes it on.
+func (w *world) sent(by ident.PrivateKey, n uint64, change func(raw []byte) []byte) error {
+	h := replica.Header{Log: replica.Log{Author: by.Public(), Inc: 1}, N: n, Slot: replica.Slot{1}, Clock: 1 << 20}
+	r, err := replica.Make(by, h, []byte("a sealed text"))
 	if err != nil {
 		return err
 	}
-	if r, err = replica.Parse(r.Raw()); err != nil {
+	raw := change(bytes.Clone(r.Raw()))
+	if n > 0 && bytes.Equal(raw, r.Raw()) {
+		return errTaken // a lie that tells nothing
+	}
+	if r, err = replica.Parse(raw); err != nil {
 		return err
 	}
 	return r.Verify()
+}
+
+// swap puts one key, or text, in another's place.
+func swap[T ~[]byte](a, b T) func([]byte) []byte {
+	return func(raw []byte) []byte { return bytes.Replace(raw, a, b, 1) }
 }
 
 // statementLies are words of members that no judge believes.
@@ -214,16 +217,21 @@ var statementLies = map[string]func(w *world) error{
 		return err
 	},
 	"a record in another's log": func(w *world) error {
-		return w.sent(func(*replica.Header, *[]byte) {}, w.eve.seed.Blind())
-	},
-	"a record under the member key": func(w *world) error {
-		return w.sent(func(*replica.Header, *[]byte) {}, w.cy.key)
-	},
-	"a record of number 0": func(w *world) error {
-		return w.sent(func(h *replica.Header, _ *[]byte) { h.N = 0 }, w.cy.seed.Blind())
+		own, other := w.eve.seed.Blind().Public(), w.cy.seed.Blind().Public()
+		return w.sent(w.eve.seed.Blind(), 1, swap(own[:], other[:]))
 	},
 	"a record with another's text": func(w *world) error {
-		return w.sent(func(_ *replica.Header, c *[]byte) { *c = []byte("other!") }, w.cy.seed.Blind())
+		return w.sent(w.cy.seed.Blind(), 1, swap([]byte("a sealed text"), []byte("another text!")))
+	},
+	"a record under another number": func(w *world) error {
+		return w.sent(w.cy.seed.Blind(), 0x0102030405, swap([]byte{1, 2, 3, 4, 5}, []byte{1, 2, 3, 4, 6}))
+	},
+	"a record for another slot": func(w *world) error {
+		one, two := replica.Slot{1}, replica.Slot{2}
+		return w.sent(w.cy.seed.Blind(), 1, swap(one[:], two[:]))
+	},
+	"a record of number 0": func(w *world) error {
+		return w.sent(w.cy.seed.Blind(), 0, func(raw []byte) []byte { return raw })
 	},
 	"an entry in another's audit": func(w *world) error {
 		k := (&audit.Feature{}).Kinds()[0]
