@@ -34,11 +34,12 @@ const (
 // for the JSON codec alone.
 type session struct {
 	ID       string            `json:"id"`
-	Agents   []string          `json:"agents"`     // agent session ids, newest last
-	Token    string            `json:"token_hash"` // SHA-256 of the newest token, hex
-	Base     string            `json:"base_name"`  // the name it asked for, or empty
-	Names    map[string]string `json:"names"`      // mesh id → name
-	Summary  map[string]string `json:"summaries"`  // mesh id → summary
+	Agents   []string          `json:"agents"`              // agent session ids, newest last
+	OpenedAs string            `json:"opened_as,omitempty"` // of Agents, the one it was opened with
+	Token    string            `json:"token_hash"`          // SHA-256 of the newest token, hex
+	Base     string            `json:"base_name"`           // the name it asked for, or empty
+	Names    map[string]string `json:"names"`               // mesh id → name
+	Summary  map[string]string `json:"summaries"`           // mesh id → summary
 	Role     string            `json:"role"`
 	Mode     string            `json:"mode"`             // asked for, or empty
 	Rights   string            `json:"rights,omitempty"` // what it may do; empty: everything

@@ -58,6 +58,7 @@ func (r SetStatusResponse) Text() string {
 type ReportRequest struct {
 	AgentSession string `json:"agent_session,omitempty" jsonschema:"the agent's own session id"`
 	PID          int    `json:"pid,omitempty" jsonschema:"process id of the agent"`
+	PIDs         []int  `json:"pids,omitempty" jsonschema:"where the agent is not known for certain: the processes above the one that reports, nearest first, at most 16"`
 	Cwd          string `json:"cwd,omitempty"`
 	Status       string `json:"status,omitempty" jsonschema:"idle or working; empty: no news of it"`
 	Event        string `json:"event,omitempty" jsonschema:"what happened; prompt: a person gave the agent something to do"`
@@ -68,6 +69,9 @@ type ReportRequest struct {
 type ReportResponse struct {
 	Found  bool   `json:"found" jsonschema:"whether the session is known; if not, the report waits some seconds for it"`
 	Status string `json:"status,omitempty" jsonschema:"the session's status now"`
+	// OpenedAs is the agent session id that the session was opened under last: its
+	// token is kept under that.
+	OpenedAs string `json:"opened_as,omitempty" jsonschema:"the agent's session id when the session was opened"`
 }
 
 // lateReport is how long after a session's end a report of its agent may still be one
@@ -106,7 +110,13 @@ func (f *Feature) answerReport(ctx context.Context, c op.Caller, in ReportReques
 		return ReportResponse{}, op.Errorf(op.RateLimited, "more than %d reports in a minute from process %d in %s", status.PerMinute, in.PID, in.Cwd).
 			WithHint("try again in a minute")
 	}
-	l := f.reported(c, r)
+	l := f.running(in.PIDs, r.Session)
+	switch {
+	case l != nil && c.Session == "":
+		f.goesUnder(l, r.Session)
+	default:
+		l = f.reported(c, r)
+	}
 	if l == nil {
 		if c.Session == "" {
 			f.reports.Keep(r, mono)
@@ -115,7 +125,7 @@ func (f *Feature) answerReport(ctx context.Context, c op.Caller, in ReportReques
 		return ReportResponse{}, nil
 	}
 	changed := f.apply(l, r, f.cfg.Now())
-	out := ReportResponse{Found: true, Status: f.shownStatus(l)}
+	out := ReportResponse{Found: true, Status: f.shownStatus(l), OpenedAs: l.OpenedAs}
 	id := l.ID
 	f.mu.Unlock()
 	if err := f.keep(ctx, id); err != nil {
@@ -201,6 +211,43 @@ func (f *Feature) reported(c op.Caller, in status.Report) *live {
 		}
 	}
 	return best
+}
+
+// maxPIDs is how many processes above a reporting one are looked at.
+const maxPIDs = 16
+
+// running finds the session whose agent is one of these processes and runs, nearest
+// first, unless the agent's session id names one that has its agent. An agent takes
+// another id at /clear, which its server is not told. The caller holds f.mu.
+func (f *Feature) running(pids []int, agent string) *live {
+	runs := func(l *live) bool { return !l.Closed && !l.left && l.ID != UserSession }
+	if l, ok := f.byAgent[agent]; ok && runs(l) {
+		return nil
+	}
+	for _, pid := range pids[:min(len(pids), maxPIDs)] {
+		var found *live
+		for _, l := range f.sessions {
+			if pid > 1 && l.PID == pid && runs(l) {
+				if found != nil {
+					return nil // one process, several sessions: its id must tell
+				}
+				found = l
+			}
+		}
+		if found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// goesUnder notes the id under which a session's agent goes on, unless that is
+// another's. The caller holds f.mu.
+func (f *Feature) goesUnder(l *live, agent string) {
+	if _, taken := f.byAgent[agent]; !taken && agent != "" {
+		l.Agents = append(l.Agents, agent)
+		f.index(l)
+	}
 }
 
 // sweep lets statuses decay that nobody has said again.
