@@ -121,6 +121,7 @@ func (f *Feature) pullOne(tx *store.Tx, p *pulled, self Self, e inbox.Entry, lim
 	if err := remember(tx, e, m, self.Session, f.cfg.Now(), f.age.now()); err != nil {
 		return err
 	}
+	f.recent.offered(e.Key, f.age.now())
 	p.size += len(raw)
 	p.answer.Messages = append(p.answer.Messages, got)
 	return nil

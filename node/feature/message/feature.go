@@ -100,6 +100,7 @@ type Feature struct {
 	courier *courier.Courier
 	doors   *doors
 	air     *air
+	recent  *recent
 	gates   atomic.Uint64 // counts Changed
 
 	mu        sync.Mutex // guards what follows
@@ -120,7 +121,7 @@ func New(cfg Config) (*Feature, error) {
 		return nil, err
 	}
 	f := &Feature{
-		cfg: cfg, limits: cfg.Limits.filled(), log: cfg.Log, age: a, doors: newDoors(), air: newAir(),
+		cfg: cfg, limits: cfg.Limits.filled(), log: cfg.Log, age: a, doors: newDoors(), air: newAir(), recent: newRecent(a.now()),
 		sending: make(map[ident.PublicKey]*delivery.Bucket), receiving: make(map[outbox.Home]*delivery.Bucket),
 	}
 	f.courier = courier.New(courier.Config{
@@ -140,7 +141,7 @@ func New(cfg Config) (*Feature, error) {
 
 // Ops binds the operations.
 func (f *Feature) Ops() []op.Op {
-	return []op.Op{Send.Bind(f.send), Status.Bind(f.status), Check.Bind(f.check), Read.Bind(f.read)}
+	return []op.Op{Send.Bind(f.send), Status.Bind(f.status), Check.Bind(f.check), Read.Bind(f.read), Hand.Bind(f.hand)}
 }
 
 // Run sends, offers, expires and forgets until ctx ends. The store's writer must

@@ -20,6 +20,7 @@ type gate struct {
 	sessions []Self
 	age      time.Duration
 	now      time.Time // by the wall clock
+	recent   *recent
 
 	// later is when the first of the entries held for another may be shown;
 	// knocked says that the doors have something to do at once.
@@ -30,7 +31,7 @@ type gate struct {
 // open asks who is there. Callers compare f.gates before and after a commit: a
 // session that changed in between knocks again.
 func (f *Feature) open(mesh ident.MeshID, member ident.PublicKey) *gate {
-	return &gate{mesh: mesh, member: member, sessions: f.cfg.Sessions.Local(mesh), age: f.age.now(), now: f.cfg.Now()}
+	return &gate{mesh: mesh, member: member, sessions: f.cfg.Sessions.Local(mesh), age: f.age.now(), now: f.cfg.Now(), recent: f.recent}
 }
 
 // again forgets what an attempt found out, as an operation may run twice.
@@ -115,6 +116,7 @@ func (g *gate) push(tx *store.Tx, in inbox.Box, e inbox.Entry, m letter.Message,
 	if err != nil || !changed {
 		return err
 	}
+	g.recent.offered(e.Key, g.age)
 	if err := remember(tx, e, m, to.Session, g.now, g.age); err != nil {
 		return err
 	}

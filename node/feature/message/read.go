@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/inbox"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
@@ -87,20 +86,8 @@ func (f *Feature) readOne(tx *store.Tx, w wanted, out *ReadResponse, homes *[]ou
 		if e.Origin != w.origin || e.Taker != w.self.Session {
 			continue
 		}
-		e, changed, err := in.Happen(e, delivery.Proved, w.self.Session, f.age.now())
-		if err != nil {
+		if err := f.proved(tx, e, w.self, &out.Seen, homes); err != nil {
 			return err
-		}
-		if !changed {
-			continue
-		}
-		out.Seen++
-		queued, err := f.tellSeen(outbox.In(tx), e, w.self.Member)
-		if err != nil {
-			return err
-		}
-		if queued {
-			*homes = append(*homes, outbox.Home{Mesh: e.Mesh, Member: e.Origin})
 		}
 	}
 	return nil

@@ -199,7 +199,7 @@ func (f *Feature) goesOn(in OpenRequest) (*live, bool) {
 // describe takes over what the agent says of itself.
 func (l *live) describe(in OpenRequest, cfg Config) {
 	l.Base, l.Role = clip(in.Name, roster.MaxWord), clip(in.Role, roster.MaxWord)
-	l.Mode, l.Quiet = in.Mode, in.Quiet
+	l.Mode, l.Quiet, l.OpenedAs = in.Mode, in.Quiet, in.AgentSession
 	if l.Rights != in.Rights {
 		l.Rights = in.Rights
 		clear(l.attests) // those of before say otherwise
