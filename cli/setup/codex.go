@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/claudemesh/claudemesh/cli/setup/tomltext"
 )
 
 // codexTable is where Codex keeps our server.
@@ -22,25 +24,25 @@ func (s *Setup) codexTargets() []target {
 // putCodex writes the table of our server at the end. Of one that exists only the
 // program is changed.
 func (s *Setup) putCodex(old []byte) ([]byte, string, error) {
-	all, err := statements(old)
+	all, err := tomltext.Scan(old)
 	if err != nil {
 		return nil, "", err
 	}
 	program := tomlText(s.cfg.Program)
-	var header *statement
+	var header *tomltext.Statement
 	for i, st := range all {
-		path := slices.Concat(st.table, st.key)
-		if st.key == nil && !st.list && slices.Equal(path, codexTable) {
+		path := slices.Concat(st.Table, st.Key)
+		if st.Key == nil && !st.List && slices.Equal(path, codexTable) {
 			header = &all[i]
 			continue
 		}
-		if st.key != nil && slices.Equal(st.table, codexTable) && slices.Equal(st.key, []string{"command"}) {
-			if string(old[st.value[0]:st.value[1]]) == program {
+		if st.Key != nil && slices.Equal(st.Table, codexTable) && slices.Equal(st.Key, []string{"command"}) {
+			if string(old[st.Value[0]:st.Value[1]]) == program {
 				return old, "", nil
 			}
-			return slices.Concat(old[:st.value[0]], []byte(program), old[st.value[1]:]), "", nil
+			return slices.Concat(old[:st.Value[0]], []byte(program), old[st.Value[1]:]), "", nil
 		}
-		if within(path) && !slices.Equal(st.table[:min(2, len(st.table))], codexTable) || slices.Equal(path, codexTable[:1]) && st.key != nil {
+		if within(path) && !slices.Equal(st.Table[:min(2, len(st.Table))], codexTable) || slices.Equal(path, codexTable[:1]) && st.Key != nil {
 			return nil, "", fmt.Errorf("%w: write `command = %s` and `args = [\"mcp\"]` into %s yourself", ErrForeign, program, strings.Join(codexTable, "."))
 		}
 	}
@@ -50,7 +52,7 @@ func (s *Setup) putCodex(old []byte) ([]byte, string, error) {
 	}
 	lines := []string{"command = " + program, `args = ["mcp"]`, `default_tools_approval_mode = "approve"`, ""}
 	if header != nil {
-		return slices.Concat(old[:header.to], []byte(strings.Join(lines[:2], newline)+newline), old[header.to:]), "", nil
+		return slices.Concat(old[:header.To], []byte(strings.Join(lines[:2], newline)+newline), old[header.To:]), "", nil
 	}
 	text := strings.Join(append([]string{"[" + strings.Join(codexTable, ".") + "]"}, lines...), newline)
 	if len(old) > 0 {
@@ -70,23 +72,23 @@ func within(path []string) bool {
 // takeCodex removes the tables of our server with what is in them, and the blank line
 // in front.
 func takeCodex(old []byte) ([]byte, error) {
-	all, err := statements(old)
+	all, err := tomltext.Scan(old)
 	if err != nil {
 		return nil, err
 	}
 	text := slices.Clone(old)
 	for i, st := range slices.Backward(all) {
-		if st.key != nil || !within(st.table) {
+		if st.Key != nil || !within(st.Table) {
 			continue
 		}
-		end := st.to
+		end := st.To
 		for _, next := range all[i+1:] {
-			if next.key == nil {
+			if next.Key == nil {
 				break
 			}
-			end = next.to
+			end = next.To
 		}
-		from := st.from
+		from := st.From
 		for _, blank := range []string{"\r\n", "\n"} {
 			if bytes.HasSuffix(text[:from], []byte("\n"+blank)) {
 				from -= len(blank)

@@ -12,8 +12,6 @@ var (
 	ErrLarge = errors.New("it has more than 64 MiB")
 	// ErrBusy: another program changes it again and again.
 	ErrBusy = errors.New("another program keeps changing it")
-	// ErrTOML: it is no TOML, or not as far as it was understood.
-	ErrTOML = errors.New("not valid TOML")
 	// ErrForeign: something of another's stands where ours belongs.
 	ErrForeign = errors.New("something else stands there")
 	// ErrAgent: there is no such agent.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -62,7 +61,7 @@ type target struct {
 	put func(old []byte) (text []byte, note string, err error)
 	// take returns the file without ours.
 	take func(old []byte) ([]byte, error)
-	// ownFolder: the file's folder is ours, too.
+	// ownFolder: the file is ours as a whole, and so is its folder.
 	ownFolder bool
 }
 
@@ -188,7 +187,7 @@ func (s *Setup) uninstallOnce(t target) (Result, error) {
 	if bytes.Equal(text, c.data) {
 		return Unchanged, nil
 	}
-	gone := strings.TrimSpace(string(text)) == ""
+	gone := t.ownFolder && len(text) == 0
 	if data, existed, known := s.vault.original(c); known {
 		text, gone = data, !existed
 	} else if !gone {

@@ -173,6 +173,9 @@ func (d *Doc) without(n *node, i int) []edit {
 	switch {
 	case it.comma >= 0 && len(bytes.TrimSpace(d.src[to:it.comma])) == 0:
 		to = it.comma + 1
+		for from == it.from && to < len(d.src) && d.src[to] == ' ' {
+			to++ // in a line: the blank is of what is gone
+		}
 	case it.comma >= 0:
 		edits = append(edits, edit{it.comma, it.comma + 1, ""})
 	case i > 0 && n.items[i-1].comma+1 == from:

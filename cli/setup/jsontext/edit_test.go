@@ -66,7 +66,7 @@ func TestRemoveKeepsTheRest(t *testing.T) {
 		path     []any
 		want     string
 	}{
-		{"first", `{"a":1, "b":2}`, []any{"a"}, `{ "b":2}`},
+		{"first", `{"a":1, "b":2}`, []any{"a"}, `{"b":2}`},
 		{"middle", "[1,\n 2,\n 3]", []any{1}, "[1,\n 3]"},
 		{"last", "[1,\n 2\n]", []any{1}, "[1\n]"},
 		{"its comment stays", "{\n  \"a\": 1,\n  // of b\n  \"b\": 2\n}", []any{"b"}, "{\n  \"a\": 1\n  // of b\n}"},

@@ -1,29 +1,34 @@
-package setup
+package tomltext
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// statement is a line of a TOML text that says something: a table's header, or a key
+// ErrSyntax means that a text is no TOML, or not as far as it was understood. The error
+// says where.
+var ErrSyntax = errors.New("not valid TOML")
+
+// Statement is a line of a TOML text that says something: a table's header, or a key
 // with its value, which may go over several lines.
-type statement struct {
-	table    []string // the header's path, or that of the table it is in
-	key      []string // nil for a header
-	list     bool     // the header is of a list of tables
-	from, to int      // with its line end
-	value    [2]int   // where its value stands
+type Statement struct {
+	Table    []string // the header's path, or that of the table it is in
+	Key      []string // nil for a header
+	List     bool     // the header is of a list of tables
+	From, To int      // where it stands, with its line end
+	Value    [2]int   // where its value does
 }
 
-// statements reads as much of a TOML text as is needed to know where a table begins and
+// Scan reads as much of a TOML text as is needed to know where a table begins and
 // ends, and refuses what is certainly none.
-func statements(src []byte) ([]statement, error) {
-	s := &tomlScanner{src: src}
+func Scan(src []byte) ([]Statement, error) {
+	s := &scanner{src: src}
 	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) {
 		s.at = 3
 	}
-	var out []statement
+	var out []Statement
 	var table []string
 	for {
 		s.skip(" \t\r\n")
@@ -38,35 +43,35 @@ func statements(src []byte) ([]statement, error) {
 		if err != nil {
 			return nil, err
 		}
-		table = st.table
+		table = st.Table
 		out = append(out, st)
 	}
 }
 
-type tomlScanner struct {
+type scanner struct {
 	src []byte
 	at  int
 }
 
-func (s *tomlScanner) wrong(what string) error {
-	return fmt.Errorf("%w: line %d: %s", ErrTOML, bytes.Count(s.src[:min(s.at, len(s.src))], []byte("\n"))+1, what)
+func (s *scanner) wrong(what string) error {
+	return fmt.Errorf("%w: line %d: %s", ErrSyntax, bytes.Count(s.src[:min(s.at, len(s.src))], []byte("\n"))+1, what)
 }
 
-func (s *tomlScanner) peek() byte {
+func (s *scanner) peek() byte {
 	if s.at < len(s.src) {
 		return s.src[s.at]
 	}
 	return 0
 }
 
-func (s *tomlScanner) skip(what string) {
+func (s *scanner) skip(what string) {
 	for s.at < len(s.src) && strings.IndexByte(what, s.src[s.at]) >= 0 {
 		s.at++
 	}
 }
 
 // line goes behind the end of the line.
-func (s *tomlScanner) line() {
+func (s *scanner) line() {
 	if i := bytes.IndexByte(s.src[s.at:], '\n'); i >= 0 {
 		s.at += i + 1
 	} else {
@@ -75,7 +80,7 @@ func (s *tomlScanner) line() {
 }
 
 // end goes behind the end of a line on which nothing but a comment may follow.
-func (s *tomlScanner) end() error {
+func (s *scanner) end() error {
 	s.skip(" \t\r")
 	if c := s.peek(); s.at < len(s.src) && c != '\n' && c != '#' {
 		return s.wrong("something follows the value")
@@ -84,25 +89,25 @@ func (s *tomlScanner) end() error {
 	return nil
 }
 
-func (s *tomlScanner) statement(table []string) (st statement, err error) {
-	st.from = s.at
+func (s *scanner) statement(table []string) (st Statement, err error) {
+	st.From = s.at
 	if s.peek() == '[' {
 		s.at++
-		if st.list = s.peek() == '['; st.list {
+		if st.List = s.peek() == '['; st.List {
 			s.at++
 		}
-		if st.table, err = s.path(); err != nil {
+		if st.Table, err = s.path(); err != nil {
 			return st, err
 		}
-		for range map[bool]int{false: 1, true: 2}[st.list] {
+		for range map[bool]int{false: 1, true: 2}[st.List] {
 			if s.peek() != ']' {
 				return st, s.wrong("a ] is missing")
 			}
 			s.at++
 		}
 	} else {
-		st.table = table
-		if st.key, err = s.path(); err != nil {
+		st.Table = table
+		if st.Key, err = s.path(); err != nil {
 			return st, err
 		}
 		if s.peek() != '=' {
@@ -110,19 +115,19 @@ func (s *tomlScanner) statement(table []string) (st statement, err error) {
 		}
 		s.at++
 		s.skip(" \t")
-		st.value[0] = s.at
+		st.Value[0] = s.at
 		if err := s.value(); err != nil {
 			return st, err
 		}
-		st.value[1] = s.at
+		st.Value[1] = s.at
 	}
 	err = s.end()
-	st.to = s.at
+	st.To = s.at
 	return st, err
 }
 
 // path reads keys with points between them.
-func (s *tomlScanner) path() (out []string, err error) {
+func (s *scanner) path() (out []string, err error) {
 	for {
 		s.skip(" \t")
 		from := s.at
@@ -154,7 +159,7 @@ func isKeyByte(c byte) bool {
 }
 
 // value goes behind a value.
-func (s *tomlScanner) value() error {
+func (s *scanner) value() error {
 	from, open := s.at, []byte{}
 	for s.at < len(s.src) {
 		switch c := s.src[s.at]; {
@@ -191,7 +196,7 @@ func (s *tomlScanner) value() error {
 }
 
 // text goes behind a string of whichever form.
-func (s *tomlScanner) text() error {
+func (s *scanner) text() error {
 	quote := s.src[s.at]
 	three := bytes.Repeat([]byte{quote}, 3)
 	long := bytes.HasPrefix(s.src[s.at:], three)

@@ -1,0 +1,81 @@
+package setup_test
+
+import (
+	"strings"
+	"testing"
+)
+
+const codexFile = ".codex/config.toml"
+
+func TestCodex(t *testing.T) {
+	block := "[mcp_servers.claudemesh]\ncommand = \"" + program + "\"\nargs = [\"mcp\"]\ndefault_tools_approval_mode = \"approve\"\n"
+	for name, tt := range map[string]struct{ in, want string }{
+		"empty":        {"", block},
+		"usual":        {"model = \"x\"\n", "model = \"x\"\n\n" + block},
+		"no line end":  {"model = \"x\"", "model = \"x\"\n\n" + block},
+		"crlf":         {"a = 1\r\n", "a = 1\r\n" + strings.ReplaceAll("\n"+block, "\n", "\r\n")},
+		"other tables": {"# mine\n[mcp_servers.other] # x\ncommand = 'y'\n[[list]]\nz = { a = [1, # c\n 2] }\n", "# mine\n[mcp_servers.other] # x\ncommand = 'y'\n[[list]]\nz = { a = [1, # c\n 2] }\n\n" + block},
+		"long strings": {"a = \"\"\"\n[mcp_servers.claudemesh]\n\\\"\"\"\"\nb = '''\nx = '''\n", "a = \"\"\"\n[mcp_servers.claudemesh]\n\\\"\"\"\"\nb = '''\nx = '''\n\n" + block},
+		"ours, elsewhere": {"[mcp_servers.claudemesh]\ncommand = \"/old\" # it\nargs = [\"mcp\", \"--tools\", \"core\"]\n[b]\n",
+			"[mcp_servers.claudemesh]\ncommand = \"" + program + "\" # it\nargs = [\"mcp\", \"--tools\", \"core\"]\n[b]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t)
+			u.write(codexFile, tt.in)
+			u.check("codex", codexFile, u.install("codex"), false)
+			if got := u.read(codexFile); got != tt.want {
+				t.Fatalf("%q\nnot %q", got, tt.want)
+			}
+			u.unchanged(u.install("codex"))
+			u.uninstall("codex")
+			if got := u.read(codexFile); name != "ours, elsewhere" && got != tt.in {
+				t.Errorf("uninstalled: %q", got)
+			}
+			if got := u.read(codexFile); name == "ours, elsewhere" && got != "[b]\n" {
+				t.Errorf("uninstalled: %q", got)
+			}
+		})
+	}
+}
+
+func TestCodexTakenOutOfAChangedFile(t *testing.T) {
+	u := newUser(t)
+	u.write(codexFile, "a = 1\n")
+	u.install("codex")
+	u.write(codexFile, u.read(codexFile)+"\n[mcp_servers.claudemesh.env]\nX = \"y\"\n\n# mine\n[later]\nb = 2\n")
+	u.uninstall("codex")
+	if got := u.read(codexFile); strings.Contains(got, "claudemesh") || !strings.Contains(got, "a = 1\n") || !strings.Contains(got, "# mine\n[later]\nb = 2\n") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestCodexRefuses(t *testing.T) {
+	for _, in := range []string{
+		"a = ", "a", "= 1", "[a", "a = \"x", "a = '''x", "a = [1\n", "a = 1 2\n[", "a = }", "{\"json\": 1}", "a = \"x\ny\"\n",
+		"mcp_servers = { other = {} }\n", "mcp_servers.claudemesh.command = \"x\"\n", "[mcp_servers]\nclaudemesh = { command = \"x\" }\n",
+	} {
+		u := newUser(t)
+		u.write(codexFile, in)
+		u.check("codex", codexFile, u.install("codex"), true)
+		if u.read(codexFile) != in {
+			t.Errorf("%q was changed", in)
+		}
+	}
+}
+
+// Whatever the file: it is refused or written so that taking ours out gives it back.
+func FuzzCodex(f *testing.F) {
+	for _, seed := range []string{"", "a = 1\n", "[a.\"b\"]\nc = \"\"\"\n\"\"\"", "a = [\n1, # x\n]", "[mcp_servers.claudemesh]\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		u := newUser(t)
+		u.write(codexFile, text)
+		u.install("codex")
+		u.uninstall("codex")
+		got := u.read(codexFile)
+		if got != text && !strings.Contains(text, "claudemesh") {
+			t.Errorf("%q, then %q", text, got)
+		}
+	})
+}
