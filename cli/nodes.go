@@ -87,6 +87,9 @@ func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
 	if a.env.Getenv("GOGC") == "" {
 		debug.SetGCPercent(node.GCPercent)
 	}
+	if a.env.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(node.MemoryLimit)
+	}
 	n, err := node.New(node.Config{
 		Dir: dir, Listen: set.Listen.Value, MDNS: set.MDNS.Value, PortMap: set.PortMap.Value,
 		DisplayName: set.DisplayName.Value, Mode: set.MessageMode.Value,

@@ -50,6 +50,11 @@ type Config struct {
 // message costs, for some tens of megabytes then and none while the node is idle.
 const GCPercent = 400
 
+// MemoryLimit, in bytes, is what such a process sets with debug.SetMemoryLimit, unless
+// its user says otherwise: past it garbage is collected more often, whatever GCPercent
+// says, so that a flood by strangers is paid with time and not with memory.
+const MemoryLimit = 128 << 20
+
 // ErrConfig is the cause of every refused configuration.
 var ErrConfig = errors.New("bad configuration")
 
