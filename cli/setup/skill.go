@@ -10,8 +10,8 @@ const mark = "<!-- written by `claudemesh install`; changes are lost at the next
 
 // SkillText is the skill's file with a body.
 func SkillText(body string) string {
-	return "---\nname: " + Name + "\ndescription: Talk to other coding-agent sessions and people over claudemesh from the shell: " +
-		"send and read messages, see peers, share state, set status. Use it when the mesh tools are missing or a script needs them.\n---\n" +
+	return "---\nname: " + Name + "\ndescription: Talk to other coding-agent sessions and people over claudemesh from the shell, " +
+		"to send and read messages, see peers, share state and set a status. Use it when the mesh tools are missing or a script needs them.\n---\n" +
 		mark + "\n\n" + body
 }
 

@@ -251,7 +251,7 @@ func TestOps(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	equal(t, "operations", strings.Join(ids, " "), "message.send message.status message.check message.read")
+	equal(t, "operations", strings.Join(ids, " "), "message.send message.status message.check message.read message.hand")
 }
 
 // TestThroughOperations sends and reads as a surface does.
