@@ -272,7 +272,3 @@ func (w *world) fed(id string) (states []op.StateChange, systems []op.System) {
 	}
 	return states, systems
 }
-
-func entryOf(author ident.PublicKey, key string, value []byte) record.Entry {
-	return record.Entry{Key: key, Value: value, Author: author, Clock: 1 << 16}
-}
