@@ -144,6 +144,11 @@ func TestARestoredCopySuspendsTheOriginal(t *testing.T) {
 	ctx := within(t, 90*time.Second)
 	w, ana, bo := pair(ctx, t)
 	must(ctx, t, ana, "state", "set", "k", "1")
+	// Where bo is, which the copy must know, ana hears with what bo says of his sessions.
+	must(ctx, t, bo, "call", "session.open", `{"agent_session":"b","name":"here"}`)
+	eventually(ctx, t, "was bo's session heard of", func() bool {
+		return strings.Contains(must(ctx, t, ana, "peers"), "here")
+	})
 	file := save(ctx, t, ana)
 	copied, err := w.Home("copy")
 	if err != nil {
