@@ -166,9 +166,6 @@ func (r *Router) options() []pubsub.Option {
 	params := pubsub.DefaultGossipSubParams()
 	params.HeartbeatInterval = heartbeat
 	params.HistoryLength, params.HistoryGossip = 30, 15 // 6 s and 3 s of heartbeats
-	// A message is announced at each of 15 heartbeats, five times as often as by default:
-	// to fewer each time, it is still announced to as many.
-	params.Dlazy, params.GossipFactor = 2, 0.05
 	return []pubsub.Option{
 		pubsub.WithGossipSubParams(params),
 		pubsub.WithGossipSubProtocols(r.view.protos, pubsub.GossipSubDefaultFeatures),
