@@ -161,6 +161,7 @@ func TestSharedStateOfWhomOneDoesNotLet(t *testing.T) {
 	set(bo, bs, "own", `1`)
 	holds(ana, as, "k", `"bo's"`)
 	holds(ana, as, "own", `1`)
+	ana.Wait("told of both", func() bool { return len(toAna()) >= 2 })
 	told := len(toAna())
 	nodetest.Call(ana, grant.Remove, grant.RemoveRequest{WhichPeer: peerOf("bo"), Caps: []string{"state-write"}})
 	holds(ana, as, "k", `"ana's"`)

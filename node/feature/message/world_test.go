@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -25,7 +26,23 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs properties over whole stores 25 times, and 300 times with
+// CLAUDEMESH_LONG=1, unless -rapid.checks says otherwise.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "rapid.checks" })
+	checks := "25"
+	if os.Getenv("CLAUDEMESH_LONG") == "1" {
+		checks = "300"
+	}
+	if !said {
+		if err := flag.Set("rapid.checks", checks); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // checker is what both testing.T and rapid.T can do.
 type checker interface {
