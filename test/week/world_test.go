@@ -250,7 +250,7 @@ func (n *node) listen(ctx context.Context, f *presence.Feature) error {
 		case <-ctx.Done():
 			return nil
 		case h := <-n.inbox:
-			if err := f.Hear(ctx, meshID, h.member, h.raw, 0); err != nil && ctx.Err() == nil {
+			if err := f.Hear(ctx, meshID, h.member, h.raw, 0); err != nil && !errors.Is(err, presence.ErrKnown) && ctx.Err() == nil {
 				n.fault("%s refuses a beacon of %s: %v", n.name, n.of(h.member).name, err)
 			}
 		}
