@@ -38,9 +38,13 @@ func (b *bench) state(ctx context.Context) (_ []figure, err error) {
 	if err := c.beside(ctx, told); err != nil {
 		return nil, err
 	}
+	// Writers are slowed down to 100 a second: what is measured stays well below that.
+	slow := time.NewTicker(time.Second / 50)
+	defer slow.Stop()
 	var ours, answered, floor samples
 	warm := max(b.times/20, 5)
 	for n := range warm + b.times/3 {
+		<-slow.C
 		accepted, took, err := c.change(ctx, n, told)
 		if err != nil {
 			return nil, err
