@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/lang"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
@@ -53,7 +54,7 @@ type app struct {
 func Main(ctx context.Context, env Env) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{env: env, term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv})}
+	a := &app{env: env, term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv, Say: lang.For(env.Getenv)})}
 	// Known before parsing, since a parsing error is reported in the same way.
 	a.term.Document(slices.Contains(ownWords(env.Args), "--json"))
 	root := a.root()

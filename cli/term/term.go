@@ -29,12 +29,15 @@ type Config struct {
 	Out, Err io.Writer
 	// Getenv reads NO_COLOR and TERM.
 	Getenv func(string) string
+	// Say gives a text of the program in the person's language; nil leaves it as it is.
+	Say func(text string) string
 }
 
 // Term prints for one process. It is safe for concurrent use.
 type Term struct {
 	in              io.Reader
 	out, err        io.Writer
+	say             func(string) string
 	outTTY, errTTY  bool
 	inTTY           bool
 	outHue, errHue  bool
@@ -50,7 +53,10 @@ var ErrWrite = errors.New("stdout cannot be written")
 // New looks at the streams and the environment; it prints nothing.
 func New(c Config) *Term {
 	hue := c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"
-	t := &Term{in: c.In, out: c.Out, err: c.Err}
+	t := &Term{in: c.In, out: c.Out, err: c.Err, say: c.Say}
+	if t.say == nil {
+		t.say = func(text string) string { return text }
+	}
 	t.inTTY, t.outTTY, t.errTTY = isTTY(c.In), isTTY(c.Out), isTTY(c.Err)
 	t.outHue, t.errHue = hue && t.outTTY, hue && t.errTTY
 	return t
@@ -93,10 +99,21 @@ func (t *Term) OutTTY() bool { return t.outTTY }
 // ErrTTY tells whether stderr is a terminal.
 func (t *Term) ErrTTY() bool { return t.errTTY }
 
-// Line prints one indented line on stdout. String arguments lose their control
+// Say gives a text of the program in the person's language.
+func (t *Term) Say(text string) string { return t.say(text) }
+
+// text fills in a format in the person's language.
+func (t *Term) text(hue bool, format string, args ...any) string {
+	if false {
+		_ = fmt.Sprintf(format, args...) // by this go vet knows to check the callers' formats
+	}
+	return fmt.Sprintf(t.say(format), render(args, hue)...)
+}
+
+// Line prints one indented line on stdout, in the person's language. String arguments lose their control
 // characters and line breaks; [Styled] ones are coloured where colour is on.
 func (t *Term) Line(format string, args ...any) {
-	t.write(true, indent+fmt.Sprintf(format, render(args, t.outHue)...)+"\n")
+	t.write(true, indent+t.text(t.outHue, format, args...)+"\n")
 }
 
 // Blank prints an empty line on stdout.
@@ -109,18 +126,18 @@ func (t *Term) Block(depth int, text string) { t.write(true, block(depth, text))
 // programs read: a link, a version.
 func (t *Term) Bare(text string) { t.write(true, Clean(text)+"\n") }
 
-// Note prints one line on stderr, unless quiet.
+// Note prints one line on stderr, in the person's language, unless quiet.
 func (t *Term) Note(format string, args ...any) {
 	if t.muted() {
 		return
 	}
-	t.write(false, indent+fmt.Sprintf(format, render(args, t.errHue)...)+"\n")
+	t.write(false, indent+t.text(t.errHue, format, args...)+"\n")
 }
 
-// Warn prints one warning line on stderr.
+// Warn prints one warning line on stderr, in the person's language.
 func (t *Term) Warn(format string, args ...any) {
 	mark := Yellow(Care).render(t.errHue)
-	t.write(false, indent+mark+" "+fmt.Sprintf(format, render(args, t.errHue)...)+"\n")
+	t.write(false, indent+mark+" "+t.text(t.errHue, format, args...)+"\n")
 }
 
 // Copy passes the lines of a text file, such as a log, to stdout, as long as that

@@ -36,7 +36,7 @@ func (t *Term) showProgress(text string) {
 		return
 	}
 	t.wipe()
-	line := indent + Dim(text+" …").render(t.errHue)
+	line := indent + Dim(t.say(text)+" …").render(t.errHue)
 	if t.pending = t.errTTY; !t.pending {
 		line += "\n"
 	}
@@ -54,7 +54,7 @@ func (t *Term) Choose(question string, options []string) (int, error) {
 	for i, o := range options {
 		fmt.Fprintf(&b, "%s%d %s\n", strings.Repeat(indent, 2), i+1, oneLine(o))
 	}
-	b.WriteString(indent + "Choice [1]: ")
+	b.WriteString(indent + t.say("Choice [1]:") + " ")
 	t.write(false, b.String())
 	line, err := bufio.NewReader(t.in).ReadString('\n')
 	if err != nil {

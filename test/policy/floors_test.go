@@ -16,6 +16,7 @@ const floors = `
 cmd/*                   < cli                                           # mains: build a config, call Main
 cli                     < cli/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
 cli/term                <                                               # printing, and nothing but printing
+cli/lang                <                                               # the languages it speaks to people
 cli/settings            < store/file                                    # the folder, config.json, environment and flags
 cli/daemon              < store/file                                    # finding, starting and ending the node's process
 cli/setup/*             <                                               # editing settings files in place
