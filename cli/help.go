@@ -12,16 +12,17 @@ import (
 
 // help explains a command: what it does, how it is typed, its commands and flags.
 func (a *app) help(cmd *cobra.Command, _ []string) {
-	about := cmd.Long
-	if about == "" {
-		about = cmd.Short + "."
+	say := a.term.Say
+	about := say(cmd.Long)
+	if cmd.Long == "" {
+		about = say(cmd.Short) + "."
 	}
 	if !cmd.HasParent() {
 		a.term.Line("%s v%s", term.Bold("claudemesh"), a.env.Version)
 	}
 	a.term.Block(1, about)
 	a.term.Blank()
-	a.term.Line("%s", term.Bold("Usage"))
+	a.term.Line("%s", term.Bold(say("Usage")))
 	if cmd.Runnable() && cmd.HasParent() {
 		a.term.Line("  %s", term.Cyan(cmd.UseLine()))
 	} else {
@@ -31,16 +32,16 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		a.term.Line("  %s", term.Cyan("claudemesh "+joinPrefix+"…"))
 	}
 	if len(cmd.Aliases) > 0 {
-		a.term.Line("  %s", term.Dim("also: "+strings.Join(cmd.Aliases, ", ")))
+		a.term.Line("  %s", term.Dim(say("also:")+" "+strings.Join(cmd.Aliases, ", ")))
 	}
 	a.helpCommands(cmd)
-	a.helpFlags("Flags", cmd.NonInheritedFlags())
+	a.helpFlags(say("Flags"), cmd.NonInheritedFlags())
 	if cmd.HasParent() {
-		a.helpFlags("Flags of every command", cmd.InheritedFlags())
+		a.helpFlags(say("Flags of every command"), cmd.InheritedFlags())
 	}
 	if cmd.Example != "" {
 		a.term.Blank()
-		a.term.Line("%s", term.Bold("Examples"))
+		a.term.Line("%s", term.Bold(say("Examples")))
 		a.term.Block(2, cmd.Example)
 	}
 }
@@ -56,10 +57,10 @@ func (a *app) helpCommands(cmd *cobra.Command) {
 		return
 	}
 	a.term.Blank()
-	a.term.Line("%s", term.Bold("Commands"))
+	a.term.Line("%s", term.Bold(a.term.Say("Commands")))
 	for _, c := range cmd.Commands() {
 		if !c.Hidden {
-			a.term.Line("  %s  %s", term.Cyan(c.Use).Pad(width), c.Short)
+			a.term.Line("  %s  %s", term.Cyan(c.Use).Pad(width), a.term.Say(c.Short))
 		}
 	}
 }
@@ -76,7 +77,9 @@ func (a *app) helpFlags(title string, flags *pflag.FlagSet) {
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", --" + f.Name
 		}
-		value, text := pflag.UnquoteUsage(f)
+		said := *f
+		said.Usage = a.term.Say(f.Usage)
+		value, text := pflag.UnquoteUsage(&said)
 		if value != "" {
 			name += " <" + value + ">"
 		}
