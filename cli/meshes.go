@@ -244,7 +244,14 @@ func (a *app) printMeshes(meshes []mesh.Info) {
 	}
 	for _, m := range meshes {
 		who := term.Dim(m.Member + " (" + m.Role + ")")
-		a.term.Line("%s %s  %s  members: %-3d %s", term.Green(term.Dot), term.Bold(m.Slug).Pad(slug), who.Pad(member), m.Members, term.Dim(m.ID))
+		hue, trouble := term.Green, m.Trouble()
+		if trouble != "" {
+			hue = term.Red
+		}
+		a.term.Line("%s %s  %s  members: %-3d %s", hue(term.Dot), term.Bold(m.Slug).Pad(slug), who.Pad(member), m.Members, term.Dim(m.ID))
+		if trouble != "" {
+			a.term.Line("    %s", trouble)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/audit"
+	"github.com/claudemesh/claudemesh/node/feature/grant"
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/mesh/ledger"
@@ -37,6 +38,21 @@ func (n *Node) accepted(tx *store.Tx, m message.Accepted) error {
 	return n.audits.Write(tx, audit.Event{Mesh: m.Mesh, Actor: m.Member, Name: "message_sent", Data: map[string]string{
 		"id": m.ID, "target": strings.Join(m.Targets, " "), "priority": m.Priority, "session": m.Session,
 	}})
+}
+
+// granted is grant.Config.Account.
+func (n *Node) granted(tx *store.Tx, c grant.Change) error {
+	e := audit.Event{Mesh: c.Mesh, Name: c.Event, Data: make(map[string]string)}
+	if m, ok := n.meshes.Get(c.Mesh); ok {
+		e.Actor = m.Self()
+	}
+	if !c.Peer.Key.IsZero() {
+		e.Data["member"], e.Data["name"] = c.Peer.Key.String(), c.Peer.Name
+	}
+	if c.Writes != "" {
+		e.Data["capabilities"], e.Data["writes"] = strings.Join(c.Caps, " "), c.Writes
+	}
+	return n.audits.Write(tx, e)
 }
 
 // connected notes that a member's node came or went.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/claudemesh/claudemesh/node/feature/audit"
+	"github.com/claudemesh/claudemesh/node/feature/grant"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/nodetest"
 	"github.com/claudemesh/claudemesh/node/op"
@@ -80,5 +81,48 @@ func TestTheAccountIsSharedAndSurvives(t *testing.T) {
 	refused(t, bo, nodetest.User(), audit.Query, audit.QueryRequest{Limit: 501}, op.Invalid)
 	if got := nodetest.Call(bo, audit.Query, audit.QueryRequest{Limit: 1}); len(got.Entries) != 1 || !got.More {
 		t.Errorf("a page: %+v", got)
+	}
+}
+
+// What a member lets others do is its own business, and so is the account of it: it is
+// in this node's chain with the change itself, and nobody else hears of it.
+func TestChangesOfGrantsAreInTheOwnChain(t *testing.T) {
+	ana, bo := pair(t)
+	as := ana.Agent("a")
+	bo.Agent("b")
+	sees(ana, as, "ana", "bo")
+	nodetest.Call(ana, grant.Remove, grant.RemoveRequest{WhichPeer: peerOf("bo"), Caps: []string{"broadcast"}})
+	nodetest.Call(ana, grant.Block, grant.BlockRequest{WhichPeer: peerOf("bo")})
+	nodetest.Call(ana, grant.Unblock, grant.UnblockRequest{WhichPeer: peerOf("bo")})
+	nodetest.Call(ana, grant.Default, grant.DefaultRequest{Caps: []string{"dm"}})
+	nodetest.Call(ana, grant.Mark, grant.MarkRequest{WhichPeer: peerOf("bo")})
+	nodetest.Call(ana, grant.Mark, grant.MarkRequest{WhichPeer: peerOf("bo"), Undo: true})
+	ana.Restart()
+	changes := []string{"peer_unverified", "peer_verified", "default_grants_changed", "grants_forgotten", "peer_blocked", "grants_changed"}
+	for _, n := range []*nodetest.Node{ana, bo} {
+		var got []string
+		for _, e := range account(n, audit.QueryRequest{Limit: 500}) {
+			if !slices.Contains(changes, e.Event) {
+				continue
+			}
+			got = append(got, e.Event)
+			if e.Chain != "local" || e.Actor != "ana" || e.Event != "default_grants_changed" && e.Data["name"] != "bo" {
+				t.Errorf("%+v", e)
+			}
+		}
+		want := changes
+		if n == bo {
+			want = nil
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s knows of %v, want %v", n.Name, got, want)
+		}
+	}
+	one := account(ana, audit.QueryRequest{Member: "bo", Kind: "grants_changed"})
+	if len(one) != 1 || one[0].Data["capabilities"] != "read dm state-read" {
+		t.Errorf("%+v", one)
+	}
+	if c := chainState(ana, "this node"); c.State != audit.Valid || c.Entries < uint64(len(changes)) {
+		t.Errorf("the own chain: %+v", c)
 	}
 }

@@ -77,7 +77,7 @@ func (n *Node) keeps(id ident.MeshID, members []ident.PublicKey) ([][]byte, erro
 
 // forget is mesh.Config.Forget.
 func (n *Node) forget(tx *store.Tx, id ident.MeshID) error {
-	return errors.Join(n.book.Drop(tx, id), n.grants.Drop(tx, id), n.audits.Forget(tx, id))
+	return errors.Join(n.book.Drop(tx, id), n.grants.Drop(tx, id), n.audits.Forget(tx, id), forgetStanding(tx, id))
 }
 
 // renewed is mesh.Config.Renewed.

@@ -68,6 +68,8 @@ func (f *feed) moded(c op.Caller, e op.Event) op.Event {
 	}
 	if own, err := f.presence.Caller(c, e.Mesh); err == nil {
 		e.Mode = own.Mode
+	} else {
+		e.Mode = f.presence.Mode(c) // the mesh is closed to it: the event says so
 	}
 	return e
 }

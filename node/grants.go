@@ -1,9 +1,7 @@
 package node
 
 import (
-	"cmp"
 	"context"
-	"strings"
 
 	"github.com/claudemesh/claudemesh/node/feature/grant"
 	"github.com/claudemesh/claudemesh/node/op"
@@ -16,7 +14,7 @@ import (
 // the messages, whose mail it holds.
 func (n *Node) newGrants() (err error) {
 	n.grants, err = grant.New(grant.Config{
-		DB: n.db, Meshes: circle{people{n.meshes, n.names}, n}, Mail: held{n}, Changed: n.grantsChanged, Now: n.cfg.Now, Log: n.log,
+		DB: n.db, Meshes: circle{people{n.meshes, n.names}, n}, Mail: held{n}, Changed: n.grantsChanged, Account: n.granted, Now: n.cfg.Now, Log: n.log,
 	})
 	return err
 }
@@ -28,11 +26,13 @@ func (n *Node) grantsChanged(ctx context.Context, id ident.MeshID) {
 	}
 }
 
-// checkKeys warns of verified names that have other keys now.
-func (n *Node) checkKeys(ctx context.Context, id ident.MeshID) {
+// membersChanged warns of verified names that have other keys now, and of a mesh that is
+// closed to this node.
+func (n *Node) membersChanged(ctx context.Context, id ident.MeshID) {
 	if err := n.grants.Check(ctx, id); err != nil && ctx.Err() == nil {
 		n.log.Warn("verified keys not checked", "mesh", id, "error", err)
 	}
+	n.checkStanding(ctx, id)
 }
 
 // may tells whether the own member of a mesh lets a principal do something. It answers
@@ -128,14 +128,9 @@ func (c circle) Members(id ident.MeshID) []grant.Member {
 	return out
 }
 
-// Owner implements grant.Meshes. What has only a part of a name is not meant.
+// Owner implements grant.Meshes.
 func (c circle) Owner(id ident.MeshID, session string) (ident.PublicKey, bool) {
-	a, err := c.n.presence.Resolve(id, ident.PublicKey{}, session)
-	if err != nil {
-		return ident.PublicKey{}, false
-	}
-	byKey := strings.HasPrefix(a.Key.String(), strings.ToLower(session))
-	return a.Member, byKey || strings.EqualFold(cmp.Or(a.Name, session), session)
+	return c.n.memberOf(id, session)
 }
 
 // Listeners implements grant.Meshes.

@@ -43,11 +43,11 @@ type network struct {
 	meshes     *mesh.Meshes
 	presence   *presence.Feature
 	messages   *message.Feature
-	// keysChanged is called when members or their keys may be others.
-	keysChanged func(context.Context, ident.MeshID)
-	audits      *audit.Feature
-	cache       *peerCache
-	lan         *nearby // nil: nobody is looked for there
+	// membersChanged is called when members or their keys may be others.
+	membersChanged func(context.Context, ident.MeshID)
+	audits         *audit.Feature
+	cache          *peerCache
+	lan            *nearby // nil: nobody is looked for there
 
 	wake chan struct{}
 
@@ -160,7 +160,7 @@ func (n *network) Changed(id ident.MeshID, gone []ident.PublicKey) {
 		if err := n.presence.Refresh(ctx); err != nil && ctx.Err() == nil {
 			n.log.Error("sessions not refreshed", "mesh", id, "error", err)
 		}
-		n.keysChanged(ctx, id)
+		n.membersChanged(ctx, id)
 		n.shoutHeads(ctx, id)
 		n.syncs.follow(id)
 	})

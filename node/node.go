@@ -157,7 +157,7 @@ func (n *Node) build() (err error) {
 // connect gives the network its parts and registers them with the host.
 func (n *Node) connect() (err error) {
 	net := n.net
-	net.meshes, net.presence, net.messages, net.keysChanged = n.meshes, n.presence, n.messages, n.checkKeys
+	net.meshes, net.presence, net.messages, net.membersChanged = n.meshes, n.presence, n.messages, n.membersChanged
 	net.post = post.New(post.Config{
 		Streams: post.OverHost(n.host, net.home), Keys: keys{judge{n.meshes, n.names, nil}},
 		Deliver: n.messages.Deliver, Receipt: n.messages.Receipt, Lost: n.messages.Contact, Log: n.log,
@@ -324,8 +324,9 @@ func (n *Node) welcome(_ context.Context, c op.Caller) (op.Event, bool) {
 	return op.Event{Topic: op.TopicWelcome, Mesh: m.ID().String(), Slug: m.Slug(), Data: data}, true
 }
 
-// memberOf finds the member whose session has a name.
-func (n *Node) memberOf(id ident.MeshID, name string) (ident.PublicKey, bool) {
-	a, err := n.presence.Resolve(id, ident.PublicKey{}, name)
-	return a.Member, err == nil
+// memberOf finds the member whose session has a name or a key. What has only a part of
+// the name is not meant: it is asked for when somebody is removed, promoted or blocked.
+func (n *Node) memberOf(id ident.MeshID, session string) (ident.PublicKey, bool) {
+	a, err := n.presence.Resolve(id, ident.PublicKey{}, session)
+	return a.Member, err == nil && a.Whole(session)
 }

@@ -56,7 +56,11 @@ func TestABanCutsOffWhomItNames(t *testing.T) {
 	ana, bo, cy := three(t)
 	dan := nodetest.Start(t, "dan")
 	dan.Join(ana.Invite())
-	as, bs, cs := ana.Agent("a"), bo.Agent("b"), cy.Agent("c")
+	as, cs := ana.Agent("a"), cy.Agent("c")
+	bs, told := feedOf[op.System](t, bo, "b", op.TopicSystem)
+	closed := func() []op.System {
+		return slices.DeleteFunc(told(), func(e op.System) bool { return e.Event != "removed" && e.Event != "readmitted" })
+	}
 	dan.Agent("d")
 	sees(ana, as, "ana", "bo", "cy", "dan")
 	sees(cy, cs, "ana", "bo", "cy", "dan")
@@ -88,7 +92,11 @@ func TestABanCutsOffWhomItNames(t *testing.T) {
 	if got := info(dan); got.Members != 3 || got.KeyDue || got.KeyMissing {
 		t.Errorf("dan knows %+v", got)
 	}
-	bo.Restart() // what it was told outlives it
+	bo.Wait("told so", func() bool { return len(closed()) > 0 })
+	bo.Restart() // what it was told outlives it, and whoever works there is told once
+	if got := closed(); len(got) != 1 || got[0].Event != "removed" || !strings.Contains(got[0].Text, "ana removed you from team") {
+		t.Errorf("bo's session is told %+v", got)
+	}
 	if got := info(bo); got.Removed == nil {
 		t.Errorf("after a restart bo lists %+v", got)
 	}
@@ -99,7 +107,8 @@ func TestUnbanLetsIn(t *testing.T) {
 	ana, bo, cy := three(t)
 	as := ana.Agent("a")
 	cy.Agent("c")
-	sees(ana, as, "ana", "cy")
+	_, told := feedOf[op.System](t, bo, "b", op.TopicSystem)
+	sees(ana, as, "ana", "bo", "cy")
 	nodetest.Call(ana, mesh.Ban, mesh.BanRequest{Members: []string{"bo"}})
 	bo.Wait("aware that it was removed", func() bool { return info(bo).Removed != nil })
 	bans := nodetest.Call(cy, mesh.Bans, mesh.BansRequest{}).Bans
@@ -109,6 +118,15 @@ func TestUnbanLetsIn(t *testing.T) {
 	refused(t, cy, nodetest.User(), mesh.Unban, mesh.UnbanRequest{Member: "bo"}, op.Denied)
 	nodetest.Call(ana, mesh.Unban, mesh.UnbanRequest{Member: "bo"})
 	bo.Wait("in again", func() bool { return info(bo).Removed == nil && !info(bo).KeyMissing })
+	bo.Wait("told both", func() bool {
+		var got []string
+		for _, e := range told() {
+			if e.Event == "removed" || e.Event == "readmitted" {
+				got = append(got, e.Event)
+			}
+		}
+		return slices.Equal(got, []string{"removed", "readmitted"})
+	})
 	bs := bo.Agent("b")
 	sees(bo, bs, "ana", "bo", "cy")
 	sees(ana, as, "ana", "bo", "cy")
@@ -183,6 +201,12 @@ func TestRolesAreFollowed(t *testing.T) {
 	bo.Agent("b")
 	cy.Agent("c")
 	linked(ana, ana.Agent("a"), "bo", "cy")
+	// "y" finds cy where one writes to somebody. Here it must not.
+	for _, part := range []string{"y", "c"} {
+		refused(t, ana, nodetest.User(), mesh.Promote, mesh.PromoteRequest{Member: part}, op.NotFound)
+		refused(t, ana, nodetest.User(), mesh.Ban, mesh.BanRequest{Members: []string{part}}, op.NotFound)
+		refused(t, ana, nodetest.User(), mesh.Kick, mesh.KickRequest{Member: part}, op.NotFound)
+	}
 	refused(t, bo, nodetest.User(), mesh.Promote, mesh.PromoteRequest{Member: "bo"}, op.Denied)
 	refused(t, bo, nodetest.User(), mesh.Invite, mesh.InviteRequest{}, op.Denied)
 	if out := nodetest.Call(ana, mesh.Promote, mesh.PromoteRequest{Member: "bo"}); out.Was != "member" || out.Role != "admin" || out.Told != 2 {

@@ -61,6 +61,9 @@ func (n *Node) newShared() {
 // the profiles.
 func (n *Node) startShared(ctx context.Context) error {
 	n.profiles.Start()
+	for _, m := range n.meshes.All() {
+		n.checkStanding(ctx, m.ID()) // it may have ended before it told
+	}
 	return n.presence.Refresh(ctx)
 }
 
@@ -73,7 +76,7 @@ func (n *Node) profileChanged(ctx context.Context, id ident.MeshID, member ident
 	if err := n.presence.Reprofile(ctx, id); err != nil && ctx.Err() == nil {
 		n.log.Warn("sessions do not follow their profile", "mesh", id, "error", err)
 	}
-	n.checkKeys(ctx, id)
+	n.membersChanged(ctx, id)
 }
 
 // names gives the members of a mesh the names that count for them.

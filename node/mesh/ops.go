@@ -142,11 +142,8 @@ func (r ListResponse) Text() string {
 	}
 	for _, m := range r.Meshes {
 		lines = append(lines, fmt.Sprintf("%s  %s  you: %s (%s)  members: %d", m.Slug, m.ID, m.Member, m.Role, m.Members))
-		if m.Removed != nil {
-			lines = append(lines, "  "+removedText(m.Slug, *m.Removed))
-		}
-		if m.Elsewhere != nil {
-			lines = append(lines, "  "+elsewhereText(m.Slug, *m.Elsewhere))
+		if trouble := m.Trouble(); trouble != "" {
+			lines = append(lines, "  "+trouble)
 		}
 	}
 	for _, b := range r.Broken {

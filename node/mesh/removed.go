@@ -122,6 +122,17 @@ func (a *Meshes) Outcast(name string) error {
 	return m.outcast()
 }
 
+// Trouble says why nothing is sent or received in the mesh, empty if that is not so.
+func (i Info) Trouble() string {
+	switch {
+	case i.Removed != nil:
+		return removedText(i.Slug, *i.Removed)
+	case i.Elsewhere != nil:
+		return elsewhereText(i.Slug, *i.Elsewhere)
+	}
+	return ""
+}
+
 func removedText(slug string, gone ledger.Gone) string {
 	if gone.By == "" {
 		return fmt.Sprintf("You are no member of %s any more: nothing is sent or received there.", slug)

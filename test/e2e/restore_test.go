@@ -164,6 +164,9 @@ func TestARestoredCopySuspendsTheOriginal(t *testing.T) {
 		}
 		return len(list.Meshes) == 1 && list.Meshes[0].Elsewhere != nil
 	})
+	if text := must(ctx, t, ana, "list"); !strings.Contains(text, "it is suspended here") {
+		t.Errorf("the list says %q", text)
+	}
 	for _, args := range [][]string{{"send", "bo", "hello"}, {"state", "set", "k", "2"}, {"invite"}} {
 		out, err := ana.Command(ctx, append(args, "--json")...)
 		if err != nil {

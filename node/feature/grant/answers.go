@@ -64,7 +64,7 @@ func (f *Feature) change(ctx context.Context, c op.Caller, slug, peer string, to
 	}
 	f.editing.Lock()
 	defer f.editing.Unlock()
-	if err := f.put(ctx, self.Mesh, who.Key, to(f.rule(self.Mesh, who.Key))); err != nil {
+	if err := f.put(ctx, self.Mesh, who, to(f.rule(self.Mesh, who.Key))); err != nil {
 		return PeerResponse{}, err
 	}
 	return PeerResponse{Slug: self.Slug, Granted: granted(who, f.rule(self.Mesh, who.Key))}, nil
@@ -97,7 +97,7 @@ func (f *Feature) answerDefault(ctx context.Context, c op.Caller, in DefaultRequ
 	}
 	f.editing.Lock()
 	defer f.editing.Unlock()
-	if err := f.put(ctx, self.Mesh, everybody, &r); err != nil {
+	if err := f.put(ctx, self.Mesh, Member{Key: everybody}, &r); err != nil {
 		return ListResponse{}, err
 	}
 	return f.list(self), nil

@@ -21,13 +21,15 @@ const (
 	bucketTold     = "told"
 )
 
-// Config is what the feature is built from. All fields but Changed and Log are needed.
+// Config is what the feature is built from. All fields but Changed, Account and Log are needed.
 type Config struct {
 	DB     *store.DB
 	Meshes Meshes
 	Mail   Mail
 	// Changed is called, without locks held, when whose writes count has changed.
 	Changed func(ctx context.Context, mesh ident.MeshID)
+	// Account notes a change in the commit that makes it.
+	Account func(tx *store.Tx, c Change) error
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -138,12 +140,16 @@ func (f *Feature) Drop(tx *store.Tx, mesh ident.MeshID) error {
 }
 
 // put writes the rule for one principal, nil to forget it, and has mail held that it
-// refuses and the one before did not.
-func (f *Feature) put(ctx context.Context, mesh ident.MeshID, who ident.PublicKey, r *rule) error {
-	is := untold
+// refuses and the one before did not. The caller holds f.editing.
+func (f *Feature) put(ctx context.Context, mesh ident.MeshID, peer Member, r *rule) error {
+	is, who := untold, peer.Key
+	changes := ruled(mesh, peer, f.own(mesh, who), r)
 	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
 		b := tx.Bucket(bucket, mesh.String(), bucketRules)
 		tx.OnCommit(func() { f.set(mesh, who, r) })
+		if err := f.account(tx, changes...); err != nil {
+			return err
+		}
 		if r == nil {
 			return b.Delete(who[:])
 		}
@@ -163,6 +169,16 @@ func (f *Feature) put(ctx context.Context, mesh ident.MeshID, who ident.PublicKe
 	f.cfg.Log.Info("grants changed", "mesh", mesh, "principal", who, "capabilities", is.caps.names(), "forgotten", r == nil)
 	if f.cfg.Changed != nil {
 		f.cfg.Changed(ctx, mesh)
+	}
+	return nil
+}
+
+// own is the rule that was made for a principal, nil if there is none.
+func (f *Feature) own(mesh ident.MeshID, who ident.PublicKey) *rule {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r, ok := f.rules[mesh][who]; ok {
+		return &r
 	}
 	return nil
 }

@@ -181,7 +181,11 @@ func (f *Feature) mark(ctx context.Context, mesh ident.MeshID, who Member, undo 
 	if !undo {
 		is[who.Key] = mark{Name: who.Name, At: f.cfg.Now().UTC()}
 	}
+	changes := marked(mesh, was, is, who)
 	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := f.account(tx, changes...); err != nil {
+			return err
+		}
 		b := tx.Bucket(bucket, mesh.String(), bucketVerified)
 		for key := range was {
 			if _, still := is[key]; still {

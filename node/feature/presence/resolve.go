@@ -32,6 +32,17 @@ func (f *Feature) Caller(c op.Caller, slug string) (Local, error) {
 	return f.local(l, m, own)
 }
 
+// Mode is the message mode of the session that c acts as where it is in no mesh, empty
+// if there is no such session.
+func (f *Feature) Mode(c op.Caller) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l, ok := f.sessions[c.Session]; ok {
+		return f.mode(l, Profile{})
+	}
+	return ""
+}
+
 // Callers returns all sessions that c acts as, one per mesh, by the meshes' names. It
 // fails like Caller if there is none.
 func (f *Feature) Callers(c op.Caller) ([]Local, error) {

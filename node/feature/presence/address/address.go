@@ -19,6 +19,22 @@ type Address struct {
 	Online    bool
 }
 
+// minPrefix is how many hex digits of a key name whose it is.
+const minPrefix = 8
+
+// Whole tells whether target names a with all of its name, or by its key. Find is
+// content with a part of a name, which is not enough where somebody is to be removed,
+// blocked or trusted.
+func (a Address) Whole(target string) bool {
+	if len(target) >= minPrefix && strings.HasPrefix(a.Key.String(), strings.ToLower(target)) {
+		return true
+	}
+	if name, _, ok := splitQualified(target); ok {
+		target = name
+	}
+	return target != "" && strings.EqualFold(a.Name, target)
+}
+
 // Session is one addressable session.
 type Session struct {
 	Address
@@ -43,7 +59,7 @@ func Find(sessions []Session, members []Address, asking ident.PublicKey, target 
 // byKey finds a full key or an unambiguous prefix of 8 or more hex digits.
 func byKey(sessions []Session, members []Address, asking ident.PublicKey, target string) (Address, bool, error) {
 	text := strings.ToLower(target)
-	if len(text) < 8 || len(text) > 64 {
+	if len(text) < minPrefix || len(text) > 64 {
 		return Address{}, false, nil
 	}
 	if _, err := hex.DecodeString(text[:len(text)&^1]); err != nil {

@@ -38,3 +38,20 @@ func TestQualified(t *testing.T) {
 		}
 	}
 }
+
+// A part of a name finds somebody, and is not enough where it matters who is meant; a
+// digit that a key happens to begin with neither.
+func TestWhole(t *testing.T) {
+	a := Address{Key: ident.PublicKey{0xb0, 0x12, 0x34, 0x56}, Name: "Bo"}
+	for target, want := range map[string]bool{
+		"Bo": true, "bo": true, "bo (of bo)": true, "B0123456": true, a.Key.String(): true,
+		"b": false, "o": false, "b0": false, "b012345": false, "": false, "bob": false, "b (of bo)": false,
+	} {
+		if a.Whole(target) != want {
+			t.Errorf("%q means all of %q: %v", target, a.Name, !want)
+		}
+	}
+	if (Address{Key: a.Key}).Whole("") {
+		t.Error("no name means somebody who has none")
+	}
+}
