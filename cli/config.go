@@ -143,8 +143,8 @@ func (a *app) writeConfig(key, value string) error {
 	if err != nil {
 		return err
 	}
-	if err := k.Set(dir, value); err != nil {
-		return op.Errorf(op.Invalid, "%w", err).WithHint("%s is: %s", k.Name, k.Doc)
+	if err := a.putSetting(k, dir, value); err != nil {
+		return err
 	}
 	set, err := a.settings(dir, settings.Flags{})
 	if err != nil {
@@ -156,6 +156,14 @@ func (a *app) writeConfig(key, value string) error {
 			a.term.Note("%s is set and goes before config.json.", k.Env)
 		}
 	})
+}
+
+// putSetting writes a setting; a value that cannot be is the user's to correct.
+func (a *app) putSetting(k settings.Key, dir, value string) error {
+	if err := k.Set(dir, value); err != nil {
+		return op.Errorf(op.Invalid, "%w", err).WithHint("%s is: %s", k.Name, k.Doc)
+	}
+	return nil
 }
 
 // settingKey finds a setting by its name.

@@ -15,7 +15,7 @@ import (
 
 // meshCommands are those about which meshes one is in.
 func (a *app) meshCommands() []*cobra.Command {
-	return []*cobra.Command{a.newCommand(), a.inviteCommand(), a.joinCommand(), a.listCommand(), a.leaveCommand()}
+	return []*cobra.Command{a.newCommand(), a.inviteCommand(), a.joinCommand(), a.listCommand(), a.renameCommand(), a.leaveCommand(), a.deleteCommand()}
 }
 
 func (a *app) newCommand() *cobra.Command {

@@ -23,7 +23,7 @@ import (
 
 // programCommands are those that are programs of their own.
 func (a *app) programCommands() []*cobra.Command {
-	return []*cobra.Command{a.installCommand(), a.uninstallCommand(), a.hookCommand(), a.statusLineCommand(), a.mcpCommand(), a.nodeCommand(), a.configCommand(), a.callCommand()}
+	return []*cobra.Command{a.installCommand(), a.uninstallCommand(), a.hookCommand(), a.statusLineCommand(), a.mcpCommand(), a.nodeCommand(), a.configCommand(), a.telemetryCommand(), a.callCommand()}
 }
 
 func (a *app) nodeCommand() *cobra.Command {

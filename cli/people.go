@@ -15,7 +15,7 @@ import (
 // peopleCommands are those about who is there, who one is and what all share.
 func (a *app) peopleCommands() []*cobra.Command {
 	return []*cobra.Command{
-		a.peersCommand(), a.whoamiCommand(), a.infoCommand(), a.statsCommand(), a.pingCommand(),
+		a.peersCommand(), a.membersCommand(), a.whoamiCommand(), a.infoCommand(), a.statsCommand(), a.pingCommand(),
 		a.statusCommand(), a.summaryCommand(), a.visibleCommand(), a.groupCommand(), a.profileCommand(), a.stateCommand(),
 	}
 }

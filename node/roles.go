@@ -48,7 +48,9 @@ func (p people) Members(id ident.MeshID) []presence.Member {
 	}
 	var out []presence.Member
 	for key, one := range m.State().Members {
-		out = append(out, presence.Member{Key: key, Name: cmp.Or(called[key], one.Name), Role: one.Role.String()})
+		out = append(out, presence.Member{
+			Key: key, Name: cmp.Or(called[key], one.Name), Role: one.Role.String(), By: one.By, Since: one.Since,
+		})
 	}
 	slices.SortFunc(out, func(a, b presence.Member) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Key.Compare(b.Key))

@@ -33,6 +33,9 @@ type Shown struct {
 	Source string `json:"source"`
 }
 
+// KeyTelemetry names the setting that `claudemesh telemetry` changes.
+const KeyTelemetry = "telemetry"
+
 // Keys lists all settings.
 func Keys() []Key {
 	return []Key{
@@ -45,6 +48,8 @@ func Keys() []Key {
 		{"mcp.tools", "tools of an agent session: full, core or none", EnvTools, shower(func(s Settings) Value[string] { return s.Tools }), word},
 		{"mcp.joins", "tell agent sessions who comes and goes: on or off", EnvJoins, shower(func(s Settings) Value[bool] { return s.Joins }), onOff},
 		{"mcp.rights", "what agent sessions may do, as in send,profile,state; empty for everything", EnvRights, shower(func(s Settings) Value[string] { return s.Rights }), word},
+		{"updateUrl", "the address below which the newest release lies; empty: none is looked for", EnvUpdateURL, shower(func(s Settings) Value[string] { return s.UpdateURL }), word},
+		{KeyTelemetry, "let versions that might send figures about use do so: on or off; this one sends nothing", EnvTelemetry, shower(func(s Settings) Value[bool] { return s.Telemetry }), onOff},
 	}
 }
 

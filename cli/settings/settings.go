@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -19,6 +21,9 @@ const (
 	EnvTools   = "CLAUDEMESH_TOOLS"
 	EnvJoins   = "CLAUDEMESH_JOINS"
 	EnvRights  = "CLAUDEMESH_RIGHTS"
+	// EnvTelemetry switches telemetry, EnvUpdateURL says where releases are.
+	EnvTelemetry = "CLAUDEMESH_TELEMETRY"
+	EnvUpdateURL = "CLAUDEMESH_UPDATE_URL"
 	// EnvMode is one session's message mode.
 	EnvMode = "CLAUDEMESH_MESSAGE_MODE"
 )
@@ -50,6 +55,11 @@ type Settings struct {
 	Joins Value[bool] `json:"joins"`
 	// Rights lists what an agent session may do; empty: everything that sessions may.
 	Rights Value[string] `json:"rights"`
+	// Telemetry lets versions that might send figures about use do so.
+	Telemetry Value[bool] `json:"telemetry"`
+	// UpdateURL is the address below which the newest release lies; empty: none, and
+	// nothing is asked for.
+	UpdateURL Value[string] `json:"updateUrl"`
 }
 
 // Flags are the settings given on the command line; nil means not given.
@@ -64,6 +74,8 @@ type config struct {
 	DisplayName string `json:"displayName"`
 	Role        string `json:"role"`
 	MessageMode string `json:"messageMode"`
+	Telemetry   *bool  `json:"telemetry"`
+	UpdateURL   string `json:"updateUrl"`
 	Node        struct {
 		Listen  []string `json:"listen"`
 		MDNS    *bool    `json:"mdns"`
@@ -99,6 +111,8 @@ func (c config) settings(getenv func(string) string, flags Flags) (Settings, err
 		Tools:       text(c.MCP.Tools, "full"),
 		Joins:       Value[bool]{true, byDefault},
 		Rights:      text(c.MCP.Rights, ""),
+		Telemetry:   Value[bool]{false, byDefault},
+		UpdateURL:   text(c.UpdateURL, ""),
 	}
 	if rights := getenv(EnvRights); rights != "" {
 		s.Rights = Value[string]{rights, EnvRights}
@@ -108,6 +122,9 @@ func (c config) settings(getenv func(string) string, flags Flags) (Settings, err
 	}
 	if mode := getenv(EnvMode); mode != "" {
 		s.MessageMode = Value[string]{mode, EnvMode}
+	}
+	if from := getenv(EnvUpdateURL); from != "" {
+		s.UpdateURL = Value[string]{from, EnvUpdateURL}
 	}
 	err := errors.Join(
 		s.listen(c.Node.Listen, byFile),
@@ -122,6 +139,9 @@ func (c config) settings(getenv func(string) string, flags Flags) (Settings, err
 		s.Joins.set(c.MCP.Joins, byFile),
 		s.Joins.parse(getenv(EnvJoins), EnvJoins),
 		s.Joins.set(flags.Joins, "--joins"),
+		s.Telemetry.set(c.Telemetry, byFile),
+		s.Telemetry.parse(getenv(EnvTelemetry), EnvTelemetry),
+		checkUpdateURL(s.UpdateURL),
 		s.Tools.set(flags.Tools, "--tools"),
 		s.Rights.set(flags.Rights, "--rights"),
 		s.MessageMode.set(flags.Mode, "--message-mode"),
@@ -230,4 +250,21 @@ func checkTools(tools Value[string]) error {
 		return nil
 	}
 	return fmt.Errorf("%s: tools: %q is none of full, core, none", tools.Source, tools.Value)
+}
+
+// checkUpdateURL refuses an address that releases should not be fetched from: what
+// comes over an open network could be held back by anybody on it.
+func checkUpdateURL(at Value[string]) error {
+	if at.Value == "" {
+		return nil
+	}
+	u, err := url.Parse(at.Value)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%s: updateUrl: %q is no address of a folder on the web", at.Source, at.Value)
+	}
+	ip, _ := netip.ParseAddr(u.Hostname())
+	if u.Scheme != "https" && (u.Scheme != "http" || !ip.IsLoopback() && u.Hostname() != "localhost") {
+		return fmt.Errorf("%s: updateUrl: %q must begin with https://", at.Source, at.Value)
+	}
+	return nil
 }

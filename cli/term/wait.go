@@ -46,6 +46,12 @@ func (t *Term) showProgress(text string) {
 // Choose asks for one of several options and returns its index. Return alone, or
 // what is no number of an option, means the first.
 func (t *Term) Choose(question string, options []string) (int, error) {
+	return t.ChooseOr(question, options, 0)
+}
+
+// ChooseOr is Choose where Return alone, or what is no number of an option, means
+// the option of index otherwise.
+func (t *Term) ChooseOr(question string, options []string, otherwise int) (int, error) {
 	if !t.Interactive() {
 		return 0, ErrNoAnswer
 	}
@@ -54,7 +60,7 @@ func (t *Term) Choose(question string, options []string) (int, error) {
 	for i, o := range options {
 		fmt.Fprintf(&b, "%s%d %s\n", strings.Repeat(indent, 2), i+1, oneLine(o))
 	}
-	b.WriteString(indent + t.say("Choice [1]:") + " ")
+	b.WriteString(indent + fmt.Sprintf(t.say("Choice [%d]:"), otherwise+1) + " ")
 	t.write(false, b.String())
 	line, err := bufio.NewReader(t.in).ReadString('\n')
 	if err != nil {
@@ -62,9 +68,23 @@ func (t *Term) Choose(question string, options []string) (int, error) {
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || n < 1 || n > len(options) {
-		return 0, nil
+		return otherwise, nil
 	}
 	return n - 1, nil
+}
+
+// Ask asks for a line of text and returns it without its end. It fails with
+// ErrNoAnswer where nobody can be asked, or where the input ends.
+func (t *Term) Ask(question string) (string, error) {
+	if !t.Interactive() {
+		return "", ErrNoAnswer
+	}
+	t.write(false, indent+oneLine(question)+" ")
+	line, err := bufio.NewReader(t.in).ReadString('\n')
+	if err != nil {
+		return "", ErrNoAnswer
+	}
+	return strings.TrimRight(line, "\r\n"), nil
 }
 
 // ReadAll reads the whole of stdin, at most limit bytes.

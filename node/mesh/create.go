@@ -21,6 +21,7 @@ func (a *Meshes) Ops() []op.Op {
 		Promote.Bind(a.answerPromote), Demote.Bind(a.answerDemote), Void.Bind(a.answerVoid),
 		Ban.Bind(a.answerBan), Unban.Bind(a.answerUnban), Bans.Bind(a.answerBans),
 		Kick.Bind(a.answerKick), Kicked.Bind(a.answerKicked),
+		Rename.Bind(a.answerRename), Close.Bind(a.answerClose),
 		Invites.Bind(a.answerInvites), Uninvite.Bind(a.answerUninvite), Keys.Bind(a.answerKeys),
 	}
 }
@@ -85,11 +86,14 @@ func (a *Meshes) enter(ctx context.Context, seed ident.Seed, entries []trust.Ent
 	if err != nil {
 		return nil, err
 	}
-	rec := record{Slug: a.freeSlug(admin.State().Name), Joined: a.cfg.Now()}
-	m, err := newMesh(a, seed, admin, ring, rec)
+	m, err := newMesh(a, seed, admin, ring, record{Joined: a.cfg.Now()})
 	if err != nil {
 		return nil, err
 	}
+	rec := m.record
+	rec.Called = m.Name()
+	rec.Slug = a.freeSlug(rec.Called, m)
+	m.record = rec
 	if err := writeSeed(a.cfg.Dir, m.id, seed); err != nil {
 		return nil, diskError(err)
 	}

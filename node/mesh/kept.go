@@ -18,6 +18,7 @@ import (
 //	log/ENTRY ID      admin log entry
 //	epoch/ENTRY ID    epoch key, 32 bytes
 //	delivery/KEY ID   own delivery key, JSON
+//	closing/MEMBER    name of who is yet to hear that the mesh was closed, by key in hex
 //	peer/MEMBER KEY   what is known of another member's node, JSON
 //	invite/INVITE KEY blob of an invite this node admits with
 const (
@@ -40,6 +41,10 @@ var (
 type record struct {
 	Slug   string    `json:"slug"`
 	Joined time.Time `json:"joined"`
+	// Called is the mesh's name that Slug was made of, empty: that of its genesis.
+	Called string `json:"called,omitempty"`
+	// Own says that the name is this machine's own and follows no other.
+	Own bool `json:"own,omitempty"`
 }
 
 // deliveryKey is one of the own delivery keys.

@@ -64,6 +64,7 @@ type Mesh struct {
 	moved       bool         // somebody's home is another one: connections follow
 	outdated    map[string]ident.PublicKey
 	sets        epochSets
+	heard       chan struct{} // closed and renewed when somebody heard of the mesh's end
 }
 
 // newMesh builds a mesh from its log and keys, without what the store holds beside.
@@ -80,6 +81,7 @@ func newMesh(all *Meshes, seed ident.Seed, admin *trust.Log, ring *trust.Keyring
 		tagKey: trust.TagKey(epoch0, admin.Mesh()), sealKey: sealKey,
 		private: map[[32]byte]hpke.PrivateKey{seal.KeyID(ident.SealPublic(sealKey)): sealKey},
 		known:   make(map[ident.PublicKey]known),
+		heard:   make(chan struct{}),
 	}
 	return m, nil
 }
@@ -307,7 +309,7 @@ func (m *Mesh) Info() Info {
 	own, _ := state.Member(m.self)
 	m.mu.RLock()
 	out := Info{
-		ID: m.id.String(), Slug: m.record.Slug, Name: state.Name, Member: own.Name, MemberKey: m.self.String(),
+		ID: m.id.String(), Slug: m.record.Slug, Name: m.Name(), Member: own.Name, MemberKey: m.self.String(),
 		Role: own.Role.String(), Members: len(state.Members), JoinedAt: m.record.Joined.UTC().Format(time.RFC3339),
 		KeyDue: !state.Clean(), KeyMissing: len(m.ring.Missing(state.EpochHeads)) > 0,
 	}

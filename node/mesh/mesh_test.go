@@ -359,7 +359,7 @@ func TestDeliveryKeysAreRenewedAndErased(t *testing.T) {
 func TestSlugs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := &Meshes{meshes: map[ident.MeshID]*Mesh{}}
-		if slug := h.freeSlug(rapid.String().Draw(t, "name")); checkSlug(slug) != nil {
+		if slug := h.freeSlug(rapid.String().Draw(t, "name"), nil); checkSlug(slug) != nil {
 			t.Fatalf("slug %q", slug)
 		}
 	})

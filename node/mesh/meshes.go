@@ -104,14 +104,14 @@ type Meshes struct {
 	codes *code.Book
 
 	// Each wakes the loop of its name.
-	rotating, fetching chan struct{}
+	rotating, fetching, naming chan struct{}
 }
 
 // Open loads the meshes of earlier runs. It starts and writes nothing.
 func Open(cfg Config) (*Meshes, error) {
 	a := &Meshes{
 		cfg: cfg, meshes: make(map[ident.MeshID]*Mesh),
-		rotating: make(chan struct{}, 1), fetching: make(chan struct{}, 1),
+		rotating: make(chan struct{}, 1), fetching: make(chan struct{}, 1), naming: make(chan struct{}, 1),
 	}
 	a.codes = code.NewBook(code.Config{Mono: cfg.Mono, Over: a.burnt, Log: cfg.Log})
 	err := cfg.DB.View(func(tx *store.Tx) error {
@@ -166,17 +166,18 @@ func (a *Meshes) Start(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return a.follow(ctx)
 }
 
-// Run renews bindings and delivery keys daily, writes the epochs that are due and
-// fetches keys that are missing, until ctx ends.
+// Run renews bindings and delivery keys daily, writes the epochs that are due, fetches
+// keys that are missing and follows new names, until ctx ends.
 func (a *Meshes) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() { a.rotate(ctx) })
 	wg.Go(func() { a.fetch(ctx) })
+	wg.Go(func() { a.rename(ctx) })
 	err := a.renewDaily(ctx)
 	cancel()
 	wg.Wait()
@@ -323,17 +324,18 @@ func (a *Meshes) changed(m *Mesh, added []trust.Entry) {
 		a.cfg.Net.Changed(m.id, gone)
 		a.poke(a.rotating)
 		a.poke(a.fetching)
+		a.poke(a.naming)
 	}
 }
 
 // freeSlug gives a mesh a name that no other mesh of this node has.
-func (a *Meshes) freeSlug(name string) string {
+func (a *Meshes) freeSlug(name string, of *Mesh) string {
 	slug := strings.Trim(slugLetters(name), "-")
 	if len(slug) < 2 {
 		slug = "mesh"
 	}
 	return uniqueSlug(slug, func(s string) bool {
-		return slices.ContainsFunc(a.All(), func(m *Mesh) bool { return m.Slug() == s })
+		return slices.ContainsFunc(a.All(), func(m *Mesh) bool { return m != of && m.Slug() == s })
 	})
 }
 

@@ -56,7 +56,7 @@ func (m *Mesh) Sync(ctx context.Context, s *host.Stream, opener bool, p host.Pee
 	if err != nil {
 		return fmt.Errorf("%w with %s: %w", errSync, p.Key, err)
 	}
-	return nil
+	return m.hasHeard(ctx, p.Key)
 }
 
 // exchange is one run of the protocol.

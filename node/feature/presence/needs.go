@@ -73,4 +73,7 @@ type Member struct {
 	Key  ident.PublicKey
 	Name string
 	Role string
+	// By admitted it, at Since by that one's clock; the owner's is its own.
+	By    ident.PublicKey
+	Since time.Time
 }

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+func (a *app) membersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "members",
+		Short: "List who is in a mesh, with their roles and keys",
+		Long: "List everybody who is in a mesh, also those without a session: role, key, whether you\n" +
+			"compared the key, whether the machine is online, open sessions, and who admitted them.",
+		Example: "claudemesh members --mesh first-light",
+		Args:    words(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			slug, err := a.oneMesh(cmd.Context())
+			if err != nil {
+				return err
+			}
+			out, err := call(cmd.Context(), a, presence.Members, presence.MembersRequest{InMesh: op.InMesh{Mesh: slug}})
+			if err != nil {
+				return err
+			}
+			a.used(a.mesh)
+			return show(a, out, a.printMembers)
+		},
+	}
+}
+
+func (a *app) printMembers(r presence.MembersResponse) {
+	a.term.Line("%s %s", term.Bold(r.Slug), term.Dim(count(len(r.Members), "member", "members")))
+	name, role := 0, 0
+	for _, m := range r.Members {
+		name, role = max(name, len([]rune(m.Name))), max(role, len(m.Role))
+	}
+	for _, m := range r.Members {
+		hue := term.Dim
+		if m.State == "online" {
+			hue = term.Green
+		}
+		own, by, checked := "", "", "not verified"
+		if m.Verified {
+			checked = "verified"
+		}
+		if m.Own {
+			own, checked = "you", ""
+		}
+		if m.AdmittedBy != "" {
+			by = "admitted by " + m.AdmittedBy + " " + clock(m.Since, time.Now())
+		}
+		a.term.Line("  %s %s  %s  %s  %s", hue(term.Dot), term.Bold(m.Name).Pad(name), term.Dim(m.Role).Pad(role), hue(m.State).Pad(7),
+			joined(" · ", own, short(m.Key), checked, count(m.Sessions, "session", "sessions"), by))
+		if m.Warning != "" {
+			a.term.Line("      %s", term.Red("WARNING: "+m.Warning))
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/cli/term"
+)
+
+// telemetryDoc says whether figures about use may be sent, and what is.
+type telemetryDoc struct {
+	Enabled bool   `json:"enabled"`
+	Source  string `json:"source"`
+	// Sends lists what this version sends.
+	Sends []string `json:"sends"`
+}
+
+// telemetryCommand keeps the user's word about figures of use. There are none.
+func (a *app) telemetryCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "telemetry",
+		Short: "Whether figures about use may be sent: off unless you switch it on",
+		Long: "Whether figures about use may be sent: off unless you switch it on. This version sends\n" +
+			"nothing, on or off; the switch is kept for versions that might.",
+		Args: cobra.ArbitraryArgs,
+		RunE: a.group,
+	}
+	for _, one := range []struct{ word, short, value string }{
+		{"on", "Let later versions send figures about use", "on"},
+		{"off", "Let no version send any", "off"},
+		{"status", "Say which holds, and what is sent", ""},
+	} {
+		cmd.AddCommand(&cobra.Command{
+			Use: one.word, Short: one.short, Args: words(0, 0),
+			RunE: func(*cobra.Command, []string) error { return a.telemetry(one.value) },
+		})
+	}
+	return cmd
+}
+
+// telemetry keeps a value unless it is empty, and says what holds.
+func (a *app) telemetry(value string) error {
+	if value != "" {
+		dir, err := a.dir()
+		if err != nil {
+			return err
+		}
+		key, err := settingKey(settings.KeyTelemetry)
+		if err != nil {
+			return err
+		}
+		if err := a.putSetting(key, dir, value); err != nil {
+			return err
+		}
+	}
+	_, set, err := a.loaded()
+	if err != nil {
+		return err
+	}
+	doc := telemetryDoc{Enabled: set.Telemetry.Value, Source: set.Telemetry.Source, Sends: []string{}}
+	return show(a, doc, func(d telemetryDoc) {
+		a.term.Line("%s Telemetry is %s %s.", term.Green(term.OK), onOff(d.Enabled), term.Dim("("+d.Source+")"))
+		a.term.Line("  This version sends nothing, on or off.")
+	})
+}
