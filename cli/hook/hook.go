@@ -16,7 +16,7 @@ import (
 )
 
 // Limit is how long a hook works on an event once it has heard of it.
-const Limit = 80 * time.Millisecond
+const Limit = 60 * time.Millisecond
 
 // Config is what a hook works with. All fields are needed.
 type Config struct {

@@ -1,9 +1,11 @@
 package hook
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
-	"strings"
+	"sync"
 	"time"
 )
 
@@ -34,34 +36,66 @@ type Input struct {
 	Agent string `json:"agent_id"`
 }
 
-// read reads what an agent says, with limits of size and time. An input that is cut, as
-// after a tool with a long result, gives what stands at its beginning.
+// read reads what an agent says, with limits of size and time. It ends with the object,
+// also if the agent keeps its end open. Of one that is cut, as after a tool with a long
+// result, or that does not come to its end in time, what came is taken.
 func read(r io.Reader) (Input, error) {
-	type result struct {
-		text []byte
-		err  error
-	}
-	done := make(chan result, 1) // so that the reader, which cannot be called back, ends with the process
-	go func() {
-		text, err := io.ReadAll(io.LimitReader(r, maxInput))
-		done <- result{text, err}
-	}()
+	h := &hearing{whole: make(chan struct{})}
+	go h.listen(r) // it cannot be called back, and ends with the process
 	timer := time.NewTimer(inputTime)
 	defer timer.Stop()
 	select {
-	case got := <-done:
-		if got.err != nil {
-			return Input{}, got.err
-		}
-		return decode(got.text)
+	case <-h.whole:
 	case <-timer.C:
-		return Input{}, errSilent
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case len(h.text) > 0:
+		return decode(h.text)
+	case h.err != nil && !errors.Is(h.err, io.EOF):
+		return Input{}, h.err
+	}
+	return Input{}, errSilent
+}
+
+// hearing is what an agent has said so far.
+type hearing struct {
+	whole chan struct{} // closed when no more is needed
+
+	mu   sync.Mutex // guards what follows
+	text []byte
+	err  error
+}
+
+// listen reads to the end. What is not needed any more is read, too: an agent that
+// cannot write it all would take the hook for broken.
+func (h *hearing) listen(r io.Reader) {
+	part := make([]byte, 64<<10)
+	for needed := true; ; {
+		n, err := r.Read(part)
+		if needed && h.add(part[:n], err) {
+			needed = false
+			close(h.whole)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// add keeps a part and tells whether no more is needed.
+func (h *hearing) add(part []byte, err error) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.text = append(h.text, part[:min(len(part), maxInput-len(h.text))]...)
+	h.err = err
+	return err != nil || len(h.text) == maxInput || bytes.HasSuffix(bytes.TrimRight(h.text, " \t\r\n"), []byte("}")) && json.Valid(h.text)
 }
 
 // decode reads an input. Fields of other types than expected are passed over.
 func decode(text []byte) (Input, error) {
-	dec := json.NewDecoder(strings.NewReader(string(text)))
+	dec := json.NewDecoder(bytes.NewReader(text))
 	var in Input
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return in, errInput

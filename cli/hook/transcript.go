@@ -12,34 +12,33 @@ import (
 const (
 	// maxTail is how much of a transcript's end is read, in bytes.
 	maxTail = 256 << 10
-	// maxIDs is how many ids are told at once.
+	// maxIDs is how many ids are told at once, the last ones.
 	maxIDs = 200
 )
 
-// seen is what a text shows of pushed messages.
+// seen is what a text shows of messages.
 type seen struct {
 	ids     []string
 	channel bool // something that was pushed arrived
 }
 
 var (
-	// pushed begins an element that the client made of a notification; in a transcript
-	// its quotes are escaped. One of a hook has via before all else.
-	pushed = regexp.MustCompile(`<channel source=\\?"claudemesh\\?" ([^>]*)`)
-	idOf   = regexp.MustCompile(`message_id=\\?"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\\?"`)
+	// element is a message as the model was given it: pushed, or handed out by a hook,
+	// whose elements have via before all else. In a transcript its quotes are escaped.
+	element = regexp.MustCompile(`<channel source=\\?"claudemesh\\?" ([^>]*)`)
+	idOf    = regexp.MustCompile(`message_id=\\?"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\\?"`)
 )
 
-// look finds pushed messages in a text.
+// look finds messages in a text. Those of a hook count, too: had it no time to say that
+// it wrote them, they would be handed out again.
 func (s *seen) look(text []byte) {
-	for _, m := range pushed.FindAllSubmatch(text, -1) {
-		if bytes.HasPrefix(m[1], []byte("via=")) {
-			continue
-		}
-		s.channel = true
-		if id := idOf.FindSubmatch(m[1]); id != nil && !slices.Contains(s.ids, string(id[1])) && len(s.ids) < maxIDs {
+	for _, m := range element.FindAllSubmatch(text, -1) {
+		s.channel = s.channel || !bytes.HasPrefix(m[1], []byte("via="))
+		if id := idOf.FindSubmatch(m[1]); id != nil && !slices.Contains(s.ids, string(id[1])) {
 			s.ids = append(s.ids, string(id[1]))
 		}
 	}
+	s.ids = s.ids[max(0, len(s.ids)-maxIDs):]
 }
 
 // waiting marks lines about what only stands in the client's queue.
@@ -84,9 +83,7 @@ func tailOf(path string) ([]byte, error) {
 		return nil, err
 	}
 	if from > 0 {
-		if i := bytes.IndexByte(text, '\n'); i >= 0 {
-			text = text[i+1:]
-		}
+		_, text, _ = bytes.Cut(text, []byte("\n"))
 	}
 	return text, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,40 +22,32 @@ func (s *Setup) codexTargets() []target {
 	}}
 }
 
-// putCodex writes the table of our server at the end. Of one that exists only the
-// program is changed.
+// putCodex writes the table of our server at the end. Of one that starts claudemesh
+// already only the program is changed, since all else in it is its user's.
 func (s *Setup) putCodex(old []byte) ([]byte, string, error) {
-	all, err := tomltext.Scan(old)
+	have, err := lookCodex(old)
 	if err != nil {
 		return nil, "", err
 	}
 	program := tomlText(s.cfg.Program)
-	var header *tomltext.Statement
-	for i, st := range all {
-		path := slices.Concat(st.Table, st.Key)
-		if st.Key == nil && !st.List && slices.Equal(path, codexTable) {
-			header = &all[i]
-			continue
-		}
-		if st.Key != nil && slices.Equal(st.Table, codexTable) && slices.Equal(st.Key, []string{"command"}) {
-			if string(old[st.Value[0]:st.Value[1]]) == program {
-				return old, "", nil
-			}
-			return slices.Concat(old[:st.Value[0]], []byte(program), old[st.Value[1]:]), "", nil
-		}
-		if within(path) && !slices.Equal(st.Table[:min(2, len(st.Table))], codexTable) || slices.Equal(path, codexTable[:1]) && st.Key != nil {
-			return nil, "", fmt.Errorf("%w: write `command = %s` and `args = [\"mcp\"]` into %s yourself", ErrForeign, program, strings.Join(codexTable, "."))
-		}
+	switch {
+	case have.odd:
+		return nil, "", fmt.Errorf("%w: write `command = %s` and `args = [\"mcp\"]` into %s yourself", ErrForeign, program, strings.Join(codexTable, "."))
+	case have.starts && have.command == s.cfg.Program:
+		return old, "", nil
+	case have.starts:
+		return slices.Concat(old[:have.at[0]], []byte(program), old[have.at[1]:]), "", nil
+	}
+	if old, err = takeCodex(old); err != nil {
+		return nil, "", err
 	}
 	newline := "\n"
 	if bytes.Contains(old, []byte("\r\n")) {
 		newline = "\r\n"
 	}
-	lines := []string{"command = " + program, `args = ["mcp"]`, `default_tools_approval_mode = "approve"`, ""}
-	if header != nil {
-		return slices.Concat(old[:header.To], []byte(strings.Join(lines[:2], newline)+newline), old[header.To:]), "", nil
-	}
-	text := strings.Join(append([]string{"[" + strings.Join(codexTable, ".") + "]"}, lines...), newline)
+	text := strings.Join([]string{
+		"[" + strings.Join(codexTable, ".") + "]", "command = " + program, `args = ["mcp"]`, `default_tools_approval_mode = "approve"`, "",
+	}, newline)
 	if len(old) > 0 {
 		text = newline + text
 		if !bytes.HasSuffix(old, []byte("\n")) {
@@ -62,6 +55,44 @@ func (s *Setup) putCodex(old []byte) ([]byte, string, error) {
 		}
 	}
 	return append(slices.Clip(old), text...), "", nil
+}
+
+// codexEntry is what a file holds of our server.
+type codexEntry struct {
+	command string
+	at      [2]int // where the command is written
+	starts  bool   // it starts claudemesh
+	odd     bool   // it is written in a way that is not changed here
+}
+
+// firstMCP tells arguments that begin with ours.
+var firstMCP = regexp.MustCompile(`^\[\s*["']mcp["']`)
+
+func lookCodex(text []byte) (codexEntry, error) {
+	var e codexEntry
+	all, err := tomltext.Scan(text)
+	if err != nil {
+		return e, err
+	}
+	mcp := false
+	for _, st := range all {
+		if st.Key == nil {
+			continue
+		}
+		path, value := slices.Concat(st.Table, st.Key), text[st.Value[0]:st.Value[1]]
+		switch {
+		case slices.Equal(path, codexTable[:1]), within(path) && !within(st.Table):
+			e.odd = true
+		case !slices.Equal(st.Table, codexTable):
+		case slices.Equal(st.Key, []string{"command"}):
+			e.command, _ = tomltext.Text(value)
+			e.at = st.Value
+		case slices.Equal(st.Key, []string{"args"}):
+			mcp = firstMCP.Match(value)
+		}
+	}
+	e.starts = isOurs(e.command) && mcp
+	return e, nil
 }
 
 // within tells whether a path is our table or something in it.

@@ -16,10 +16,12 @@ func TestCodex(t *testing.T) {
 		"crlf":         {"a = 1\r\n", "a = 1\r\n" + strings.ReplaceAll("\n"+block, "\n", "\r\n")},
 		"other tables": {"# mine\n[mcp_servers.other] # x\ncommand = 'y'\n[[list]]\nz = { a = [1, # c\n 2] }\n", "# mine\n[mcp_servers.other] # x\ncommand = 'y'\n[[list]]\nz = { a = [1, # c\n 2] }\n\n" + block},
 		"long strings": {"a = \"\"\"\n[mcp_servers.claudemesh]\n\\\"\"\"\"\nb = '''\nx = '''\n", "a = \"\"\"\n[mcp_servers.claudemesh]\n\\\"\"\"\"\nb = '''\nx = '''\n\n" + block},
-		"ours, elsewhere": {"[mcp_servers.claudemesh]\ncommand = \"/old\" # it\nargs = [\"mcp\", \"--tools\", \"core\"]\n[b]\n",
+		"ours, elsewhere": {"[mcp_servers.claudemesh]\ncommand = \"/old/claudemesh\" # it\nargs = [\"mcp\", \"--tools\", \"core\"]\n[b]\n",
 			"[mcp_servers.claudemesh]\ncommand = \"" + program + "\" # it\nargs = [\"mcp\", \"--tools\", \"core\"]\n[b]\n"},
+		"ours, as it is": {"[mcp_servers.claudemesh]\nargs = [ 'mcp' ]\ncommand = '" + program + "'\n", "[mcp_servers.claudemesh]\nargs = [ 'mcp' ]\ncommand = '" + program + "'\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			u := newUser(t)
 			u.write(codexFile, tt.in)
 			u.check("codex", codexFile, u.install("codex"), false)
@@ -28,13 +30,39 @@ func TestCodex(t *testing.T) {
 			}
 			u.unchanged(u.install("codex"))
 			u.uninstall("codex")
-			if got := u.read(codexFile); name != "ours, elsewhere" && got != tt.in {
-				t.Errorf("uninstalled: %q", got)
-			}
-			if got := u.read(codexFile); name == "ours, elsewhere" && got != "[b]\n" {
-				t.Errorf("uninstalled: %q", got)
+			switch got := u.read(codexFile); name {
+			case "ours, elsewhere":
+				if got != "[b]\n" {
+					t.Errorf("uninstalled: %q", got)
+				}
+			case "ours, as it is":
+				if got != "" {
+					t.Errorf("uninstalled: %q", got)
+				}
+			default:
+				if got != tt.in {
+					t.Errorf("uninstalled: %q", got)
+				}
 			}
 		})
+	}
+}
+
+// What stands in our place and starts something else gives way as a whole.
+func TestCodexReplacesWhatIsNotOurs(t *testing.T) {
+	for _, in := range []string{
+		"[mcp_servers.claudemesh]\ncommand = \"npx\"\nargs = [\"-y\", \"claudemesh\", \"mcp\"]\n",
+		"[mcp_servers.claudemesh]\ncommand = \"claudemesh\"\nargs = [\"serve\"]\nenv = { A = \"b\" }\n",
+		"[mcp_servers.claudemesh]\nurl = \"http://localhost\"\n[mcp_servers.claudemesh.env]\nA = \"b\"\n",
+		"[mcp_servers.claudemesh]\ncommand = \"\"\"npx\"\"\"\nargs = []\n", "[[mcp_servers.claudemesh]]\na = 1\n", "[mcp_servers.claudemesh]\n",
+	} {
+		u := newUser(t)
+		u.write(codexFile, "a = 1\n"+in+"[b]\nc = 2\n")
+		u.check("codex", codexFile, u.install("codex"), false)
+		const want = "a = 1\n[b]\nc = 2\n\n[mcp_servers.claudemesh]\ncommand = \"" + program + "\"\nargs = [\"mcp\"]\ndefault_tools_approval_mode = \"approve\"\n"
+		if got := u.read(codexFile); got != want {
+			t.Errorf("%q", got)
+		}
 	}
 }
 
@@ -46,20 +74,6 @@ func TestCodexTakenOutOfAChangedFile(t *testing.T) {
 	u.uninstall("codex")
 	if got := u.read(codexFile); strings.Contains(got, "claudemesh") || !strings.Contains(got, "a = 1\n") || !strings.Contains(got, "# mine\n[later]\nb = 2\n") {
 		t.Errorf("%q", got)
-	}
-}
-
-func TestCodexRefuses(t *testing.T) {
-	for _, in := range []string{
-		"a = ", "a", "= 1", "[a", "a = \"x", "a = '''x", "a = [1\n", "a = 1 2\n[", "a = }", "{\"json\": 1}", "a = \"x\ny\"\n",
-		"mcp_servers = { other = {} }\n", "mcp_servers.claudemesh.command = \"x\"\n", "[mcp_servers]\nclaudemesh = { command = \"x\" }\n",
-	} {
-		u := newUser(t)
-		u.write(codexFile, in)
-		u.check("codex", codexFile, u.install("codex"), true)
-		if u.read(codexFile) != in {
-			t.Errorf("%q was changed", in)
-		}
 	}
 }
 

@@ -116,7 +116,7 @@ func (s *scanner) statement(table []string) (st Statement, err error) {
 		s.at++
 		s.skip(" \t")
 		st.Value[0] = s.at
-		if err := s.value(); err != nil {
+		if err := s.value(0); err != nil {
 			return st, err
 		}
 		st.Value[1] = s.at
@@ -133,10 +133,11 @@ func (s *scanner) path() (out []string, err error) {
 		from := s.at
 		switch c := s.peek(); c {
 		case '"', '\'':
-			if err := s.text(); err != nil {
+			key, err := s.quotedKey()
+			if err != nil {
 				return nil, err
 			}
-			out = append(out, string(s.src[from+1:s.at-1]))
+			out = append(out, key)
 		default:
 			for isKeyByte(s.peek()) {
 				s.at++
@@ -156,72 +157,4 @@ func (s *scanner) path() (out []string, err error) {
 
 func isKeyByte(c byte) bool {
 	return c == '_' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
-
-// value goes behind a value.
-func (s *scanner) value() error {
-	from, open := s.at, []byte{}
-	for s.at < len(s.src) {
-		switch c := s.src[s.at]; {
-		case c == '"' || c == '\'':
-			if err := s.text(); err != nil {
-				return err
-			}
-			continue
-		case c == '[' || c == '{':
-			open = append(open, c+2) // the closing one is two further
-		case c == ']' || c == '}':
-			if len(open) == 0 || open[len(open)-1] != c {
-				return s.wrong("brackets that do not match")
-			}
-			open = open[:len(open)-1]
-		case len(open) == 0 && (c == '#' || c == '\n' || c == '\r'):
-			if len(bytes.TrimSpace(s.src[from:s.at])) == 0 {
-				return s.wrong("a value is missing")
-			}
-			for s.at > from && (s.src[s.at-1] == ' ' || s.src[s.at-1] == '\t') {
-				s.at--
-			}
-			return nil
-		case c == '#':
-			s.line()
-			continue
-		}
-		s.at++
-	}
-	if len(open) > 0 || s.at == from {
-		return s.wrong("it ends too early")
-	}
-	return nil
-}
-
-// text goes behind a string of whichever form.
-func (s *scanner) text() error {
-	quote := s.src[s.at]
-	three := bytes.Repeat([]byte{quote}, 3)
-	long := bytes.HasPrefix(s.src[s.at:], three)
-	if long {
-		s.at += 3
-	} else {
-		s.at++
-	}
-	for s.at < len(s.src) {
-		switch c := s.src[s.at]; {
-		case c == '\\' && quote == '"':
-			s.at += 2
-			continue
-		case long && bytes.HasPrefix(s.src[s.at:], three):
-			for s.peek() == quote { // up to two may stand before the end
-				s.at++
-			}
-			return nil
-		case !long && c == quote:
-			s.at++
-			return nil
-		case !long && c == '\n':
-			return s.wrong("a string that does not end")
-		}
-		s.at++
-	}
-	return s.wrong("a string that does not end")
 }

@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"time"
 
@@ -150,17 +151,14 @@ func (c *channel) push(e op.Event) error {
 	if e.Mode == "off" && e.Topic != op.TopicMessage {
 		return nil
 	}
-	render, ok := renderers[e.Topic]
-	if !ok {
+	n, err := noteOf(e)
+	switch {
+	case errors.Is(err, errTopic):
 		c.cfg.Log.Debug("event not shown", "topic", e.Topic)
 		return nil
-	}
-	n, err := render(e)
-	if err != nil {
+	case err != nil:
 		c.cfg.Log.Warn("event not shown", "topic", e.Topic, "error", err)
 		return nil
 	}
-	n.set("mesh_slug", e.Slug)
-	n.set("mesh_id", e.Mesh)
 	return c.out.write(notification{JSONRPC: "2.0", Method: channelMethod, Params: n})
 }

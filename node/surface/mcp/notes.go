@@ -3,6 +3,7 @@ package mcp
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,6 +20,25 @@ var renderers = map[string]func(op.Event) (note, error){
 	op.TopicState:   typed(stateNote),
 	op.TopicSelf:    typed(selfNote),
 	op.TopicReset:   func(op.Event) (note, error) { return resetNote(), nil },
+}
+
+// errTopic means that events of a topic are not shown.
+var errTopic = errors.New("not shown")
+
+// noteOf is what the model is shown of an event, by whichever way it gets there: what
+// peers wrote in it cannot pass for markup.
+func noteOf(e op.Event) (note, error) {
+	render, ok := renderers[e.Topic]
+	if !ok {
+		return note{}, errTopic
+	}
+	n, err := render(e)
+	if err != nil {
+		return note{}, err
+	}
+	n.set("mesh_slug", e.Slug)
+	n.set("mesh_id", e.Mesh)
+	return n, nil
 }
 
 // typed decodes an event's data for render.
