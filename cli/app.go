@@ -64,6 +64,11 @@ func Main(ctx context.Context, env Env) int {
 	root.SetOut(io.Discard)
 	root.SetErr(io.Discard)
 	err := plain(env.Args)
+	if err == nil && completing(env.Args) {
+		// What a shell reads is written by cobra.
+		root.SetOut(env.Out)
+		err = a.complete(root)
+	}
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
@@ -130,8 +135,14 @@ func (a *app) root() *cobra.Command {
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpFunc(a.help)
 	cmd.SetHelpCommand(a.helpCommand())
-	cmd.AddCommand(slices.Concat(a.meshCommands(), a.adminCommands(), a.grantCommands(), a.peopleCommands(), a.messageCommands(), a.backupCommands(), a.programCommands())...)
+	cmd.AddCommand(a.commands()...)
+	a.addResources(cmd)
 	return cmd
+}
+
+// commands are those written by hand, made anew.
+func (a *app) commands() []*cobra.Command {
+	return slices.Concat(a.meshCommands(), a.adminCommands(), a.grantCommands(), a.peopleCommands(), a.messageCommands(), a.backupCommands(), a.programCommands())
 }
 
 // bare is the command without a known word: a link joins, anything else is a
@@ -149,6 +160,14 @@ func (a *app) bare(cmd *cobra.Command, args []string) error {
 		return a.join(cmd.Context(), args[0], as, "")
 	}
 	return unknownWord(cmd, args[0])
+}
+
+// holder is a command that only holds others. long may be empty.
+func (a *app) holder(use, short, long string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: a.group,
+		Annotations: map[string]string{holds: "yes"},
+	}
 }
 
 // group is the Run of a command that only holds others.

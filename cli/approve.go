@@ -104,12 +104,7 @@ func (a *app) sure(question string) error {
 
 // policyCommand is about what may be done here.
 func (a *app) policyCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "policy",
-		Short: "What may be done here without asking, and what not at all",
-		Args:  cobra.ArbitraryArgs,
-		RunE:  a.group,
-	}
+	cmd := a.holder("policy", "What may be done here without asking, and what not at all", "")
 	cmd.AddCommand(a.policyShow(), a.policySet(), a.policyTest())
 	return cmd
 }

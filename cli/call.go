@@ -74,34 +74,7 @@ func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) er
 	if !json.Valid(request) {
 		return usage("quote it: claudemesh call "+k.ID+" '{\"key\":\"value\"}'", "the request is no JSON")
 	}
-	client, err := a.connect(cmd.Context())
-	if err != nil {
-		return err
-	}
-	out, err := a.approving(client).Do(cmd.Context(), op.Caller{}, k.ID, request)
-	if err != nil {
-		return err
-	}
-	id, report, err := k.Report(out)
-	if err != nil {
-		return err
-	}
-	err = show(a, out, func(json.RawMessage) {
-		text, err := k.Text(out)
-		if err != nil {
-			text = string(out)
-		}
-		a.term.Block(1, text)
-	})
-	if id == "" {
-		return err
-	}
-	// The node wants to know that the answer was shown.
-	if err := a.shown(err); err != nil {
-		return err
-	}
-	_, err = client.Do(cmd.Context(), op.Caller{}, id, report)
-	return err
+	return a.ask(cmd.Context(), k, request)
 }
 
 // operation is one line of the list.

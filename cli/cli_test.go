@@ -45,7 +45,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		want   []string // on stderr
 	}{
 		{"zork", 3, []string{`"claudemesh zork"`, "claudemesh --help"}},
-		{"per", 3, []string{"claudemesh peers"}},
+		{"per", 3, []string{"claudemesh peer"}},
 		{"pers", 3, []string{"claudemesh peers"}},
 		{"sned bob hi", 3, []string{"claudemesh send"}},
 		{"node statsu", 3, []string{"claudemesh node status"}},

@@ -23,16 +23,12 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	a.term.Block(1, about)
 	a.term.Blank()
 	a.term.Line("%s", term.Bold(say("Usage")))
-	if cmd.Runnable() && cmd.HasParent() {
-		a.term.Line("  %s", term.Cyan(cmd.UseLine()))
-	} else {
-		a.term.Line("  %s", term.Cyan(cmd.CommandPath()+" <command>"))
-	}
+	a.term.Line("  %s", term.Cyan(usageOf(cmd)))
 	if !cmd.HasParent() {
 		a.term.Line("  %s", term.Cyan("claudemesh "+joinPrefix+"…"))
 	}
-	if len(cmd.Aliases) > 0 {
-		a.term.Line("  %s", term.Dim(say("also:")+" "+strings.Join(cmd.Aliases, ", ")))
+	if others := otherNames(cmd); len(others) > 0 {
+		a.term.Line("  %s", term.Dim(say("also:")+" "+strings.Join(others, ", ")))
 	}
 	a.helpCommands(cmd)
 	a.helpFlags(say("Flags"), cmd.NonInheritedFlags())
@@ -44,6 +40,26 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		a.term.Line("%s", term.Bold(say("Examples")))
 		a.term.Block(2, cmd.Example)
 	}
+}
+
+// usageOf is how a command is typed.
+func usageOf(cmd *cobra.Command) string {
+	if !cmd.HasParent() || cmd.Annotations[holds] != "" {
+		return cmd.CommandPath() + " <command>"
+	}
+	return cmd.UseLine()
+}
+
+// otherNames are the ways to type a command beside its own.
+func otherNames(cmd *cobra.Command) []string {
+	var out []string
+	for _, name := range cmd.Aliases {
+		out = append(out, strings.TrimSuffix(cmd.CommandPath(), cmd.Name())+name)
+	}
+	if twin := cmd.Annotations[also]; twin != "" {
+		out = append(out, twin)
+	}
+	return out
 }
 
 func (a *app) helpCommands(cmd *cobra.Command) {

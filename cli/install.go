@@ -236,15 +236,17 @@ func Skill() string {
 }
 
 // notForAgents are commands that a person runs.
-var notForAgents = []string{"install", "uninstall", "mcp", "hook"}
+var notForAgents = []string{"install", "uninstall", "mcp", "hook", "completions"}
 
 // describe writes a line for a command, or one for each that it holds.
 func describe(b *strings.Builder, cmd *cobra.Command) {
 	if cmd.Hidden || !cmd.HasParent() || slices.Contains(notForAgents, cmd.Name()) {
 		return
 	}
-	use := strings.TrimSuffix(cmd.CommandPath(), cmd.Name()) + cmd.Use
-	b.WriteString("- `" + use + "`: " + cmd.Short + ".\n")
+	if cmd.Annotations[inLists] != "no" {
+		use := strings.TrimSuffix(cmd.CommandPath(), cmd.Name()) + cmd.Use
+		b.WriteString("- `" + use + "`: " + cmd.Short + ".\n")
+	}
 	for _, sub := range cmd.Commands() {
 		describe(b, sub)
 	}

@@ -23,18 +23,19 @@ import (
 
 // programCommands are those that are programs of their own.
 func (a *app) programCommands() []*cobra.Command {
-	return []*cobra.Command{a.installCommand(), a.uninstallCommand(), a.hookCommand(), a.statusLineCommand(), a.mcpCommand(), a.nodeCommand(), a.configCommand(), a.telemetryCommand(), a.callCommand()}
+	return []*cobra.Command{
+		a.installCommand(), a.uninstallCommand(), a.hookCommand(), a.statusLineCommand(), a.mcpCommand(), a.nodeCommand(),
+		a.configCommand(),
+		a.telemetryCommand(),
+		a.callCommand(),
+		a.completionsCommand(),
+	}
 }
 
 func (a *app) nodeCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "node",
-		Short: "The background process that keeps your keys, mail and connections",
-		Long: "The background process that keeps your keys, mail and connections. It is started by\n" +
-			"the first command that needs it; there is one per user and machine.",
-		Args: cobra.ArbitraryArgs,
-		RunE: a.group,
-	}
+	cmd := a.holder("node", "The background process that keeps your keys, mail and connections",
+		"The background process that keeps your keys, mail and connections. It is started by\n"+
+			"the first command that needs it; there is one per user and machine.")
 	cmd.AddCommand(a.nodeUp(), a.nodeDown(), a.nodeStatus(), a.nodeLogs(), a.nodeRun())
 	return cmd
 }

@@ -72,12 +72,7 @@ func (a *app) visibleCommand() *cobra.Command {
 }
 
 func (a *app) groupCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "group",
-		Short: "Groups of sessions, which get messages to @name",
-		Args:  cobra.ArbitraryArgs,
-		RunE:  a.group,
-	}
+	cmd := a.holder("group", "Groups of sessions, which get messages to @name", "")
 	cmd.AddCommand(a.groupJoin(), a.groupLeave(), a.groupList())
 	return cmd
 }

@@ -15,12 +15,7 @@ import (
 
 // stateCommand is about the mesh's shared state.
 func (a *app) stateCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "state",
-		Short: "Shared keys and values of a mesh",
-		Args:  cobra.ArbitraryArgs,
-		RunE:  a.group,
-	}
+	cmd := a.holder("state", "Shared keys and values of a mesh", "")
 	cmd.AddCommand(a.stateGet(), a.stateSet(), a.stateList(), a.stateWriters())
 	return cmd
 }

@@ -21,6 +21,7 @@ cli/settings            < store/file                                    # the fo
 cli/daemon              < store/file                                    # finding, starting and ending the node's process
 cli/setup/*             <                                               # editing settings files in place
 cli/setup               < cli/setup/* store/file                        # what is written into the settings of agents
+cli/form                <                                      !github.com/libp2p !net !os  # requests as people type them: words and flags from a schema, a schema's request from words and flags
 cli/hook                < cli/agent node/op node/feature/* node/surface/*  # what a hook of an agent does
 cli/agent               < node/op node/feature/presence store/file      # an agent's session and its token
 node                    < node/... overlay/... store store/file         # what joins the parts of a node: adapters, the list of features, the order of life

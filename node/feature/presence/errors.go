@@ -1,12 +1,16 @@
 package presence
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/claudemesh/claudemesh/node/op"
+)
 
 // ErrReplaced ends the feed of a session that a newer connection took over.
 var ErrReplaced = errors.New("a newer connection took this session over")
 
-// ErrUnknownMesh tells that this node is not in the mesh.
-var ErrUnknownMesh = errors.New("not in this mesh")
+// ErrUnknownMesh tells that this node is not in the mesh, or only from this moment on.
+var ErrUnknownMesh error = op.Errorf(op.Unavailable, "this mesh is just being made or left").WithHint("try again in a moment")
 
 // ErrCard refuses a session card that could not be shown.
 var ErrCard = errors.New("malformed session card")

@@ -1,0 +1,188 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/claudemesh/claudemesh/test/harness"
+)
+
+// inBash completes the last word of a line as bash does at a press of the key, with the
+// script that `claudemesh completions bash` prints, and returns what it would offer.
+const inBash = `
+# It is a builtin that works while bash completes.
+compopt() { :; }
+source "$1"
+line=$2
+COMP_LINE=$line COMP_POINT=${#line} COMP_TYPE=9 COMP_KEY=9
+# Words as bash has them: split at blanks and at the characters of COMP_WORDBREAKS.
+COMP_WORDS=()
+word=
+for ((i = 0; i < ${#line}; i++)); do
+	c=${line:i:1}
+	case $c in
+	' ') [[ -n $word ]] && COMP_WORDS+=("$word"); word= ;;
+	[@:=]) [[ -n $word ]] && COMP_WORDS+=("$word"); COMP_WORDS+=("$c"); word= ;;
+	*) word+=$c ;;
+	esac
+done
+if [[ -n $word || $line == *' ' ]]; then
+	COMP_WORDS+=("$word")
+fi
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+__start_claudemesh
+printf '%s\n' "${COMPREPLY[@]}"
+`
+
+// script writes the completions of a shell into a file.
+func script(t *testing.T, h *harness.Home, shell string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "completions."+shell)
+	if err := os.WriteFile(path, []byte(run(t, h, "completions", shell)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// offered runs a shell that completes a line.
+func offered(t *testing.T, h *harness.Home, shell string, args ...string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, shell, args...)
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"), "HOME="+filepath.Dir(h.Dir), "CLAUDEMESH_CONFIG_DIR="+h.Dir, "TERM=dumb")
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", shell, err, out)
+	}
+	var lines []string
+	for line := range strings.Lines(string(out)) {
+		// Behind a name may stand what it is.
+		word, _, _ := strings.Cut(strings.TrimRight(line, "\n"), "  (")
+		if word = strings.TrimSpace(word); word != "" {
+			lines = append(lines, word)
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// named makes a mesh with a session, a group and keys of awkward names.
+func named(t *testing.T) *harness.Home {
+	t.Helper()
+	h := newHome(t)
+	run(t, h, "new", "team", "--as", "ana")
+	run(t, h, "call", "session.open", `{"agent_session":"s-1","name":"robin"}`)
+	run(t, h, "group", "join", "eng/css")
+	for _, key := range []string{"deploy:prod", "deploy:test", "$(touch owned)", "sprint"} {
+		run(t, h, "state", "set", key, "1")
+	}
+	return h
+}
+
+// Names of meshes, peers, groups, sessions and keys are completed in bash, with the
+// characters at which it splits words, and none of them is ever run.
+func TestCompletionsInBash(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash")
+	}
+	h := named(t)
+	path := script(t, h, "bash")
+	for line, want := range map[string]string{
+		"claudemesh sta":                       "state stats status",
+		"claudemesh st sta":                    "",
+		"claudemesh message ":                  "check send status",
+		"claudemesh peers --mesh ":             "team",
+		"claudemesh --mesh te":                 "team",
+		"claudemesh send r":                    "robin",
+		"claudemesh send @e":                   "eng/css",
+		"claudemesh send robin,@":              "all eng/css",
+		"claudemesh peer grant robin broad":    "broadcast",
+		"claudemesh status set dnd --session ": "robin",
+		"claudemesh group leave ":              "eng/css",
+		"claudemesh state get s":               "sprint",
+		"claudemesh state get deploy:p":        "prod",
+		"claudemesh state get deploy:":         "prod test",
+		"claudemesh inbox --w":                 "--wait",
+		"claudemesh policy set mesh.ban p":     "prompt",
+	} {
+		if got := offered(t, h, bash, "--norc", "-c", inBash, "bash", path, line); strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, not %q", line, got, want)
+		}
+	}
+	keys := offered(t, h, bash, "--norc", "-c", inBash, "bash", path, "claudemesh state get ")
+	if !slices.Contains(keys, "$(touch owned)") || len(keys) != 4 {
+		t.Errorf("keys: %q", keys)
+	}
+}
+
+// The scripts are what zsh and fish understand, where these are installed.
+func TestCompletionsInOtherShells(t *testing.T) {
+	h := named(t)
+	if zsh, err := exec.LookPath("zsh"); err == nil {
+		offered(t, h, zsh, "-f", "-n", script(t, h, "zsh"))
+	}
+	if fish, err := exec.LookPath("fish"); err == nil {
+		path := script(t, h, "fish")
+		got := offered(t, h, fish, "--no-config", "-c", "source "+path+"; complete -C 'claudemesh send @e'")
+		if len(got) != 1 || !strings.HasPrefix(got[0], "@eng/css") {
+			t.Errorf("fish: %q", got)
+		}
+	}
+}
+
+// completionTime is how long completing may take: the acceptance line of 100 ms with
+// room for the start of a process on a busy machine.
+const completionTime = 2 * time.Second
+
+// A node that takes connections and never answers is not waited for, and none at all is
+// not started.
+func TestCompletionsNeverWait(t *testing.T) {
+	dir, err := os.MkdirTemp("", "cmc-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	ask := func(what string) {
+		t.Helper()
+		for _, words := range [][]string{{"send", ""}, {"peers", "--mesh", ""}, {"group", "join", ""}, {"state", "get", ""}, {"status", "set", "idle", "--session", ""}} {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, program, append([]string{"__complete"}, words...)...)
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CLAUDEMESH_CONFIG_DIR=" + dir}
+			var said strings.Builder
+			cmd.Stderr = &said
+			began := time.Now()
+			out, err := cmd.Output()
+			took := time.Since(began)
+			if err != nil || said.Len() > 0 || !strings.HasSuffix(string(out), ":4\n") {
+				t.Errorf("%s, %q: %v, %q, %q", what, words, err, out, said.String())
+			}
+			t.Logf("%s, %q: %v", what, words, took)
+			if took > completionTime {
+				t.Errorf("%s, %q took %v", what, words, took)
+			}
+		}
+	}
+	ask("without a node")
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("completing left %v, %v", files, err)
+	}
+	l, err := net.Listen("unix", filepath.Join(dir, "node.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ask("with a node that hangs")
+}
