@@ -37,7 +37,6 @@ func (d *deliveries) Kinds() []record.Kind {
 			return err
 		},
 		Changed: d.changed,
-		Reload:  d.reload,
 	}}
 }
 
@@ -47,16 +46,6 @@ func (d *deliveries) changed(tx *store.Tx, c record.Change) error {
 		tx.OnCommit(func() { d.later(func(context.Context) { d.learn(c.Mesh, e) }) })
 	}
 	return nil
-}
-
-func (d *deliveries) reload(id ident.MeshID) {
-	all, err := d.book.List(id, deliveryKind, "")
-	if err != nil {
-		d.log.Warn("delivery keys not read", "mesh", id, "error", err)
-	}
-	for _, e := range all {
-		d.learn(id, e)
-	}
 }
 
 func (d *deliveries) learn(id ident.MeshID, e record.Entry) {

@@ -29,12 +29,14 @@ import (
 //	shares/KIND 0x00 AUTHOR 8 bytes of how many these are; if that is too many, the
 //	                        CLOCK SLOT of the last that counts
 //	bounded                 empty: these three are kept
+//	stood/AUTHOR            32 bytes: a hash of what the admin log said of an author, by
+//	                        its blind key, when its records were looked at last
 //	clock                   8 bytes: the highest clock that moves the own ones
 const bucketBook = "book"
 
 // index is one mesh's, inside a transaction.
 type index struct {
-	root, keys, slots, sealed, later, waits, beaten, held, holds, shares *store.Bucket
+	root, keys, slots, sealed, later, waits, beaten, held, holds, shares, stood *store.Bucket
 }
 
 func openIndex(tx *store.Tx, mesh ident.MeshID) index {
@@ -42,7 +44,7 @@ func openIndex(tx *store.Tx, mesh ident.MeshID) index {
 	return index{
 		root: root, keys: root.Bucket("key"), slots: root.Bucket("slot"), sealed: root.Bucket("sealed"),
 		later: root.Bucket("later"), waits: root.Bucket("waits"), beaten: root.Bucket("beaten"),
-		held: root.Bucket("held"), holds: root.Bucket("holds"), shares: root.Bucket("shares"),
+		held: root.Bucket("held"), holds: root.Bucket("holds"), shares: root.Bucket("shares"), stood: root.Bucket("stood"),
 	}
 }
 

@@ -20,8 +20,8 @@ const (
 type Kind struct {
 	// Name is the collection, at most MaxKind bytes of lower-case letters.
 	Name string
-	// Writes tells whether a member may write a key. It may depend on its arguments
-	// alone, so that all nodes agree. Nil: every member, every key.
+	// Writes tells whether a member may write a key. It may depend on its arguments and
+	// on the member's role alone, so that all nodes agree. Nil: every member, every key.
 	Writes func(mesh ident.MeshID, author ident.PublicKey, key string) bool
 	// Counts tells whether what a member writes counts in what is shown here: the own
 	// member's rule, of which others know nothing. What does not count is stored and
@@ -46,10 +46,10 @@ type Kind struct {
 	// may run again for the same change when a commit is repeated. An error fails the
 	// commit. Nil: nobody needs to know.
 	Changed func(tx *store.Tx, c Change) error
-	// Reload runs outside any transaction when everything of this kind is to be looked
-	// at anew: the admin log, the known keys or the time changed what is shown. Nil:
-	// nobody needs to know.
-	Reload func(mesh ident.MeshID)
+	// Followed runs outside any transaction when a mesh was looked at anew because its
+	// admin log or the known keys changed, or because it is new here. What other records
+	// show since then Changed has told. Nil: nobody needs to know.
+	Followed func(mesh ident.MeshID)
 }
 
 // Entry is one record, opened, or what several fold into.

@@ -39,8 +39,8 @@ func TestViewsWaitForTheLogAndTheKey(t *testing.T) {
 	if got := bo.views(); got != ana.views() || got == "" {
 		t.Errorf("bo shows\n%sana\n%s", got, ana.views())
 	}
-	if got := bo.took(); len(got) != 2 || bo.reloads == 0 {
-		t.Errorf("bo was told %+v and reloaded %d times", got, bo.reloads)
+	if got := bo.took(); len(got) != 2 || bo.followed == 0 {
+		t.Errorf("bo was told %+v, and %d times that it followed", got, bo.followed)
 	}
 }
 

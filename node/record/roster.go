@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"slices"
 	"sync"
@@ -28,7 +29,21 @@ type roster struct {
 type author struct {
 	member  ident.PublicKey
 	current bool
+	role    trust.Role
 	keep    *replica.Keep // what still counts of one who is gone; nil: nothing
+	keeps   [][32]byte    // the hashes of its lists
+}
+
+// print is a hash of all this.
+func (a author) print() [32]byte {
+	b := append(a.member[:], byte(a.role), 0)
+	if a.current {
+		b[len(b)-1] = 1
+	}
+	for _, k := range a.keeps {
+		b = append(b, k[:]...)
+	}
+	return sha256.Sum256(b)
 }
 
 // refresh follows the admin log. The caller holds r.mu.
@@ -66,12 +81,16 @@ func admitted(body trust.Body) (trust.Keys, bool) {
 
 func (r *roster) judge(keys trust.Keys) (author, bool) {
 	if m, ok := r.state.Member(keys.Member); ok {
-		return author{member: keys.Member, current: true}, m.Keys.Blind == keys.Blind
+		return author{member: keys.Member, current: true, role: m.Role}, m.Keys.Blind == keys.Blind
 	}
 	gone, ok := r.state.Gone[trust.Principal(keys.Member)]
 	a := author{member: keys.Member}
 	if lists := r.lists(gone); len(lists) > 0 {
 		a.keep = replica.NewKeep(lists...)
+		for _, list := range lists {
+			a.keeps = append(a.keeps, sha256.Sum256(list))
+		}
+		slices.SortFunc(a.keeps, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
 	}
 	return a, ok
 }
@@ -100,6 +119,18 @@ func (r *roster) author(blind ident.PublicKey) (author, bool) {
 	r.refresh()
 	a, ok := r.authors[blind]
 	return a, ok
+}
+
+// prints are hashes of what the admin log says of each author.
+func (r *roster) prints() map[ident.PublicKey][32]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refresh()
+	out := make(map[ident.PublicKey][32]byte, len(r.authors))
+	for blind, a := range r.authors {
+		out[blind] = a.print()
+	}
+	return out
 }
 
 // Standing implements replica.Authors.

@@ -26,6 +26,9 @@ func (b *Book) Start(ctx context.Context) error {
 		if err := s.boundAll(ctx); err != nil {
 			return err
 		}
+		if err := s.restand(ctx); err != nil {
+			return err
+		}
 		if err := s.remember(); err != nil {
 			return err
 		}
@@ -86,15 +89,15 @@ func (b *Book) Follow(ctx context.Context, mesh ident.MeshID) error {
 	if err != nil {
 		return err
 	}
-	if err := s.rep.Restand(ctx); err != nil {
+	if err := s.restand(ctx); err != nil {
 		return err
 	}
 	if _, err := s.unseal(ctx); err != nil {
 		return err
 	}
 	for _, k := range b.kinds {
-		if k.Reload != nil {
-			k.Reload(mesh)
+		if k.Followed != nil {
+			k.Followed(mesh)
 		}
 	}
 	return nil

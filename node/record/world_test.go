@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -44,20 +45,22 @@ type node struct {
 	skew time.Duration
 	gen  uint64
 
-	log  *trust.Log
-	ring *trust.Keyring
+	log    *trust.Log
+	ring   *trust.Keyring
+	checks atomic.Int64 // values of state that were judged
 
 	db   *store.DB
 	book *Book
 	stop func()
 
-	mu      sync.Mutex // guards what follows
-	changes []Change
-	reloads int
-	shouted [][]byte
+	mu       sync.Mutex // guards what follows
+	changes  []Change
+	followed int
+	shouted  [][]byte
 }
 
-// kinds of the tests: a register, keys that only their owner writes, a set of values.
+// kinds of the tests: a register, one with a bound, one that admins write, keys that
+// only their owner writes.
 func (n *node) kinds() []Kind {
 	note := func(_ *store.Tx, c Change) error {
 		n.mu.Lock()
@@ -65,19 +68,23 @@ func (n *node) kinds() []Kind {
 		n.changes = append(n.changes, c)
 		return nil
 	}
-	reload := func(ident.MeshID) {
+	followed := func(ident.MeshID) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.reloads++
+		n.followed++
 	}
 	return []Kind{
-		{Name: "state", Changed: note, Reload: reload, Check: func(v []byte) error {
+		{Name: "state", Changed: note, Followed: followed, Check: func(v []byte) error {
+			n.checks.Add(1)
 			if string(v) == "bad" {
 				return errors.New("not this")
 			}
 			return nil
 		}},
 		{Name: "few", Changed: note, Most: 3},
+		{Name: "ruled", Changed: note, Writes: func(_ ident.MeshID, a ident.PublicKey, _ string) bool {
+			return n.log.State().Role(a) == trust.RoleAdmin
+		}},
 		{Name: "own", Changed: note, Writes: func(_ ident.MeshID, a ident.PublicKey, key string) bool { return a.String() == key }},
 	}
 }
@@ -359,7 +366,7 @@ func meet(a, b *node) (replica.Result, int, error) {
 	if err != nil {
 		return replica.Result{}, 0, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var mu sync.Mutex
 	var bytes int

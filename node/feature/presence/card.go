@@ -69,7 +69,6 @@ func (f *Feature) Kinds() []record.Kind {
 		},
 		Check:   func(value []byte) error { _, err := decodeFacts(value); return err },
 		Changed: f.cardChanged,
-		Reload:  f.reloadCards,
 	}}
 }
 

@@ -130,6 +130,38 @@ func (w *world) List(mesh ident.MeshID, _, prefix string) ([]record.Entry, error
 	return slices.DeleteFunc(all, func(e record.Entry) bool { return !kind.Writes(mesh, e.Author, e.Key) }), nil
 }
 
+// rejudge tells what all keys of team show, as a book does when roles have changed.
+func (w *world) rejudge() {
+	w.t.Helper()
+	kind := w.f.Kinds()[0]
+	w.mu.Lock()
+	keys := make(map[string]*record.Entry)
+	for at := range w.entries {
+		if key, ok := strings.CutPrefix(at, w.team.Mesh.String()+"/"); ok {
+			keys[key] = nil
+		}
+	}
+	w.mu.Unlock()
+	shown, err := w.List(w.team.Mesh, kind.Name, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range shown {
+		keys[e.Key] = &e
+	}
+	err = w.db.Update(context.Background(), func(tx *store.Tx) error {
+		for key, e := range keys {
+			if err := kind.Changed(tx, record.Change{Mesh: w.team.Mesh, Kind: kind.Name, Key: key, New: e}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // Caller implements Meshes.
 func (w *world) Caller(_ op.Caller, slug string) (Self, error) {
 	switch slug {

@@ -73,7 +73,7 @@ func (f *Feature) Start() {
 
 // Kinds are the records of the feature.
 func (f *Feature) Kinds() []record.Kind {
-	return []record.Kind{{Name: kind, Writes: f.mayWrite, Check: checkValue, Changed: f.changed, Reload: f.anew}}
+	return []record.Kind{{Name: kind, Writes: f.mayWrite, Check: checkValue, Changed: f.changed, Followed: f.followed}}
 }
 
 // mayWrite lets everybody write their own fields, and admins some of others'.
@@ -212,12 +212,8 @@ func (f *Feature) reload(mesh ident.MeshID) {
 	}
 }
 
-// anew reads all profiles of a mesh, which may be new here: then the day this node ran
-// is to be written down in it.
-func (f *Feature) anew(mesh ident.MeshID) {
-	f.reload(mesh)
-	f.wake()
-}
+// followed has the day this node ran be written down in a mesh that may be new here.
+func (f *Feature) followed(ident.MeshID) { f.wake() }
 
 // wake has Run look at once.
 func (f *Feature) wake() {

@@ -144,7 +144,7 @@ func TestAnAdminAndTheMemberWriteOneField(t *testing.T) {
 	}
 	// Who is an admin is asked when it is read.
 	w.admins = nil
-	w.f.Kinds()[0].Reload(w.team.Mesh)
+	w.rejudge()
 	if p := w.f.Profile(w.team.Mesh, w.bo); p.Name != "" || p.RoleTag != "mine again" {
 		t.Errorf("what no admin wrote: %+v", p)
 	}
@@ -253,7 +253,7 @@ func TestChangesAreToldAndTheDayIsWrittenDown(t *testing.T) {
 	w.mu.Lock()
 	w.admins = nil
 	w.mu.Unlock()
-	w.f.Kinds()[0].Reload(w.team.Mesh)
+	w.rejudge()
 	told(w.bo)
 	// By now the day is there, in every mesh, and is written once a day.
 	today := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
