@@ -100,13 +100,13 @@ func (x *exchange) plan(yours vector) (p plan, err error) {
 }
 
 // askAbove asks for what the other side holds above the own claims, some logs at once.
-func (x *exchange) askAbove(ctx context.Context, wants []claim) error {
+func (x *exchange) askAbove(ctx context.Context, wants []want) error {
 	t := x.taker(ctx, takeNew)
 	defer t.stop()
 	for len(wants) > 0 {
 		n := min(len(wants), window)
 		for _, w := range wants[:n] {
-			if err := x.write(wantFrame(w.log, w.m)); err != nil {
+			if err := x.write(w.frame()); err != nil {
 				return err
 			}
 		}
@@ -123,9 +123,9 @@ func (x *exchange) askAbove(ctx context.Context, wants []claim) error {
 	return t.end()
 }
 
-func (x *exchange) readAbove(t *taker, w claim) error {
+func (x *exchange) readAbove(t *taker, w want) error {
 	last := w.m
-	for count := 0; ; {
+	for count := uint64(0); ; {
 		records, done, err := x.readRecords()
 		if err != nil || done {
 			return err
@@ -136,9 +136,10 @@ func (x *exchange) readAbove(t *taker, w claim) error {
 			}
 			last = r.N
 		}
-		if count += len(records); count > maxEntries {
-			return fmt.Errorf("%w: more than %d records of a log", ErrProtocol, maxEntries)
+		if count += uint64(len(records)); count > w.most {
+			return fmt.Errorf("%w: more than the %d records of a log that were wanted", ErrProtocol, w.most)
 		}
+		x.r.paces.spend(w.log.Author, len(records))
 		if err := t.add(records); err != nil {
 			return err
 		}
@@ -174,8 +175,17 @@ func (x *exchange) mend(ctx context.Context, l Log) (bool, error) {
 		return false, err
 	}
 	before := x.result.Taken
+	lacks := mine.lacks(yours)
+	if what != audit {
+		room := x.r.paces.room(l.Author)
+		if what == take && room < len(lacks) {
+			return false, nil // in part it is of no use: later
+		}
+		lacks = lacks[:min(room, len(lacks))]
+		x.r.paces.spend(l.Author, len(lacks))
+	}
 	how := map[remedy]mode{union: takeUnion, take: takeStage, audit: takeOld}[what]
-	if err := x.askFor(ctx, l, mine.lacks(yours), how); err != nil {
+	if err := x.askFor(ctx, l, lacks, how); err != nil {
 		return false, err
 	}
 	switch {

@@ -60,7 +60,7 @@
 //	            zeros, 7 sum of the hashes of the evidence held about the other side's
 //	            blind key (in answers)
 //	 2 vector   n × (log ‖ m 8 ‖ first 8 bytes of the sum), logs ascending
-//	 3 want     log ‖ m
+//	 3 want     log ‖ m ‖ how many records at most, 8 bytes
 //	 4 list     log
 //	 5 pick     log ‖ numbers as uvarint distances to the one before, up to 4096
 //	 6 old      empty
@@ -73,11 +73,14 @@
 // turns, the opener first. In a turn one asks and the other answers:
 //
 //	sum    → its sum; if the hashes differ its vector, in frames; end
-//	want   → records of the log above m, ascending; end
+//	want   → records of the log above m, ascending, so many at most; end
 //	list   → entries of all it holds of the log, then its highest record; end
 //	pick   → the records it holds of these numbers; end
 //	old    → its evidence about the asker's blind key, as records; end
 //	turn   ends the turn: now the other side asks
+//
+// In a turn each log is wanted once and listed once, no more records are picked of it
+// than its list had, and the evidence is asked for once.
 //
 // Up to 32 wants may be on their way at once. The exchange is over after two turns in a
 // row that changed nothing, and after 12 at the latest. The hash of a vector is SHA-256
@@ -96,6 +99,8 @@
 //     evidence. If their m is higher, or the sets are both exact, its log has forked.
 //
 // News, by gossip, is a record: n = m+1 is applied, a higher one asks for an exchange.
+// What is taken of one author has a pace (pace.go): news beyond it is left to the
+// exchanges, and those want no more of its records than it has left.
 //
 // # Evidence
 //

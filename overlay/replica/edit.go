@@ -1,7 +1,9 @@
 package replica
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -193,5 +195,7 @@ func (e *edit) finish() error {
 	for s := range e.slots {
 		slots = append(slots, s)
 	}
+	// Ascending, so that what follows goes through each page of a table once.
+	slices.SortFunc(slots, func(a, b Slot) int { return bytes.Compare(a[:], b[:]) })
 	return e.r.cfg.Changed(e.tx, slots)
 }

@@ -143,6 +143,7 @@ func (x *exchange) answer(ctx context.Context) (changed bool, err error) {
 	if err := x.answerSum(g); err != nil {
 		return false, err
 	}
+	var a asked
 	for {
 		kind, b, err := x.read(maxAsk)
 		if err != nil {
@@ -152,13 +153,15 @@ func (x *exchange) answer(ctx context.Context) (changed bool, err error) {
 		case frameTurn:
 			return len(b) > 0 && b[0] == 1, nil
 		case frameWant:
-			err = x.answerWant(ctx, b)
+			err = x.answerWant(ctx, &a, b)
 		case frameList:
-			err = x.answerList(b)
+			err = x.answerList(&a, b)
 		case framePick:
-			err = x.answerPick(ctx, b)
+			err = x.answerPick(ctx, &a, b)
 		case frameOld:
-			err = x.answerOld(ctx, g.author)
+			if err = a.once(Log{}, kind); err == nil {
+				err = x.answerOld(ctx, g.author)
+			}
 		default:
 			err = fmt.Errorf("%w: frame %d is no request", ErrProtocol, kind)
 		}
@@ -239,43 +242,56 @@ func (x *exchange) stream(ctx context.Context, from []byte, src source) error {
 	return nil
 }
 
-// answerWant sends what is live in a log above m, ascending. It goes on with what is
-// written meanwhile only until the m of the beginning is passed.
-func (x *exchange) answerWant(ctx context.Context, b []byte) error {
-	l, m, err := decodeWant(b)
+// answerWant sends what is live in a log above m, ascending, as many as are wanted. It
+// goes on with what is written meanwhile only until the m of the beginning is passed.
+func (x *exchange) answerWant(ctx context.Context, a *asked, b []byte) error {
+	w, err := decodeWant(b)
 	if err != nil {
 		return err
 	}
-	k := l.key()
+	if err := a.once(w.log, frameWant); err != nil {
+		return err
+	}
+	k := w.log.key()
 	var until uint64
-	first := true
-	return x.stream(ctx, number(m+1), func(tx Tx, at []byte, add func([]byte) bool) (next []byte, err error) {
-		if !x.r.cfg.Authors.Standing(l.Author).counts() {
+	first, before := true, uint64(0)
+	return x.stream(ctx, number(w.m+1), func(tx Tx, at []byte, add func([]byte) bool) (next []byte, err error) {
+		if !x.r.cfg.Authors.Standing(w.log.Author).counts() {
 			return nil, nil
 		}
 		if first {
-			s, err := readState(tx, l)
+			s, err := readState(tx, w.log)
 			if err != nil {
 				return nil, err
 			}
 			until, first = s.m, false
 		}
+		sent := before
 		eachPrefix(tx, tableRec, k[:], at, func(k, raw []byte) bool {
+			if sent == w.most {
+				next = nil
+				return false
+			}
 			full := add(raw)
-			if n := cutNumber(k[logSize:]); full && n < until {
+			sent++
+			if n := cutNumber(k[logSize:]); full && n < until && sent < w.most {
 				next = number(n + 1)
 			}
 			return !full
 		})
+		before = sent
 		return next, nil
 	})
 }
 
 // answerList sends number and hash of all that is held of a log, and the highest
 // record.
-func (x *exchange) answerList(b []byte) error {
+func (x *exchange) answerList(a *asked, b []byte) error {
 	l, err := decodeList(b)
 	if err != nil {
+		return err
+	}
+	if err := a.once(l, frameList); err != nil {
 		return err
 	}
 	var s set
@@ -288,6 +304,7 @@ func (x *exchange) answerList(b []byte) error {
 	if err != nil || len(s.entries) == 0 {
 		return err
 	}
+	a.listed(l, len(s.entries))
 	for rest := s.entries; len(rest) > 0; {
 		n := min(len(rest), entryFill-1)
 		frame := []byte{frameEntries}
@@ -304,9 +321,12 @@ func (x *exchange) answerList(b []byte) error {
 }
 
 // answerPick sends the records with these numbers.
-func (x *exchange) answerPick(ctx context.Context, b []byte) error {
+func (x *exchange) answerPick(ctx context.Context, a *asked, b []byte) error {
 	l, numbers, err := decodePick(b)
 	if err != nil || len(numbers) == 0 {
+		return err
+	}
+	if err := a.pick(l, len(numbers)); err != nil {
 		return err
 	}
 	return x.stream(ctx, number(0), func(tx Tx, at []byte, add func([]byte) bool) ([]byte, error) {

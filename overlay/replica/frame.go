@@ -108,16 +108,27 @@ func decodeClaims(b []byte, last *Log) ([]claim, error) {
 	return out, nil
 }
 
-func wantFrame(l Log, m uint64) []byte {
-	k := l.key()
-	return binary.BigEndian.AppendUint64(append([]byte{frameWant}, k[:]...), m)
+// want asks for up to most records of a log above m.
+type want struct {
+	log     Log
+	m, most uint64
 }
 
-func decodeWant(b []byte) (Log, uint64, error) {
-	if len(b) != logSize+8 {
-		return Log{}, 0, fmt.Errorf("%w: a want of %d bytes", ErrProtocol, len(b))
+func (w want) frame() []byte {
+	k := w.log.key()
+	b := binary.BigEndian.AppendUint64(append([]byte{frameWant}, k[:]...), w.m)
+	return binary.BigEndian.AppendUint64(b, w.most)
+}
+
+func decodeWant(b []byte) (want, error) {
+	if len(b) != logSize+16 {
+		return want{}, fmt.Errorf("%w: a want of %d bytes", ErrProtocol, len(b))
 	}
-	return cutLog(b), cutNumber(b[logSize:]), nil
+	w := want{log: cutLog(b), m: cutNumber(b[logSize:]), most: cutNumber(b[logSize+8:])}
+	if w.m > maxNumber {
+		return want{}, fmt.Errorf("%w: a want of what cannot be", ErrProtocol)
+	}
+	return w, nil
 }
 
 func listFrame(l Log) []byte {

@@ -20,6 +20,7 @@ type memDisk struct {
 	// What a broken disk does.
 	claimsFirst bool // a lost transaction leaves the states of logs behind
 	forgets     bool // no evidence is kept
+	updates     int  // how many there were
 }
 
 type memTable struct {
@@ -48,6 +49,7 @@ func (d *memDisk) copyOf() *memDisk {
 func (d *memDisk) Update(_ context.Context, fn func(Tx) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.updates++
 	if d.cutIn == 0 && !d.cutAfter {
 		tx := &memTx{d: d, write: true}
 		_ = fn(tx)

@@ -206,7 +206,7 @@ func FuzzFrame(f *testing.F) {
 	rec := mustMake(f, testHeader(), []byte("sealed"))
 	f.Add(byte(frameSum), greeting{clock: 5, author: testKey.Public()}.encode()[1:])
 	f.Add(byte(frameVector), claim{log: rec.Log, m: 4}.append(nil))
-	f.Add(byte(frameWant), wantFrame(rec.Log, 4)[1:])
+	f.Add(byte(frameWant), want{rec.Log, 4, 7}.frame()[1:])
 	f.Add(byte(frameList), listFrame(rec.Log)[1:])
 	f.Add(byte(framePick), pickFrame(rec.Log, []uint64{3, 4, 700})[1:])
 	f.Add(byte(frameRecords), appendRecord(appendRecord(nil, rec.raw), rec.raw))
@@ -234,8 +234,8 @@ func FuzzFrame(f *testing.F) {
 			}
 			same(again, err)
 		case frameWant:
-			l, m, err := decodeWant(b)
-			same(wantFrame(l, m)[1:], err)
+			w, err := decodeWant(b)
+			same(w.frame()[1:], err)
 		case frameList:
 			l, err := decodeList(b)
 			same(listFrame(l)[1:], err)

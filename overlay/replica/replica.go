@@ -78,6 +78,8 @@ type Config struct {
 	// that this replica did not write or has not adopted: Adopt is due. It must not
 	// block. Nil: Pending tells.
 	Foreign func()
+	// Mono is the monotonic clock, for the pace of authors. Nil means the time since New.
+	Mono func() time.Duration
 	// Now is mesh time, for the age of evidence and what is told to peers. Nil means
 	// time.Now.
 	Now func() time.Time
@@ -88,8 +90,9 @@ type Config struct {
 // Replica is the records of one mesh on this node. All its methods may be called at
 // the same time; those that take a Tx belong into a transaction of Config.Disk.
 type Replica struct {
-	cfg Config
-	log *slog.Logger
+	cfg   Config
+	log   *slog.Logger
+	paces *paces
 }
 
 // New makes a replica. It starts nothing. It fails with ErrConfig.
@@ -103,5 +106,9 @@ func New(cfg Config) (*Replica, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Replica{cfg: cfg, log: cfg.Log}, nil
+	if cfg.Mono == nil {
+		start := time.Now()
+		cfg.Mono = func() time.Duration { return time.Since(start) }
+	}
+	return &Replica{cfg: cfg, log: cfg.Log, paces: newPaces(cfg.Mono)}, nil
 }

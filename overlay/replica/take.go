@@ -9,9 +9,11 @@ import (
 	"sync/atomic"
 )
 
-// Limits of one transaction.
+// Limits of one transaction. Slots lie in no order, so each commit writes about a page
+// for each record and table: with few records at once most of the work of a newcomer
+// would be pages written again and again.
 const (
-	takeRecords = 1000
+	takeRecords = 4000
 	takeBytes   = 4 << 20
 )
 

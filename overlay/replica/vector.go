@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
@@ -83,7 +84,7 @@ func (r *Replica) stance(tx Tx, l Log) stance {
 // plan says what to ask for, given the own and the other side's vector: the logs whose
 // higher numbers to want, and once those are there the logs to compare by lists.
 type plan struct {
-	wants []claim // m is the own one
+	wants []want // what lies above the own m, as much as their authors may have taken now
 	lists []Log
 }
 
@@ -98,7 +99,9 @@ func (r *Replica) plan(tx Tx, mine, yours vector) plan {
 		case theirs:
 			switch {
 			case y.m > m.m:
-				p.wants = append(p.wants, m)
+				if most := r.paces.room(y.log.Author); most > 0 {
+					p.wants = append(p.wants, want{y.log, m.m, uint64(most)})
+				}
 			case y.m == m.m:
 				p.lists = append(p.lists, y.log)
 			}
@@ -119,13 +122,25 @@ type set struct {
 	top     Record // the one of the highest number, verified
 }
 
-// readSet reads what is held of a log.
+// readSet reads what is held of a log: of all but the highest record no more than the
+// hash is kept.
 func readSet(tx Tx, l Log) (s set, err error) {
-	err = eachRecord(tx, l, 0, func(r Record) bool {
-		s.entries, s.top = append(s.entries, entry{r.N, r.hash}), r
-		return true
+	k := l.key()
+	var last []byte
+	eachPrefix(tx, tableRec, k[:], nil, func(_, raw []byte) bool {
+		var r Record
+		if r, err = parse(raw); err == nil {
+			s.entries, last = append(s.entries, entry{r.N, r.hash}), raw
+		}
+		return err == nil
 	})
-	return s, err
+	if err == nil && last != nil {
+		s.top, err = stored(last)
+	}
+	if err != nil {
+		return set{}, fmt.Errorf("%w: a list: %w", ErrTables, err)
+	}
+	return s, nil
 }
 
 // m is the highest number.

@@ -139,7 +139,7 @@ func (w *world) any() *peer {
 }
 
 func slotOf(i int) (s Slot) {
-	s[0], s[31] = byte(i+1), 1
+	s[0], s[1], s[31] = byte(i+1), byte((i+1)>>8), 1
 	return s
 }
 
