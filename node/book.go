@@ -44,6 +44,7 @@ func (n *Node) newBook() (err error) {
 	n.net.deliveries = &deliveries{meshes: n.meshes, book: n.book, log: n.log, later: n.net.later}
 	n.net.syncs = &syncs{
 		host: n.host, book: n.book, meshes: n.meshes, log: n.log, differ: n.net.differ, publish: n.net.deliveries.publish,
+		refused: n.refused, paces: newExchangePaces(n.cfg.Mono),
 	}
 	return err
 }

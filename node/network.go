@@ -251,11 +251,7 @@ func (n *network) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byt
 	case sayHeads:
 		return n.hearHeads(m, from, body)
 	case sayRecord:
-		verdict := n.syncs.hear(ctx, m, from, body)
-		if verdict == gossip.Reject {
-			n.audits.Refused(m.ID(), ident.PublicKey{}, "record")
-		}
-		return verdict
+		return n.syncs.hear(ctx, m, from, body)
 	case sayLetter:
 		return n.hearLetter(m, body)
 	default:

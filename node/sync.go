@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/record"
-	"github.com/claudemesh/claudemesh/overlay/gossip"
 	"github.com/claudemesh/claudemesh/overlay/host"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/replica"
@@ -34,6 +34,9 @@ type syncs struct {
 	differ func(mesh ident.MeshID, from peer.ID)
 	// publish writes what each member says of itself, where it is not written yet.
 	publish func(ctx context.Context, mesh ident.MeshID)
+	// refused counts what a member broke the rules with.
+	refused func(mesh ident.MeshID, member ident.PublicKey, reason string)
+	paces   exchangePaces
 
 	mu    sync.Mutex // guards what follows
 	life  context.Context
@@ -66,6 +69,8 @@ const (
 	stalledFor  = 30 * time.Second
 	// exchangeRest lies between two exchanges with one partner.
 	exchangeRest = time.Second
+	// answersAtOnce is how many exchanges a partner may open without a rest between.
+	answersAtOnce = 20
 	// greetLater is what the second of two neighbours leaves the first. Its exchange
 	// brings what was written after the first one and before gossip reached the other.
 	greetLater = 3 * time.Second
@@ -232,6 +237,10 @@ func (s *syncs) answer(ctx context.Context, stream *host.Stream) {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, exchangeFor)
 	defer cancel()
+	if pause(ctx, s.paces.answers.book(with)) != nil {
+		stream.Reset()
+		return
+	}
 	if !s.turn(ctx, p, with.peer < s.host.ID()) {
 		stream.Reset()
 		return
@@ -272,6 +281,9 @@ func (s *syncs) exchange(ctx context.Context, with partner, p *pairing, stream *
 	got, err := s.book.Exchange(ctx, with.mesh, wire.NewConn(patient{stream}), opener)
 	if err != nil {
 		s.log.Debug("records not exchanged", "mesh", with.mesh, "peer", with.peer, "error", err)
+		if errors.Is(err, replica.ErrProtocol) || errors.Is(err, wire.ErrTooLarge) {
+			s.refused(with.mesh, stream.Peer.Key, "exchange")
+		}
 		return err
 	}
 	s.mu.Lock()
@@ -341,56 +353,4 @@ func (s *syncs) followOnce(ctx context.Context, id ident.MeshID) (again bool) {
 		delete(s.following, id)
 	}
 	return again
-}
-
-// Records that come by gossip one shortly after the other may change places: what lies
-// between gets these times to come before a neighbour is asked for it.
-var outOfOrder = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond}
-
-// mostLingering is how many records wait for what lies between: who waits takes a place
-// of those that judge gossip, and a member can make up as many gaps as it likes.
-const mostLingering = 32
-
-// linger waits; false: too many do already, or ctx ended.
-func (s *syncs) linger(ctx context.Context, d time.Duration) bool {
-	s.mu.Lock()
-	room := s.waits < mostLingering
-	if room {
-		s.waits++
-	}
-	s.mu.Unlock()
-	if !room {
-		return false
-	}
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.waits--
-	}()
-	return pause(ctx, d) == nil
-}
-
-// hear judges a record that came by gossip.
-func (s *syncs) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, raw []byte) gossip.Verdict {
-	v, want, err := s.book.News(ctx, m.ID(), raw)
-	for i := 0; err == nil && want && i < len(outOfOrder) && s.linger(ctx, outOfOrder[i]); i++ {
-		v, want, err = s.book.News(ctx, m.ID(), raw)
-	}
-	if err != nil {
-		s.log.Warn("record from a neighbour not kept", "mesh", m.ID(), "error", err)
-		return gossip.Ignore
-	}
-	if want {
-		s.want(partner{m.ID(), from}, 0)
-	}
-	switch v {
-	case replica.Accept:
-		return gossip.Accept
-	case replica.Reject:
-		return gossip.Reject
-	}
-	if !s.book.Known(m.ID(), raw) {
-		s.differ(m.ID(), from) // its author may have been admitted meanwhile
-	}
-	return gossip.Ignore
 }

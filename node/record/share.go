@@ -34,18 +34,19 @@ func (b *Book) News(ctx context.Context, mesh ident.MeshID, raw []byte) (v repli
 	return s.rep.News(ctx, raw)
 }
 
-// Known tells whether the admin log knows the author of a record that was shouted.
-func (b *Book) Known(mesh ident.MeshID, raw []byte) bool {
+// Author is the member that a record which was shouted says it is of; known tells
+// whether the admin log has heard of it.
+func (b *Book) Author(mesh ident.MeshID, raw []byte) (member ident.PublicKey, known bool) {
 	s, err := b.shelf(mesh)
 	if err != nil {
-		return false
+		return member, false
 	}
 	r, err := replica.Parse(raw)
 	if err != nil {
-		return false
+		return member, false
 	}
-	_, known := s.roster.author(r.Log.Author)
-	return known
+	a, known := s.roster.author(r.Log.Author)
+	return a.member, known
 }
 
 // Keeps lists, for each of the members, the records that go on to count once it is

@@ -55,7 +55,7 @@ func (b *Book) open(id ident.MeshID, m Mesh) (*shelf, error) {
 	s.rep, err = replica.New(replica.Config{
 		Disk: s, Authors: s.roster, Self: m.Blind.Public(), Inc: m.Gen,
 		Changed: s.changed, Foreign: func() { s.flags.setForeign(); b.wake() },
-		Now: s.now, Log: b.cfg.Log.With("mesh", id),
+		Now: s.now, Mono: b.cfg.Mono, Log: b.cfg.Log.With("mesh", id),
 	})
 	return s, err
 }
