@@ -37,7 +37,8 @@ type Config struct {
 // returns within Limit of having read the input; an error is for the debug log alone.
 // What is still under way then ends with the process.
 func Run(ctx context.Context, c Config, event string) error {
-	in, err := read(c.In)
+	said := hear(c.In)
+	in, err := said.input()
 	if err != nil {
 		return err
 	}
@@ -48,6 +49,7 @@ func Run(ctx context.Context, c Config, event string) error {
 	go func() { done <- h.run(ctx, event, in) }()
 	select {
 	case err := <-done:
+		said.rest(ctx)
 		return err
 	case <-ctx.Done():
 	}

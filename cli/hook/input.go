@@ -2,6 +2,7 @@ package hook
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -36,16 +37,58 @@ type Input struct {
 	Agent string `json:"agent_id"`
 }
 
-// read reads what an agent says, with limits of size and time. It ends with the object,
-// also if the agent keeps its end open. Of one that is cut, as after a tool with a long
+// hearing is what an agent says, as far as it came.
+type hearing struct {
+	enough chan struct{} // closed when no more is needed
+	ended  chan struct{} // closed when all was read
+
+	mu   sync.Mutex // guards what follows
+	text []byte
+	cut  bool
+	err  error
+}
+
+// hear begins to listen to an agent. It cannot be called back, and ends with the
+// process.
+func hear(r io.Reader) *hearing {
+	h := &hearing{enough: make(chan struct{}), ended: make(chan struct{})}
+	go h.listen(r)
+	return h
+}
+
+func (h *hearing) listen(r io.Reader) {
+	defer close(h.ended)
+	part := make([]byte, 64<<10)
+	for needed := true; ; {
+		n, err := r.Read(part)
+		if needed && h.add(part[:n], err) {
+			needed = false
+			close(h.enough)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// add keeps a part and tells whether no more is needed.
+func (h *hearing) add(part []byte, err error) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	room := maxInput - len(h.text)
+	h.text = append(h.text, part[:min(len(part), room)]...)
+	h.cut, h.err = len(part) > room, err
+	return err != nil || h.cut || bytes.HasSuffix(bytes.TrimRight(h.text, " \t\r\n"), []byte("}")) && json.Valid(h.text)
+}
+
+// input is what was said, within limits of size and time. It ends with the object, also
+// if the agent keeps its end open. Of one that is cut, as after a tool with a long
 // result, or that does not come to its end in time, what came is taken.
-func read(r io.Reader) (Input, error) {
-	h := &hearing{whole: make(chan struct{})}
-	go h.listen(r) // it cannot be called back, and ends with the process
+func (h *hearing) input() (Input, error) {
 	timer := time.NewTimer(inputTime)
 	defer timer.Stop()
 	select {
-	case <-h.whole:
+	case <-h.enough:
 	case <-timer.C:
 	}
 	h.mu.Lock()
@@ -59,38 +102,19 @@ func read(r io.Reader) (Input, error) {
 	return Input{}, errSilent
 }
 
-// hearing is what an agent has said so far.
-type hearing struct {
-	whole chan struct{} // closed when no more is needed
-
-	mu   sync.Mutex // guards what follows
-	text []byte
-	err  error
-}
-
-// listen reads to the end. What is not needed any more is read, too: an agent that
-// cannot write it all would take the hook for broken.
-func (h *hearing) listen(r io.Reader) {
-	part := make([]byte, 64<<10)
-	for needed := true; ; {
-		n, err := r.Read(part)
-		if needed && h.add(part[:n], err) {
-			needed = false
-			close(h.whole)
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// add keeps a part and tells whether no more is needed.
-func (h *hearing) add(part []byte, err error) bool {
+// rest waits until the agent has said what was too long to be taken: one that cannot
+// write it all might take the hook for broken.
+func (h *hearing) rest(ctx context.Context) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.text = append(h.text, part[:min(len(part), maxInput-len(h.text))]...)
-	h.err = err
-	return err != nil || len(h.text) == maxInput || bytes.HasSuffix(bytes.TrimRight(h.text, " \t\r\n"), []byte("}")) && json.Valid(h.text)
+	cut := h.cut
+	h.mu.Unlock()
+	if !cut {
+		return
+	}
+	select {
+	case <-h.ended:
+	case <-ctx.Done():
+	}
 }
 
 // decode reads an input. Fields of other types than expected are passed over.

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -117,7 +118,7 @@ func TestReadEndsWithTheObject(t *testing.T) {
 			}
 		}()
 		began := time.Now()
-		in, err := read(r) // whose other end stays open
+		in, err := hear(r).input() // whose other end stays open
 		if err != nil || in.Session != "s" || time.Since(began) != 0 {
 			t.Errorf("%+v, %v after %v", in, err, time.Since(began))
 		}
@@ -142,7 +143,7 @@ func TestReadGivesUp(t *testing.T) {
 				r, w := io.Pipe()
 				go func() { _, _ = io.WriteString(w, tt.first) }()
 				began := time.Now()
-				in, err := read(r)
+				in, err := hear(r).input()
 				if in.Session != tt.session || !errors.Is(err, tt.err) || time.Since(began) != inputTime {
 					t.Errorf("%+v, %v after %v", in, err, time.Since(began))
 				}
@@ -162,27 +163,55 @@ func TestReadALongInput(t *testing.T) {
 		_, err := io.WriteString(w, text)
 		wrote <- errors.Join(err, w.Close())
 	}()
-	in, err := read(r)
+	h := hear(r)
+	in, err := h.input()
 	if err != nil || in.Session != "s" || in.Agent != "" {
 		t.Errorf("%+v, %v", in, err)
+	}
+	h.rest(t.Context())
+	select {
+	case <-h.ended:
+	default:
+		t.Error("it did not wait for the rest")
 	}
 	if err := <-wrote; err != nil {
 		t.Errorf("its writer: %v", err)
 	}
 }
 
+// Nobody waits for the rest of what is whole, nor longer than allowed.
+func TestReadNoRest(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, text := range []string{said, `{"session_id":"` + strings.Repeat("x", maxInput)} {
+		r, w := io.Pipe()
+		go func() { _, _ = io.WriteString(w, text) }()
+		h := hear(r)
+		if _, err := h.input(); err != nil {
+			t.Error(err)
+		}
+		ctx := ended
+		if text == said {
+			ctx = t.Context()
+		}
+		h.rest(ctx)
+		_ = r.Close()
+		<-h.ended
+	}
+}
+
 func TestReadFails(t *testing.T) {
 	broken := errors.New("broken")
-	if _, err := read(iotest.ErrReader(broken)); !errors.Is(err, broken) {
+	if _, err := hear(iotest.ErrReader(broken)).input(); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
-	if in, err := read(io.MultiReader(strings.NewReader(`{"session_id":"s","x`), iotest.ErrReader(broken))); err != nil || in.Session != "s" {
+	if in, err := hear(io.MultiReader(strings.NewReader(`{"session_id":"s","x`), iotest.ErrReader(broken))).input(); err != nil || in.Session != "s" {
 		t.Errorf("%+v, %v", in, err)
 	}
-	if _, err := read(strings.NewReader("")); !errors.Is(err, errSilent) {
+	if _, err := hear(strings.NewReader("")).input(); !errors.Is(err, errSilent) {
 		t.Errorf("%v", err)
 	}
-	if in, err := read(iotest.OneByteReader(strings.NewReader(said))); err != nil || in.Session != "s" {
+	if in, err := hear(iotest.OneByteReader(strings.NewReader(said))).input(); err != nil || in.Session != "s" {
 		t.Errorf("%+v, %v", in, err)
 	}
 }
