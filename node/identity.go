@@ -17,10 +17,15 @@ import (
 // connections and nothing else; who a member is, other keys say.
 func nodeKey(dir string) (crypto.PrivKey, error) {
 	path := filepath.Join(dir, "node.key")
-	raw, err := file.Read(path)
+	key, err := readNodeKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeNodeKey(path)
 	}
+	return key, err
+}
+
+func readNodeKey(path string) (crypto.PrivKey, error) {
+	raw, err := file.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("read node key: %w", err)
 	}

@@ -87,8 +87,7 @@ func (db *DB) migrate(have int) error {
 	case have == want:
 		return nil
 	case have > want:
-		return fmt.Errorf("%w: %s has format %s, this version knows up to %d; use the newer version, or put a copy made before (%s.schema-N) in its place",
-			ErrNewer, db.cfg.Path, schemaName(have), want, filepath.Base(db.cfg.Path))
+		return newer(db.cfg.Path, have, want)
 	}
 	steps, err := db.steps(have)
 	if err != nil {
