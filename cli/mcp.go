@@ -14,6 +14,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/daemon"
 	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/node"
+	"github.com/claudemesh/claudemesh/node/feature/health"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
@@ -98,6 +99,9 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 					return self
 				}
 				return op.Self{Name: a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value}
+			},
+			Agreed: func(ctx context.Context, agreed mcp.Agreement) {
+				session.Speak(ctx, health.Speech{Protocol: agreed.Protocol, Client: agreed.Client, Server: a.env.Version})
 			},
 			In: a.env.In, Out: a.env.Out, Version: a.env.Version, Log: log,
 		})

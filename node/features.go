@@ -12,7 +12,7 @@ import (
 // operations lists all operations of a node. The parts may be nil: then the
 // operations can be described, not performed.
 func operations(m *mesh.Meshes, p *presence.Feature, d *message.Feature, f *shared) []op.Op {
-	return slices.Concat(m.Ops(), p.Ops(), d.Ops(), f.grants.Ops(), f.states.Ops(), f.profiles.Ops(), f.overview.Ops(), f.audits.Ops(), f.gate.Ops(), f.saver.Ops())
+	return slices.Concat(m.Ops(), p.Ops(), d.Ops(), f.grants.Ops(), f.states.Ops(), f.profiles.Ops(), f.overview.Ops(), f.audits.Ops(), f.gate.Ops(), f.saver.Ops(), f.health.Ops())
 }
 
 // Catalogue describes every operation without a node: surfaces make their tools,

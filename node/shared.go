@@ -11,6 +11,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/backup"
 	"github.com/claudemesh/claudemesh/node/feature/audit"
 	"github.com/claudemesh/claudemesh/node/feature/grant"
+	"github.com/claudemesh/claudemesh/node/feature/health"
 	"github.com/claudemesh/claudemesh/node/feature/message/outbox"
 	"github.com/claudemesh/claudemesh/node/feature/overview"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
@@ -36,6 +37,7 @@ type shared struct {
 	profiles *profile.Feature
 	overview *overview.Feature
 	saver    *backup.Saver
+	health   *health.Feature
 
 	callNames sync.Mutex // guards calls
 	calls     map[ident.MeshID]called
@@ -54,6 +56,7 @@ func (n *Node) newShared() {
 	})
 	v := view{all, n.presence, n.states, n.net, n.db}
 	n.saver = &backup.Saver{Content: n.saved}
+	n.health = health.New(facility{n})
 	n.overview = overview.New(overview.Config{Sessions: v, Meshes: v, Air: v, Stock: v, Mono: n.cfg.Mono})
 }
 

@@ -39,6 +39,7 @@ type nearby struct {
 	mu      sync.Mutex // guards what follows
 	peers   map[peer.ID]peer.AddrInfo
 	changed chan struct{} // closed when one more has turned up
+	failed  error         // why the last start of the search failed
 }
 
 func newNearby() *nearby {
@@ -51,11 +52,22 @@ func (n *nearby) watch(lan find.LAN) find.LAN {
 		return nil
 	}
 	return func(found func(peer.AddrInfo)) (io.Closer, error) {
-		return lan(func(info peer.AddrInfo) {
+		search, err := lan(func(info peer.AddrInfo) {
 			n.add(info)
 			found(info)
 		})
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.failed = err
+		return search, err
 	}
+}
+
+// state is how many were found, and why nobody is looked for; nil: somebody is.
+func (n *nearby) state() (found int, failed error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.peers), n.failed
 }
 
 func (n *nearby) add(info peer.AddrInfo) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/health"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -50,6 +51,7 @@ type Session struct {
 	token  string
 	client Client // nil until opened
 	self   op.Self
+	speech health.Speech
 }
 
 // New prepares a session and contacts nobody.
@@ -77,10 +79,33 @@ func (s *Session) Open(ctx context.Context) error {
 	}
 	s.cfg.Log.Info("session open", "session", out.Session, "name", out.Name, "resumed", out.Resumed)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.token, s.client = out.Token, s.cfg.As(out.Token)
 	s.self = op.Self{Name: out.Name, Role: s.cfg.Agent.Role, Mode: out.Mode}
+	speech := s.speech
+	s.mu.Unlock()
+	if speech != (health.Speech{}) {
+		s.speak(ctx, speech) // a node that was started anew does not know it
+	}
 	return nil
+}
+
+// Speak tells the node what the MCP server and its client have agreed on, now and
+// whenever the session is opened anew.
+func (s *Session) Speak(ctx context.Context, speech health.Speech) {
+	s.mu.Lock()
+	s.speech = speech
+	open := s.client != nil
+	s.mu.Unlock()
+	if open {
+		s.speak(ctx, speech)
+	}
+}
+
+// speak tells it. A node that is not told shows that it does not know.
+func (s *Session) speak(ctx context.Context, speech health.Speech) {
+	if _, err := health.Speak.Call(ctx, s, op.Caller{}, health.SpeakRequest{Speech: speech}); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Debug("not told what is spoken", "error", err)
+	}
 }
 
 // Self is what the node said of the session when it was opened, and whether it was.

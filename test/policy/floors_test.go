@@ -22,8 +22,10 @@ cli/daemon              < store/file                                    # findin
 cli/setup/*             <                                               # editing settings files in place
 cli/setup               < cli/setup/* store/file                        # what is written into the settings of agents
 cli/form                <                                      !github.com/libp2p !net !os  # requests as people type them: words and flags from a schema, a schema's request from words and flags
+cli/doctor/probe        < node/op node/surface/local store store/file   # what a doctor may ask of the system
+cli/doctor              < cli/doctor/* cli/setup cli/settings node/op node/mesh node/feature/* node/surface/local overlay/ident store store/file  !github.com/libp2p  # whether everything works: a table of checks
 cli/hook                < cli/agent node/op node/feature/* node/surface/*  # what a hook of an agent does
-cli/agent               < node/op node/feature/presence store/file      # an agent's session and its token
+cli/agent               < node/op node/feature/health node/feature/presence store/file      # an agent's session and its token
 node                    < node/... overlay/... store store/file         # what joins the parts of a node: adapters, the list of features, the order of life
 node/surface/*          < node/op                              !github.com/libp2p  # how clients ask: a transport for operations and the feed, knowing no feature
 node/feature/*/*        < node/feature/*/* node/op node/record overlay/ident store  !github.com/libp2p !net !os  # a part of one feature: its core, without operations and sockets

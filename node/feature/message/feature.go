@@ -18,7 +18,7 @@ import (
 )
 
 // Config is what messages are built from. All fields but Warn, Air, Jitter,
-// Limits and Log are needed.
+// Limits, Arrived and Log are needed.
 type Config struct {
 	DB       *store.DB
 	Sessions Sessions
@@ -42,6 +42,9 @@ type Config struct {
 	// Refused hears, in one word, what a member sent that never can be good. It must
 	// not block. Nil: nobody needs to know.
 	Refused func(mesh ident.MeshID, from ident.PublicKey, what string)
+	// Arrived hears that pushed messages were seen to reach a session of this node, by
+	// its local id. It must not block. Nil: nobody needs to know.
+	Arrived func(session string)
 	// Log gets one line per event, never a body. Nil discards.
 	Log *slog.Logger
 }

@@ -114,6 +114,9 @@ func (f *Feature) hand(ctx context.Context, c op.Caller, in HandRequest) (HandRe
 	if len(in.Shown) > checkMost {
 		return none, op.Errorf(op.TooLarge, "%d ids, at most %d are taken", len(in.Shown), checkMost)
 	}
+	if in.Channel && f.cfg.Arrived != nil {
+		f.cfg.Arrived(c.Session)
+	}
 	ids, err := parseIDs(in.Shown)
 	if err != nil {
 		return none, err

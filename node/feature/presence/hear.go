@@ -152,6 +152,7 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 		return ErrUnknownMesh
 	}
 	if member == m.Self {
+		f.ownEcho(mesh, member, raw)
 		return ErrKnown // an echo of this node, or of an earlier run of it
 	}
 	b, err := f.verify(mesh, member, raw)

@@ -73,6 +73,8 @@ type Feature struct {
 	byToken  map[string]*live         // token hash
 	rosters  map[ident.MeshID]*roster.Roster
 	cards    map[ident.MeshID]map[string]filed // by the records' keys
+	twins    map[ident.MeshID]bool             // where another node says what only this one should
+	began    time.Time                         // when this run did
 }
 
 // New loads this node's sessions and what it knew of others. It starts nothing and
@@ -82,7 +84,7 @@ func New(cfg Config) (*Feature, error) {
 		cfg.Mode = "push"
 	}
 	f := &Feature{
-		cfg: cfg, poke: make(chan struct{}, 1),
+		cfg: cfg, poke: make(chan struct{}, 1), began: cfg.Now(),
 		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
 		rosters: make(map[ident.MeshID]*roster.Roster), cards: make(map[ident.MeshID]map[string]filed),
 		watches: make(map[ident.MeshID]*roster.Watch), telling: make(map[inMesh]time.Duration), written: make(map[string]writing),

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -34,6 +36,8 @@ type conn struct {
 
 	// initialized is closed when the client has said that it is.
 	initialized chan struct{}
+	// agreed is set before.
+	agreed atomic.Pointer[Agreement]
 }
 
 // newConn builds the server behind the connection.
@@ -45,6 +49,8 @@ func newConn(cfg Config, tools *tools, out *writer) *conn {
 	hooks := &server.Hooks{}
 	hooks.AddAfterInitialize(func(_ context.Context, _ any, req *mcp.InitializeRequest, res *mcp.InitializeResult) {
 		res.Instructions = instructions(cfg)
+		client := strings.TrimSpace(req.Params.ClientInfo.Name + " " + req.Params.ClientInfo.Version)
+		c.agreed.Store(&Agreement{Protocol: res.ProtocolVersion, Client: client})
 		c.log.Info("client connected", "client", req.Params.ClientInfo.Name,
 			"version", req.Params.ClientInfo.Version, "protocol", res.ProtocolVersion)
 	})
@@ -66,6 +72,18 @@ func (c *conn) onInitialized() server.NotificationHandlerFunc {
 	var once sync.Once
 	return func(context.Context, mcp.JSONRPCNotification) {
 		once.Do(func() { close(c.initialized) })
+	}
+}
+
+// tellAgreed tells what was agreed on once the client is initialized.
+func (c *conn) tellAgreed(ctx context.Context, tell func(context.Context, Agreement)) {
+	select {
+	case <-c.initialized:
+	case <-ctx.Done():
+		return
+	}
+	if a := c.agreed.Load(); a != nil && tell != nil {
+		tell(ctx, *a)
 	}
 }
 

@@ -39,6 +39,9 @@ type Config struct {
 	Version string
 	// Tools says how many of them become tools. Empty is Full.
 	Tools Tier
+	// Agreed hears, once the client is initialized, what it and the server have agreed
+	// on. Nil: nobody needs to know.
+	Agreed func(context.Context, Agreement)
 	// Self tells of the session for the instructions, as far as it is known when the
 	// client connects. Nil: not known.
 	Self func() op.Self
@@ -52,6 +55,14 @@ type Config struct {
 	Out io.Writer
 	// Log takes a line per connection and failure, never content. Nil: none.
 	Log *slog.Logger
+}
+
+// Agreement is what a client and the server have agreed on.
+type Agreement struct {
+	// Protocol is the revision of the protocol.
+	Protocol string
+	// Client is the client's name and version, as it says.
+	Client string
 }
 
 // defaults checks cfg and fills in what is missing.
@@ -112,6 +123,7 @@ func Serve(ctx context.Context, cfg Config) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { open.run(ctx) })
 	parts.Go(func() { push.run(feedCtx) })
+	parts.Go(func() { conn.tellAgreed(ctx, cfg.Agreed) })
 	served := make(chan error, 1)
 	parts.Go(func() { served <- conn.run(ctx, cfg.In) })
 	select {
