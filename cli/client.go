@@ -96,19 +96,24 @@ func (a *app) dir() (string, error) {
 		return a.folder, nil
 	}
 	f, err := settings.Find(a.env.Getenv)
-	if errors.Is(err, settings.ErrHome) {
-		return "", op.Errorf(op.Invalid, "%w", err).
-			WithHint("set HOME, or %s to a folder that exists", settings.EnvDir)
-	}
 	if err != nil {
-		return "", op.Errorf(op.Invalid, "%w", err).
-			WithHint("correct %s, or unset it to use ~/.claudemesh", settings.EnvDir)
+		return "", noFolder(err)
 	}
 	if f.Stale != "" && a.term.ErrTTY() && !a.quiet {
 		a.term.Warn("%s names %s, which does not exist: using %s", settings.EnvDir, f.Stale, f.Path)
 	}
 	a.folder = f.Path
 	return f.Path, nil
+}
+
+// noFolder is the failure of finding the user's folder.
+func noFolder(err error) error {
+	if errors.Is(err, settings.ErrHome) {
+		return op.Errorf(op.Invalid, "%w", err).
+			WithHint("set HOME, or %s to a folder that exists", settings.EnvDir)
+	}
+	return op.Errorf(op.Invalid, "%w", err).
+		WithHint("correct %s, or unset it to use ~/.claudemesh", settings.EnvDir)
 }
 
 // control finds, starts and stops the node of the folder dir.

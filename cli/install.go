@@ -127,15 +127,21 @@ func (a *app) setup(hooks, statusLine bool) (*setup.Setup, installDoc, error) {
 	if err != nil {
 		return nil, installDoc{}, err
 	}
-	home, err := os.UserHomeDir()
+	home, err := userHome()
 	if err != nil {
-		return nil, installDoc{}, op.Errorf(op.Invalid, "your home folder is not known: %w", err).WithHint("set HOME")
+		return nil, installDoc{}, err
 	}
+	s, doc := a.setupIn(dir, home, hooks, statusLine)
+	return s, doc, nil
+}
+
+// setupIn is setup with copies in a claudemesh folder.
+func (a *app) setupIn(dir, home string, hooks, statusLine bool) (*setup.Setup, installDoc) {
 	doc := installDoc{OK: true, Program: programPath(), Copies: filepath.Join(dir, copiesFolder)}
 	return setup.New(setup.Config{
 		Home: home, Getenv: a.env.Getenv, LookPath: exec.LookPath, Program: doc.Program, Copies: doc.Copies,
 		Skill: Skill(), Hooks: hooks, StatusLine: statusLine, Now: time.Now,
-	}), doc, nil
+	}), doc
 }
 
 // programPath is how agents call this program: by name where that finds it, else by its

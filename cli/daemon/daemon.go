@@ -249,6 +249,10 @@ func (c *Control) lock(ctx context.Context) (*fileLock, error) {
 	}
 }
 
+// Listener is the process that listens at the socket, also one that has stopped
+// working; 0 if there is none, or the system does not tell.
+func (c *Control) Listener() int { return listener(c.cfg.Socket) }
+
 // LogPath is where a node started here writes its log.
 func (c *Control) LogPath() string { return filepath.Join(c.cfg.Dir, "logs", "node.log") }
 

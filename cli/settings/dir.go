@@ -29,28 +29,45 @@ type Folder struct {
 // missing. A folder named by the environment is never made: a name left over from
 // something that has ended would otherwise look like a machine without meshes.
 func Find(getenv func(string) string) (Folder, error) {
+	f, info, err := locate(getenv)
+	switch {
+	case err != nil:
+		return f, err
+	case info != nil:
+		return f, guard(f.Path, info)
+	}
+	return f, private(f.Path)
+}
+
+// Locate is Find for who only wants to look: it makes nothing and changes no rights.
+func Locate(getenv func(string) string) (Folder, error) {
+	f, _, err := locate(getenv)
+	return f, err
+}
+
+// locate finds the folder; info describes one that the environment names.
+func locate(getenv func(string) string) (Folder, os.FileInfo, error) {
 	named := getenv(EnvDir)
 	if named != "" {
 		path, err := filepath.Abs(named)
 		if err != nil {
-			return Folder{}, fmt.Errorf("%s: %w", EnvDir, err)
+			return Folder{}, nil, fmt.Errorf("%s: %w", EnvDir, err)
 		}
 		info, err := os.Stat(path)
 		switch {
 		case err == nil && info.IsDir():
-			return Folder{Path: path}, guard(path, info)
+			return Folder{Path: path}, info, nil
 		case err == nil:
-			return Folder{}, fmt.Errorf("%s: %s is not a folder", EnvDir, path)
+			return Folder{}, nil, fmt.Errorf("%s: %s is not a folder", EnvDir, path)
 		case !errors.Is(err, os.ErrNotExist):
-			return Folder{}, fmt.Errorf("%s: %w", EnvDir, err)
+			return Folder{}, nil, fmt.Errorf("%s: %w", EnvDir, err)
 		}
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return Folder{}, fmt.Errorf("%w: %w", ErrHome, err)
+		return Folder{}, nil, fmt.Errorf("%w: %w", ErrHome, err)
 	}
-	f := Folder{Path: filepath.Join(home, ".claudemesh"), Stale: named}
-	return f, private(f.Path)
+	return Folder{Path: filepath.Join(home, ".claudemesh"), Stale: named}, nil, nil
 }
 
 // guard makes a folder that the user named private, unless it is plainly in use

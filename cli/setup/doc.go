@@ -6,5 +6,6 @@
 //
 // What lives here: where each agent keeps its settings, what is written there, the
 // copies, and the content of the plugin folder. Below it, jsontext edits JSON. What does
-// not: what a hook does when it is called (cli/hook), and printing.
+// not: what a hook does when it is called (cli/hook), and printing. It has more lines
+// because each agent keeps its settings in a way of its own.
 package setup

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/doctor"
+	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/surface/local"
+)
+
+// doctorCommand finds out whether everything works, and what to do where it does not.
+func (a *app) doctorCommand() *cobra.Command {
+	var fix bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Find out what is wrong, and what to do about it",
+		Long: "Find out what is wrong, and what to do about it: the program, its folder, keys and store,\n" +
+			"the node, the network, the meshes, and what your coding agents know of claudemesh. It takes\n" +
+			"10 seconds at most. Exit status 1 if something failed; a warning is no failure.\n" +
+			"--fix puts right what can be without harm, and says what it did: file modes, a stale\n" +
+			"socket, what dead sessions left, entries that `claudemesh install` writes.",
+		Example: "claudemesh doctor\nclaudemesh doctor --fix\nclaudemesh doctor --json",
+		Args:    words(0, 0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), fix) },
+	}
+	cmd.Flags().BoolVar(&fix, "fix", false, "put right what can be without harm")
+	return cmd
+}
+
+// doctorDoc is what the doctor found.
+type doctorDoc struct {
+	OK       bool            `json:"ok"`
+	Failed   int             `json:"failed"`
+	Warnings int             `json:"warnings"`
+	Checks   []doctor.Result `json:"checks"`
+}
+
+func (a *app) doctor(ctx context.Context, fix bool) error {
+	env, client, err := a.patient(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	width := 0
+	for _, name := range doctor.Names() {
+		width = max(width, len(name))
+	}
+	doc := doctorDoc{OK: true, Checks: []doctor.Result{}}
+	doctor.Run(ctx, env, doctor.Options{Fix: fix, Each: func(r doctor.Result) {
+		doc.Checks = append(doc.Checks, r)
+		switch r.Status {
+		case doctor.Fail:
+			doc.OK = false
+			doc.Failed++
+		case doctor.Warn:
+			doc.Warnings++
+		}
+		a.printResult(r, width)
+	}})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := show(a, doc, a.printVerdict); err != nil || doc.OK {
+		return err
+	}
+	return verdict(exitCancelled)
+}
+
+// patient describes this machine to the doctor. It changes nothing, as that could be what
+// is to be found out.
+func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
+	folder, err := settings.Locate(a.env.Getenv)
+	if err != nil {
+		return doctor.Env{}, nil, noFolder(err)
+	}
+	home, err := userHome()
+	if err != nil {
+		return doctor.Env{}, nil, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		program = os.Args[0]
+	}
+	ctl := a.control(folder.Path, slog.New(slog.DiscardHandler))
+	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(folder.Path)})
+	s, _ := a.setupIn(folder.Path, home, true, false)
+	return doctor.Env{
+		Version: a.env.Version, Program: program, Home: home, Temp: os.TempDir(),
+		Dir: folder.Path, Stale: folder.Stale, Getenv: a.env.Getenv, Now: time.Now, System: doctor.Machine(), Setup: s,
+		Settings: func() (settings.Settings, error) { return a.settings(folder.Path, settings.Flags{}) },
+		Node: doctor.Node{
+			Socket: local.SocketPath(folder.Path), Hello: client.Hello, Absent: absent, Doer: client,
+			Start: func(ctx context.Context) error {
+				if _, err := a.dir(); err != nil { // which makes it
+					return err
+				}
+				_, err := ctl.Ensure(ctx)
+				return err
+			},
+			Manual:   a.env.Getenv(envAutoStart) == "0",
+			Listener: ctl.Listener,
+			Explain: func(err error) (wrong, todo string) {
+				e := asError(ctx, err)
+				return e.Message, e.Hint
+			},
+			Store: func() error { return node.ExamineStore(folder.Path) },
+			Key:   func() (string, error) { return node.ExamineKey(folder.Path) },
+		},
+	}, client, nil
+}
+
+// userHome is the user's home folder.
+func userHome() (string, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", op.Errorf(op.Invalid, "your home folder is not known: %w", err).WithHint("set HOME")
+	}
+	return home, nil
+}
+
+// findingMarks are how findings are shown.
+var findingMarks = map[doctor.Status]term.Styled{
+	doctor.Pass: term.Green(term.OK), doctor.Skip: term.Dim(term.Dot), doctor.Warn: term.Yellow(term.Care), doctor.Fail: term.Red(term.Bad),
+}
+
+func (a *app) printResult(r doctor.Result, width int) {
+	for _, f := range r.Findings {
+		a.term.Line("%s %s  %s", findingMarks[f.Status], term.Bold(r.Check).Pad(width), f.Detail)
+		if f.Fix != "" && f.Done == "" {
+			a.term.Line("  %s %s", term.Cyan(term.To), f.Fix)
+		}
+		if f.Done != "" {
+			a.term.Line("  %s %s", term.Green(term.OK), f.Done)
+		}
+		if f.NotDone != "" {
+			a.term.Line("  %s not put right: %s", term.Red(term.Bad), f.NotDone)
+		}
+	}
+}
+
+func (a *app) printVerdict(d doctorDoc) {
+	a.term.Blank()
+	switch {
+	case !d.OK:
+		a.term.Line("%s %s, %s.", term.Red(term.Bad), count(d.Failed, "check failed", "checks failed"), count(d.Warnings, "warning", "warnings"))
+	case d.Warnings > 0:
+		a.term.Line("%s It works, with %s.", term.Green(term.OK), count(d.Warnings, "warning", "warnings"))
+	default:
+		a.term.Line("%s Everything works.", term.Green(term.OK))
+	}
+}

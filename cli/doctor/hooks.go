@@ -1,0 +1,120 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claudemesh/claudemesh/cli/setup"
+)
+
+// lookAtHooks looks whether Claude Code tells us of its sessions.
+func lookAtHooks(ctx context.Context, x *exam) []Finding {
+	c, no := x.readable(ctx)
+	if no != nil {
+		return no
+	}
+	if c.HooksOff {
+		return one(warn(c.Settings+" switches all hooks off (disableAllHooks): others do not see whether your sessions work, and messages that are not pushed are not shown",
+			"take disableAllHooks out of it"))
+	}
+	ours, others := sorted(c.Hooks)
+	if len(ours) == 0 && c.Plugin {
+		return one(pass("the plugin has them"))
+	}
+	var out []Finding
+	var missing []string
+	for _, e := range setup.Events() {
+		if _, there := ours[e[0]]; !there {
+			missing = append(missing, e[0])
+		}
+	}
+	fix := installFix(claude)
+	switch {
+	case len(missing) == len(setup.Events()):
+		out = append(out, warn("there are no hooks of ours in "+c.Settings+": others do not see whether your sessions work, and messages that are not pushed are not shown", fix).by(x.install(claude)))
+	case len(missing) > 0:
+		out = append(out, warn("hooks are missing in "+c.Settings+": "+strings.Join(missing, ", "), fix).by(x.install(claude)))
+	}
+	for _, event := range slices.Sorted(maps.Keys(ours)) {
+		program, word, _ := setup.OurHook(ours[event])
+		switch _, err := x.System.LookPath(program); {
+		case err != nil:
+			out = append(out, fail(fmt.Sprintf("the hook of %s starts %s, which does not exist", event, program), fix).by(x.install(claude)))
+		case slices.Contains([]string{"idle", "working", "dnd"}, word):
+			out = append(out, warn(fmt.Sprintf("the hook of %s is of an older version: %s", event, ours[event]), fix).by(x.install(claude)))
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return one(pass("%s%s", count(len(ours), "event is heard", "events are heard"), foreign(others)))
+}
+
+// sorted tells our hooks, one per event, from those of others.
+func sorted(hooks map[string][]string) (ours map[string]string, others []string) {
+	ours = make(map[string]string)
+	for _, event := range slices.Sorted(maps.Keys(hooks)) {
+		for _, command := range hooks[event] {
+			if _, _, is := setup.OurHook(command); is {
+				ours[event] = command
+			} else {
+				others = append(others, event+": "+command)
+			}
+		}
+	}
+	return ours, others
+}
+
+// foreign tells of others' hooks, which run beside ours.
+func foreign(others []string) string {
+	if len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s beside: %s", count(len(others), "hook of another program runs", "hooks of other programs run"), some(others))
+}
+
+const (
+	// hookSlow is from when a hook holds up an agent noticeably.
+	hookSlow = 500 * time.Millisecond
+	hookWait = 4 * time.Second
+)
+
+// lookAtHookTime starts a hook as Claude Code would, with an event that means nothing.
+func lookAtHookTime(ctx context.Context, x *exam) []Finding {
+	c, no := x.readable(ctx)
+	if no != nil {
+		return no
+	}
+	ours, _ := sorted(c.Hooks)
+	if len(ours) == 0 {
+		return one(skip("there is no hook"))
+	}
+	program, _, _ := setup.OurHook(ours[slices.Min(slices.Collect(maps.Keys(ours)))])
+	path, err := x.System.LookPath(program)
+	if err != nil {
+		return one(skip("%s does not exist", program))
+	}
+	ctx, cancel := context.WithTimeout(ctx, hookWait)
+	defer cancel()
+	var took time.Duration
+	for range 2 { // the first one may be held up by the disk
+		if _, took, err = x.System.Run(ctx, "{}", path, "hook", "doctor"); err != nil || took < hookSlow {
+			break
+		}
+	}
+	const fix = "Claude Code waits for it at every step: is it on a slow or distant disk, or a script around claudemesh? `claudemesh install` registers the program itself"
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return one(fail(fmt.Sprintf("the hook %s is too slow: it takes more than %s", path, hookWait), fix))
+	case err != nil:
+		return one(fail(fmt.Sprintf("the hook %s fails: %v", path, err), installFix(claude)))
+	case took >= hookSlow:
+		return one(warn(fmt.Sprintf("the hook %s is too slow: it takes %s", path, took.Round(10*time.Millisecond)), fix))
+	}
+	return one(pass("a hook takes %s", took.Round(time.Millisecond)))
+}

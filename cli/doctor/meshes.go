@@ -1,0 +1,221 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/claudemesh/claudemesh/node/feature/audit"
+	"github.com/claudemesh/claudemesh/node/feature/overview"
+	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+// lookAtMeshes looks whether this node may act in each of its meshes.
+func lookAtMeshes(ctx context.Context, x *exam) []Finding {
+	list, err := x.meshes(ctx)
+	if err != nil {
+		return noNode(err)
+	}
+	var out []Finding
+	for _, b := range list.Broken {
+		out = append(out, fail(fmt.Sprintf("mesh %s cannot be used: %s", b.ID, b.Reason), fromBackup+", then `claudemesh node down`"))
+	}
+	var good []string
+	for _, m := range list.Meshes {
+		switch {
+		case m.Removed != nil && m.Removed.By != "":
+			out = append(out, fail(fmt.Sprintf("you were removed from %s by %s: nothing is sent or received there", m.Slug, m.Removed.By),
+				"only an admin of it can let you in again; `claudemesh leave "+m.Slug+"` forgets it here"))
+		case m.Removed != nil:
+			out = append(out, fail("you are no member of "+m.Slug+" any more: nothing is sent or received there",
+				"only an admin of it can let you in again; `claudemesh leave "+m.Slug+"` forgets it here"))
+		case m.Elsewhere != nil:
+			out = append(out, fail(fmt.Sprintf("%s is suspended here: your membership was restored on another machine, node %s", m.Slug, m.Elsewhere.Peer),
+				"go on there, and `claudemesh leave "+m.Slug+"` here; or make this machine its home again: `claudemesh backup`, then `claudemesh restore` of that file, here"))
+		case m.KeyMissing:
+			out = append(out, warn("the present key of "+m.Slug+" has not come here yet: what goes to the whole mesh waits", "it comes from any member that is online"))
+		case m.KeyDue:
+			out = append(out, warn("somebody who left "+m.Slug+" could still read what is sealed for the whole mesh", "the owner or an admin changes the key as soon as one is online"))
+		default:
+			good = append(good, fmt.Sprintf("%s (%s)", m.Slug, count(m.Members, "member", "members")))
+		}
+	}
+	switch {
+	case len(list.Meshes)+len(list.Broken) == 0:
+		return one(pass("you are in none yet").hint("`claudemesh new <name>` makes one, `claudemesh join <link>` joins one"))
+	case len(good) > 0:
+		out = append(out, pass("%s", strings.Join(good, ", ")))
+	}
+	return out
+}
+
+// each asks about all active meshes at the same time.
+func each(ctx context.Context, x *exam, look func(mesh.Info) []Finding) []Finding {
+	list, err := x.meshes(ctx)
+	if err != nil {
+		return noNode(err)
+	}
+	all := active(list)
+	if len(all) == 0 {
+		return one(skip("you are in no mesh"))
+	}
+	found := make([][]Finding, len(all))
+	var asking sync.WaitGroup
+	for i, m := range all {
+		asking.Go(func() { found[i] = look(m) })
+	}
+	asking.Wait()
+	var out []Finding
+	for _, f := range found {
+		out = append(out, f...)
+	}
+	return out
+}
+
+// lookForPeers has the other members' nodes answer.
+func lookForPeers(ctx context.Context, x *exam) []Finding {
+	return each(ctx, x, func(m mesh.Info) []Finding {
+		got, err := ask(ctx, x, overview.Ping, overview.PingRequest{InMesh: op.InMesh{Mesh: m.ID}, Priorities: []overview.Priority{overview.Now}})
+		if err != nil {
+			return one(warn(m.Slug+": the members' nodes did not answer in time: "+op.AsError(err).Message, "`claudemesh ping --mesh "+m.Slug+"` takes longer and tells more"))
+		}
+		switch got.Connection {
+		case "empty":
+			return one(pass("%s: nobody else is a member yet", m.Slug).hint("`claudemesh invite --mesh " + m.Slug + "`"))
+		case "alone":
+			return one(warn(fmt.Sprintf("%s: no other member's node is reached", m.Slug),
+				"they are off, or the network is in the way: `claudemesh peers --all` tells when each was last there"))
+		}
+		return trips(m.Slug, got)
+	})
+}
+
+func trips(slug string, got overview.PingResponse) []Finding {
+	var out []Finding
+	var there []string
+	for _, p := range got.Priorities {
+		for _, t := range p.Trips {
+			if t.Error != "" {
+				out = append(out, warn(fmt.Sprintf("%s: the node of %s does not answer: %s", slug, t.Name, t.Error), "it may have gone just now; run it again"))
+				continue
+			}
+			there = append(there, fmt.Sprintf("%s %.1f ms (%s)", t.Name, t.MS, t.Path))
+		}
+	}
+	if len(there) > 0 {
+		out = append(out, pass("%s: %s", slug, strings.Join(there, ", ")))
+	}
+	if len(out) == 0 {
+		return one(pass("%s: connected", slug))
+	}
+	return out
+}
+
+const (
+	// clockLittle is by how much clocks may differ, clockMuch from when messages go
+	// astray.
+	clockLittle = 30 * time.Second
+	clockMuch   = 5 * time.Minute
+	// sureClocks is how many others must agree that it is this clock that is wrong.
+	sureClocks = 2
+)
+
+// lookAtClock compares this machine's clock with those of the others.
+func lookAtClock(ctx context.Context, x *exam) []Finding {
+	h, err := x.health(ctx)
+	if err != nil {
+		return noNode(err)
+	}
+	const set = "have the system set the clock: timedatectl set-ntp true, or the date and time settings"
+	var out []Finding
+	compared := 0
+	for _, m := range h.Meshes {
+		if m.Clocks == 0 {
+			continue
+		}
+		compared += m.Clocks
+		off := time.Duration(m.Offset) * time.Millisecond
+		way := "behind"
+		if off < 0 {
+			way = "ahead of"
+		}
+		said := fmt.Sprintf("this machine's clock is %s %s %s in %s", off.Abs().Round(time.Second), way, count(m.Clocks, "other member's", "other members'"), m.Slug)
+		switch {
+		case off.Abs() >= clockMuch && m.Clocks >= sureClocks:
+			out = append(out, fail("the clock is wrong: "+said, set))
+		case off.Abs() >= clockLittle:
+			out = append(out, warn("the clock is wrong here or there: "+said, set))
+		}
+	}
+	switch {
+	case len(out) > 0:
+		return out
+	case compared == 0:
+		return one(skip("nobody is connected whose clock could be compared"))
+	}
+	return one(pass("as the clocks of %s", count(compared, "other member", "other members")))
+}
+
+// recently is for how long what was refused is worth a warning.
+const recently = 24 * time.Hour
+
+// lookAtRefused counts what members have said that cannot be true.
+func lookAtRefused(ctx context.Context, x *exam) []Finding {
+	const page = 200
+	got, err := ask(ctx, x, audit.Query, audit.QueryRequest{Kind: "refused", Limit: page, Since: fmt.Sprint(int(recently.Hours())) + "h"})
+	if err != nil {
+		return noNode(err)
+	}
+	type liar struct{ name, mesh string }
+	lies := make(map[liar]int)
+	var order []liar
+	for _, e := range got.Entries {
+		if e.Key == "" {
+			continue
+		}
+		l := liar{e.Actor, e.Mesh}
+		if lies[l] == 0 {
+			order = append(order, l)
+		}
+		times := 1
+		_, _ = fmt.Sscan(e.Data["times"], &times) // absent: once
+		lies[l] += times
+	}
+	all := "nothing was ever refused"
+	if said := got.RefusedText(); said != "" {
+		all = "refused so far: " + said
+	}
+	var out []Finding
+	for _, l := range order {
+		out = append(out, warn(fmt.Sprintf("%s of %s in %s refused within a day: what it signs does not hold", count(lies[l], "thing", "things"), l.name, l.mesh),
+			"`claudemesh audit --kind refused` tells what; `claudemesh block "+l.name+"` keeps it off you, and an admin can ban it"))
+	}
+	return append(out, pass("%s", all))
+}
+
+// heldFor is for how long somebody may still hold a link that is over.
+const heldFor = 14 * 24 * time.Hour
+
+// lookAtInvites looks for links in others' hands that do not work any more.
+func lookAtInvites(ctx context.Context, x *exam) []Finding {
+	return each(ctx, x, func(m mesh.Info) []Finding {
+		got, err := ask(ctx, x, mesh.Invites, mesh.InvitesRequest{InMesh: op.InMesh{Mesh: m.ID}, All: true})
+		if err != nil {
+			return one(skip("%s: %s", m.Slug, op.AsError(err).Message))
+		}
+		counts := make(map[string]int)
+		var out []Finding
+		for _, v := range got.Invites {
+			counts[v.State]++
+			until, err := time.Parse(time.RFC3339, v.Expires)
+			if v.State == "expired" && err == nil && x.Now().Sub(until) < heldFor {
+				out = append(out, warn(fmt.Sprintf("%s: the invite that %s made has expired, used %d of %d times: its link lets nobody in", m.Slug, v.By, v.Used, v.Uses),
+					"`claudemesh invite --mesh "+m.Slug+"` makes a new one"))
+			}
+		}
+		return append(out, pass("%s: %d open, %d used up, %d expired", m.Slug, counts["open"], counts["used up"], counts["expired"]))
+	})
+}
