@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -14,11 +16,13 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/feature/state"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/nodetest"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/host"
 	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/replica"
 	"github.com/claudemesh/claudemesh/overlay/seal"
 	"github.com/claudemesh/claudemesh/overlay/trust"
 	"github.com/claudemesh/claudemesh/overlay/trust/invite"
@@ -90,9 +94,14 @@ func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest
 		for _, target := range []string{"bo", "eve", "@eng", "@all"} {
 			send(ana, from, target, fmt.Sprintf("%s %d", secret, i))
 		}
+		if i%10 == 0 {
+			nodetest.CallAs(ana, from, state.Set, state.SetRequest{Key: "plan", Value: fmt.Appendf(nil, `"%s %d"`, secret, i)})
+			nodetest.CallAs(ana, from, presence.Summary, presence.SummaryRequest{Summary: fmt.Sprint(secret, " ", i)})
+		}
 	}
 	ana.Wait("heard by the spy", func() bool { return len(spy.heard()) >= known+2*each })
 	opened, control := 0, 0
+	kinds := map[byte]int{}
 	for _, payload := range spy.heard()[known:] {
 		if bytes.Contains(payload, []byte(secret)) {
 			t.Fatal("a message was shouted in the clear")
@@ -107,8 +116,22 @@ func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest
 				}
 			}
 		}
-		if _, _, err := spy.mesh.OpenGossip(payload); err == nil {
-			control++
+		plain, _, err := spy.mesh.OpenGossip(payload)
+		if err != nil {
+			continue
+		}
+		control++
+		kinds[plain[0]]++
+		// A record is sealed by itself: nodes and, later, relays keep it so.
+		if plain[0] == sayRecord {
+			rec, err := replica.Parse(plain[1:])
+			must(t, err)
+			if !opens(spy, rec) {
+				t.Error("a member cannot read a record")
+			}
+			if opens(bad, rec) {
+				opened++
+			}
 		}
 	}
 	letters := 0
@@ -126,9 +149,9 @@ func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest
 		}
 		letters++
 	}
-	t.Logf("of %d payloads of gossip after the ban it opens %d, a member %d; %d frames of letters recorded",
-		len(spy.heard())-known, opened, control, letters)
-	if control < 2*each || letters < each/2 {
+	t.Logf("of %d payloads of gossip after the ban it opens %d, a member %d (%d beacons, %d letters, %d records); %d frames of letters recorded",
+		len(spy.heard())-known, opened, control, kinds[sayBeacon], kinds[sayLetter], kinds[sayRecord], letters)
+	if control < 2*each || letters < each/2 || kinds[sayBeacon] == 0 || kinds[sayLetter] < each || kinds[sayRecord] == 0 {
 		t.Error("what was recorded is not what was said")
 	}
 	if opened > 0 {
@@ -139,6 +162,22 @@ func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest
 		got += len(nodetest.CallAs(bo, to, message.Check, message.CheckRequest{}).Messages)
 		return got >= 3*each
 	})
+}
+
+// opens tries all keys that a renegade has on a record.
+func opens(r *renegade, rec replica.Record) bool {
+	tries := slices.Collect(maps.Values(r.mesh.Ring().Keys()))
+	if _, effective, err := r.mesh.Ring().Effective(r.mesh.State().EpochHeads); err == nil {
+		tries = append(tries, effective)
+	}
+	for _, key := range tries {
+		for _, try := range [][32]byte{key, trust.EffectiveKey(key)} {
+			if _, err := seal.BoxOpen(seal.EpochKey(try, seal.UseRecord, r.mesh.ID()), replica.AAD(rec.Header), rec.Sealed()); err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sealedTo reads from the first frame of a stream of letters which key it is sealed to.

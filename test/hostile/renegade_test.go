@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/join"
 	"github.com/claudemesh/claudemesh/overlay/join/code"
+	"github.com/claudemesh/claudemesh/overlay/post"
+	"github.com/claudemesh/claudemesh/overlay/replica"
 	"github.com/claudemesh/claudemesh/overlay/trust/invite"
 	"github.com/claudemesh/claudemesh/overlay/wire"
 	"github.com/claudemesh/claudemesh/store"
@@ -33,6 +36,9 @@ type renegade struct {
 	*host.Host
 	mesh   liar
 	gossip *gossip.Router
+	db     *store.DB
+	mail   *post.Post       // nil: letters are recorded as they come
+	tables *replica.Replica // nil: it has no records
 
 	mu      sync.Mutex // guards what follows
 	letters [][]byte   // frames of streams of letters, as they came
@@ -50,7 +56,7 @@ func turn(t *testing.T, n *nodetest.Node, takes bool) *renegade {
 	log := slog.New(slog.DiscardHandler)
 	db, err := store.Open(store.Config{Path: filepath.Join(n.Dir, "node.db"), Schema: 1, Log: log, Now: time.Now, Fatal: func(error) {}})
 	must(t, err)
-	r := &renegade{}
+	r := &renegade{db: db}
 	r.Host, err = host.New(host.Config{Key: key, Listen: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/0")}, Meshes: r, Log: log})
 	must(t, err)
 	began := time.Now()
@@ -59,14 +65,27 @@ func turn(t *testing.T, n *nodetest.Node, takes bool) *renegade {
 		Mono: func() time.Duration { return time.Since(began) }, Log: log,
 	})
 	must(t, err)
-	r.mesh = liar{all.All()[0], takes}
+	r.mesh.Mesh = all.All()[0]
+	r.mesh.takes.Store(takes)
 	r.gossip, err = gossip.New(r.Host, r.mesh.ID())
 	must(t, err)
 	r.gossip.Handle(r.overhear)
 	r.Handle("post/1", 8, r.record)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	lives(t, db.Run, r.Run, r.gossip.Run)
+	<-r.Ready()
+	return r
+}
+
+// lives runs parts until the test ends.
+func lives(t *testing.T, parts ...func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	for _, run := range []func(context.Context) error{db.Run, r.Run, r.gossip.Run} {
+	for _, run := range parts {
 		wg.Go(func() {
 			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 				t.Error(err)
@@ -76,12 +95,7 @@ func turn(t *testing.T, n *nodetest.Node, takes bool) *renegade {
 	t.Cleanup(func() {
 		cancel()
 		wg.Wait()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
 	})
-	<-r.Ready()
-	return r
 }
 
 // List implements host.Meshes.
@@ -125,7 +139,7 @@ func (r *renegade) heard() [][]byte {
 // liar is a mesh that holds everybody for a member and takes entries only if it is told to.
 type liar struct {
 	*mesh.Mesh
-	takes bool
+	takes atomic.Bool
 }
 
 // Check implements host.Mesh.
@@ -137,7 +151,7 @@ func (l *liar) Check(t host.Transcript, proof []byte) (host.Peer, error) {
 
 // Sync implements host.Mesh.
 func (l *liar) Sync(ctx context.Context, s *host.Stream, opener bool, p host.Peer) error {
-	if !l.takes {
+	if !l.takes.Load() {
 		return nil
 	}
 	return l.Mesh.Sync(ctx, s, opener, p)
