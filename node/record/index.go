@@ -27,8 +27,9 @@ import (
 //	                        empty: the values of each member, of kinds with a bound
 //	holds/SLOT              the same by slot: 32 bytes of an author and 8 of a clock each
 //	shares/KIND 0x00 AUTHOR 8 bytes of how many these are; if that is too many, the
-//	                        CLOCK SLOT of the last that counts
-//	bounded                 empty: these three are kept
+//	                        CLOCK SLOT of the last that counts, or of the first of a
+//	                        kind whose newest do
+//	bounded                 the names of the kinds of which these three are kept
 //	stood/AUTHOR            32 bytes: a hash of what the admin log said of an author, by
 //	                        its blind key, when its records were looked at last
 //	clock                   8 bytes: the highest clock that moves the own ones

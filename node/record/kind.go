@@ -41,6 +41,9 @@ type Kind struct {
 	// This node writes no more. Of a member whose client does, the earliest count, by
 	// (clock, slot), at all nodes alike; others' keys are never refused for it.
 	Most int
+	// Newest has the latest count instead, by (clock, slot), and no own write refused:
+	// each one more puts the oldest out of sight.
+	Newest bool
 	// Changed runs inside the commit that changed what a key shows. It may read and
 	// write the store and append feed entries; other effects go through tx.OnCommit. It
 	// may run again for the same change when a commit is repeated. An error fails the

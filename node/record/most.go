@@ -13,13 +13,24 @@ import (
 // Members share the room of a kind with a bound (Kind.Most): each has as much, so that
 // nobody can fill that of others. What counts of a member that wrote too much depends
 // on its own records alone, which all nodes have alike: its earliest by (clock, slot).
-// The latest would be another choice, but then each new record would change what
-// others show.
+// The latest would be another choice, and is where a kind asks for it (Kind.Newest), but
+// then each new record changes what others show.
 
 // share is what one member holds of one kind.
 type share struct {
 	count int
-	last  []byte // the place (clock ‖ slot) of the last that counts; nil: all do
+	last  []byte // the place (clock ‖ slot) of the last that counts; of Newest the first; nil: all do
+}
+
+// counts tells whether what is at a place does.
+func (s share) counts(k Kind, at []byte) bool {
+	if s.last == nil {
+		return true
+	}
+	if k.Newest {
+		return bytes.Compare(at, s.last) >= 0
+	}
+	return bytes.Compare(at, s.last) <= 0
 }
 
 // spot is where a record is in the order of a share.
@@ -88,13 +99,13 @@ func contains(list []holder, h holder) bool {
 // shifts follows the shares that a transaction changes.
 type shifts struct {
 	x    index
-	most map[string]int   // by the name of kind and author
+	kind map[string]Kind  // by the name of kind and author
 	was  map[string]share // as they were
 	deep map[string]bool  // among what counted
 }
 
 func (x index) shifts() *shifts {
-	return &shifts{x: x, most: make(map[string]int), was: make(map[string]share), deep: make(map[string]bool)}
+	return &shifts{x: x, kind: make(map[string]Kind), was: make(map[string]share), deep: make(map[string]bool)}
 }
 
 // hold brings the shares of a bounded kind up to what a slot holds.
@@ -131,10 +142,10 @@ func (m *shifts) move(k Kind, slot replica.Slot, h holder, by int) error {
 	of := nameOf(k.Name, string(h.author[:]))
 	s := m.x.share(of)
 	if _, known := m.was[string(of)]; !known {
-		m.was[string(of)], m.most[string(of)] = s, k.Most
+		m.was[string(of)], m.kind[string(of)] = s, k
 	}
 	at := spot(h.clock, slot)
-	if s.last != nil && bytes.Compare(at, s.last) <= 0 {
+	if s.last != nil && s.counts(k, at) {
 		m.deep[string(of)] = true
 	}
 	s.count += by
@@ -149,12 +160,12 @@ func (m *shifts) move(k Kind, slot replica.Slot, h holder, by int) error {
 // slots where that is not what it was.
 func (m *shifts) settle() (changed []replica.Slot, err error) {
 	for of, was := range m.was {
-		s := m.x.share([]byte(of))
+		s, k := m.x.share([]byte(of)), m.kind[of]
 		switch {
-		case s.count <= m.most[of]:
+		case s.count <= k.Most:
 			s.last = nil
 		case was.last == nil || m.deep[of]:
-			s.last = m.x.nth([]byte(of), m.most[of])
+			s.last = m.x.edge([]byte(of), k)
 		}
 		if bytes.Equal(s.last, was.last) {
 			continue
@@ -162,35 +173,51 @@ func (m *shifts) settle() (changed []replica.Slot, err error) {
 		if err := m.x.setShare([]byte(of), s); err != nil {
 			return nil, err
 		}
-		changed = append(changed, m.x.between([]byte(of), was.last, s.last)...)
+		changed = append(changed, m.x.between([]byte(of), k, was.last, s.last)...)
 	}
 	return changed, nil
 }
 
-// nth is the place of the nth record of a share.
-func (x index) nth(of []byte, n int) (at []byte) {
-	x.held.AscendPrefix(of, func(name, _ []byte) bool {
+// edge is the place of the last of a share that counts, or of a kind's Newest the first.
+func (x index) edge(of []byte, k Kind) (at []byte) {
+	n := k.Most
+	step := func(name, _ []byte) bool {
 		n--
 		if at = nil; n == 0 {
 			at = bytes.Clone(name[len(of):])
 		}
 		return n > 0
-	})
+	}
+	if k.Newest {
+		x.held.Descend(after(of), func(name, v []byte) bool {
+			if !bytes.HasPrefix(name, of) {
+				return bytes.Compare(name, of) > 0
+			}
+			return step(name, v)
+		})
+	} else {
+		x.held.AscendPrefix(of, step)
+	}
 	return at
 }
 
-// between are the slots of a share past one of two places and not past the other; nil
-// is the end.
-func (x index) between(of, a, b []byte) (out []replica.Slot) {
-	if a == nil || b != nil && bytes.Compare(b, a) < 0 {
-		a, b = b, a
+// between are the slots of a share that count with one of two edges and not with the
+// other; nil is that with which all do.
+func (x index) between(of []byte, k Kind, a, b []byte) (out []replica.Slot) {
+	one, other := share{last: a}, share{last: b}
+	from := a // of the two the lower one: nothing before it is other than it was
+	if bytes.Compare(b, a) < 0 {
+		from = b
 	}
-	x.held.Ascend(append(bytes.Clone(of), a...), func(name, _ []byte) bool {
+	if !k.Newest && (a == nil || b == nil) {
+		from = append(bytes.Clone(a), b...)
+	}
+	x.held.Ascend(append(bytes.Clone(of), from...), func(name, _ []byte) bool {
 		at, mine := bytes.CutPrefix(name, of)
-		if !mine || b != nil && bytes.Compare(at, b) > 0 {
+		if !mine || k.Newest && one.counts(k, at) && other.counts(k, at) || !k.Newest && !one.counts(k, at) && !other.counts(k, at) {
 			return false
 		}
-		if len(at) == 40 && !bytes.Equal(at, a) {
+		if len(at) == 40 && one.counts(k, at) != other.counts(k, at) {
 			out = append(out, replica.Slot(at[8:]))
 		}
 		return true
@@ -205,8 +232,7 @@ func (x index) within(k Kind, slot replica.Slot, all []opened) []opened {
 	}
 	var in []opened
 	for _, o := range all {
-		last := x.share(nameOf(k.Name, string(o.entry.Author[:]))).last
-		if o.Deleted || last == nil || bytes.Compare(spot(o.Clock, slot), last) <= 0 {
+		if o.Deleted || x.share(nameOf(k.Name, string(o.entry.Author[:]))).counts(k, spot(o.Clock, slot)) {
 			in = append(in, o)
 		}
 	}
@@ -215,7 +241,7 @@ func (x index) within(k Kind, slot replica.Slot, all []opened) []opened {
 
 // room refuses a value in one more slot to a member who has written in as many as it may.
 func (x index) room(k Kind, slot replica.Slot, self ident.PublicKey) error {
-	if k.Most == 0 {
+	if k.Most == 0 || k.Newest {
 		return nil
 	}
 	for _, h := range x.holders(slot) {

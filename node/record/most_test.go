@@ -13,15 +13,20 @@ import (
 // wrote has n hear of a value that a member wrote without heeding any bound.
 func (n *node) wrote(by *node, number uint64, key string, at time.Time, deleted bool) {
 	n.w.t.Helper()
+	n.wroteIn("few", by, number, key, at, deleted)
+}
+
+func (n *node) wroteIn(kind string, by *node, number uint64, key string, at time.Time, deleted bool) {
+	n.w.t.Helper()
 	s, err := by.book.shelf(n.w.id())
 	n.w.must(err)
 	h := replica.Header{
-		Log: replica.Log{Author: by.seed.Blind().Public(), Inc: 1}, N: number, Slot: s.slot("few", key),
+		Log: replica.Log{Author: by.seed.Blind().Public(), Inc: 1}, N: number, Slot: s.slot(kind, key),
 		Clock: replica.ClockAt(at), Deleted: deleted,
 	}
 	h.Epoch, err = s.roster.now()
 	n.w.must(err)
-	cipher, err := s.seal(text{"few", key, []byte(by.name)}, h)
+	cipher, err := s.seal(text{kind, key, []byte(by.name)}, h)
 	n.w.must(err)
 	r, err := replica.Make(by.seed.Blind(), h, cipher)
 	n.w.must(err)
@@ -30,9 +35,11 @@ func (n *node) wrote(by *node, number uint64, key string, at time.Time, deleted 
 	}
 }
 
-func (n *node) few() (out string) {
+func (n *node) few() string { n.w.t.Helper(); return n.all("few") }
+
+func (n *node) all(kind string) (out string) {
 	n.w.t.Helper()
-	n.w.must(n.book.Each(n.w.id(), "few", "", func(e Entry) { out += e.Key + "=" + string(e.Value) + " " }))
+	n.w.must(n.book.Each(n.w.id(), kind, "", func(e Entry) { out += e.Key + "=" + string(e.Value) + " " }))
 	return out
 }
 
@@ -85,6 +92,71 @@ func TestNobodyWritesMoreThanItsShare(t *testing.T) {
 	ana.del("few", "k0")
 	ana.put("few", "k3", "1")
 	if got := ana.few(); got != "k1=2 k2=1 k3=1 " {
+		t.Errorf("it shows %s", got)
+	}
+}
+
+// TestTheNewestCount has a member write more of a kind whose newest count, in any order
+// of time: all nodes show the same few, and are told of each that goes out of sight.
+func TestTheNewestCount(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	defer w.end()
+	ana, eve, bo := w.owner, w.admit("eve"), w.admit("bo")
+	ana.put("new", "own", "ana")
+	ana.took()
+	write := func(n uint64, key string, age int, deleted bool) {
+		ana.wroteIn("new", eve, n, key, w.now.Add(-time.Duration(age)*time.Second), deleted)
+	}
+	for i := range uint64(10) {
+		write(i+1, fmt.Sprintf("k%d", i), int(10-i), false)
+	}
+	shown := make(map[string]bool)
+	for _, c := range ana.took() {
+		shown[c.Key] = c.New != nil
+	}
+	if len(shown) != 10 || shown["k0"] || shown["k6"] || !shown["k7"] || !shown["k9"] {
+		t.Errorf("told %v", shown)
+	}
+	for _, c := range []struct {
+		write func()
+		want  string
+	}{
+		{func() { write(11, "old", 100, false) }, "k7=eve k8=eve k9=eve "},
+		{func() { write(12, "k8", 0, true) }, "k6=eve k7=eve k9=eve "},
+		{func() { write(13, "k0", 0, false) }, "k0=eve k7=eve k9=eve "},
+		{func() { write(14, "k9", 50, true) }, "k0=eve k6=eve k7=eve "},
+	} {
+		c.write()
+		if got := ana.all("new"); got != c.want+"own=ana " {
+			t.Errorf("it shows %s, not %s", got, c.want)
+		}
+		w.meet(ana, bo)
+		if got := bo.all("new"); got != c.want+"own=ana " {
+			t.Errorf("bo shows %s, not %s", got, c.want)
+		}
+	}
+	for i := range 6 { // the own ones are never refused
+		w.now = w.now.Add(time.Second)
+		bo.put("new", fmt.Sprintf("z%d", i), "bo")
+	}
+	w.meet(ana, bo)
+	if got := ana.all("new"); got != "k0=eve k6=eve k7=eve own=ana z3=bo z4=bo z5=bo " {
+		t.Errorf("it shows %s", got)
+	}
+}
+
+// A kind that was not bounded before is from the next start on.
+func TestABoundThatIsNew(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	defer w.end()
+	ana := w.owner
+	for _, k := range []string{"a", "b", "c", "d"} {
+		w.now = w.now.Add(time.Second)
+		ana.put("state", k, "x")
+	}
+	ana.bounded = true
+	ana.restart()
+	if got := ana.all("state"); got != "c=x d=x " {
 		t.Errorf("it shows %s", got)
 	}
 }

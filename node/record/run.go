@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,26 +38,34 @@ func (b *Book) Start(ctx context.Context) error {
 	return nil
 }
 
-// boundAll begins the books of what each member holds, in a store that has none.
+// boundAll begins the books of what each member holds of the kinds with a bound, in a
+// store that has none of them.
 func (s *shelf) boundAll(ctx context.Context) error {
-	kept := false
-	err := s.book.cfg.DB.View(func(tx *store.Tx) error {
-		kept = s.table(tx).index().root.Get(keyBounded) != nil
-		return nil
-	})
-	if kept || err != nil {
-		return err
-	}
+	var names []string
 	for _, k := range s.book.kinds {
 		if k.Most > 0 {
-			err = errors.Join(err, s.rejudge(ctx, k.Name))
+			names = append(names, k.Name)
 		}
 	}
-	if err != nil {
+	slices.Sort(names)
+	var kept []string
+	err := s.book.cfg.DB.View(func(tx *store.Tx) error {
+		kept = strings.Fields(string(s.table(tx).index().root.Get(keyBounded)))
+		return nil
+	})
+	if err != nil || slices.Equal(kept, names) {
 		return err
 	}
+	for _, name := range names {
+		if slices.Contains(kept, name) {
+			continue
+		}
+		if err := s.rejudge(ctx, name); err != nil {
+			return err
+		}
+	}
 	return s.book.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		return s.table(tx).index().root.Put(keyBounded, []byte{})
+		return s.table(tx).index().root.Put(keyBounded, []byte(strings.Join(names, " ")))
 	})
 }
 

@@ -53,6 +53,8 @@ type node struct {
 	book *Book
 	stop func()
 
+	bounded bool // state has a bound
+
 	mu       sync.Mutex // guards what follows
 	changes  []Change
 	followed int
@@ -73,8 +75,12 @@ func (n *node) kinds() []Kind {
 		defer n.mu.Unlock()
 		n.followed++
 	}
+	most := 0
+	if n.bounded {
+		most = 2
+	}
 	return []Kind{
-		{Name: "state", Changed: note, Followed: followed, Check: func(v []byte) error {
+		{Name: "state", Most: most, Newest: true, Changed: note, Followed: followed, Check: func(v []byte) error {
 			n.checks.Add(1)
 			if string(v) == "bad" {
 				return errors.New("not this")
@@ -82,6 +88,7 @@ func (n *node) kinds() []Kind {
 			return nil
 		}},
 		{Name: "few", Changed: note, Most: 3},
+		{Name: "new", Changed: note, Most: 3, Newest: true},
 		{Name: "ruled", Changed: note, Writes: func(_ ident.MeshID, a ident.PublicKey, _ string) bool {
 			return n.log.State().Role(a) == trust.RoleAdmin
 		}},

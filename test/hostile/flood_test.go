@@ -74,6 +74,12 @@ func TestAFloodOfStrangers(t *testing.T) {
 // meet lets two people meet, and tells where a stranger finds the first.
 func meet(ctx context.Context, t *testing.T) (ana, ben *harness.Home, at peer.AddrInfo) {
 	t.Helper()
+	return meetIn(ctx, t, newWorld(t))
+}
+
+// newWorld is a world that ends with the test.
+func newWorld(t *testing.T) *harness.World {
+	t.Helper()
 	w, err := harness.New(harness.Config{Bin: bin, Limit: 30 * time.Minute})
 	must(t, err)
 	t.Cleanup(func() {
@@ -84,7 +90,13 @@ func meet(ctx context.Context, t *testing.T) (ana, ben *harness.Home, at peer.Ad
 			t.Error(err)
 		}
 	})
-	ana, err = w.Home("ana")
+	return w
+}
+
+// meetIn lets two people meet in a world.
+func meetIn(ctx context.Context, t *testing.T, w *harness.World) (ana, ben *harness.Home, at peer.AddrInfo) {
+	t.Helper()
+	ana, err := w.Home("ana")
 	must(t, err)
 	ben, err = w.Home("ben")
 	must(t, err)

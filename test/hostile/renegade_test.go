@@ -34,6 +34,7 @@ import (
 // that believes everybody and never hears of its own removal.
 type renegade struct {
 	*host.Host
+	db     *store.DB
 	mesh   liar
 	gossip *gossip.Router
 	db     *store.DB
@@ -49,19 +50,32 @@ type renegade struct {
 // log has the keys that its member is given.
 func turn(t *testing.T, n *nodetest.Node, takes bool) *renegade {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(n.Dir, "node.key"))
+	return turned(t, n.Dir, n.Name, takes)
+}
+
+// nodeKey is the key of the node that has a folder.
+func nodeKey(t *testing.T, dir string) crypto.PrivKey {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "node.key"))
 	must(t, err)
 	key, err := crypto.UnmarshalPrivateKey(raw)
 	must(t, err)
+	return key
+}
+
+// turned makes a renegade of what a node left in its folder.
+func turned(t *testing.T, dir, name string, takes bool) *renegade {
+	t.Helper()
+	key := nodeKey(t, dir)
 	log := slog.New(slog.DiscardHandler)
-	db, err := store.Open(store.Config{Path: filepath.Join(n.Dir, "node.db"), Schema: 1, Log: log, Now: time.Now, Fatal: func(error) {}})
+	db, err := store.Open(store.Config{Path: filepath.Join(dir, "node.db"), Schema: 1, Log: log, Now: time.Now, Fatal: func(error) {}})
 	must(t, err)
 	r := &renegade{db: db}
 	r.Host, err = host.New(host.Config{Key: key, Listen: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/0")}, Meshes: r, Log: log})
 	must(t, err)
 	began := time.Now()
 	all, err := mesh.Open(mesh.Config{
-		Dir: n.Dir, DB: db, Peer: r.ID(), Name: n.Name, Net: nowhere{}, Now: time.Now,
+		Dir: dir, DB: db, Peer: r.ID(), Name: name, Net: nowhere{}, Now: time.Now,
 		Mono: func() time.Duration { return time.Since(began) }, Log: log,
 	})
 	must(t, err)

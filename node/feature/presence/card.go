@@ -2,10 +2,13 @@ package presence
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +32,9 @@ const (
 	seenEvery = 24 * time.Hour
 	// maxFacts is the largest card in bytes.
 	maxFacts = 8 << 10
+	// maxCards is how many sessions of one member are known by cards, the newest: four
+	// times as many as are open at once.
+	maxCards = 256
 )
 
 // facts are what a session card says. It is a record: written when something of it
@@ -62,7 +68,7 @@ type filed struct {
 // Kinds are the collections of records of this feature.
 func (f *Feature) Kinds() []record.Kind {
 	return []record.Kind{{
-		Name: CardKind,
+		Name: CardKind, Most: maxCards, Newest: true,
 		Writes: func(_ ident.MeshID, author ident.PublicKey, key string) bool {
 			member, _, ok := splitCard(key)
 			return ok && member == author
@@ -261,6 +267,7 @@ func (f *Feature) overdueCards(m Mesh, now time.Time) (write map[string]facts, d
 	write = make(map[string]facts)
 	cards := f.cardsIn(m.ID)
 	mine := make(map[string]bool)
+	stay := make(map[string]facts)
 	for _, l := range f.sessions {
 		key, ok := l.keys[m.ID]
 		if !ok {
@@ -270,6 +277,7 @@ func (f *Feature) overdueCards(m Mesh, now time.Time) (write map[string]facts, d
 		old, have := cards[name]
 		mine[name] = true
 		said := f.facts(l, m, now)
+		stay[name] = said
 		if have && !old.Visible && !said.Visible {
 			open := said.Open
 			said = old.facts // while it hides its card stays what it was then
@@ -277,11 +285,12 @@ func (f *Feature) overdueCards(m Mesh, now time.Time) (write map[string]facts, d
 		}
 		switch {
 		case !said.Open && now.Sub(said.Seen) >= keepClosed:
+			delete(stay, name)
 			if have {
 				drop = append(drop, name)
 			}
 		case !have && !said.Open && l.Ended.IsZero():
-			// Closed before there were cards: nobody knows it.
+			delete(stay, name) // closed before there were cards: nobody knows it
 		case f.justWrote(m.ID, name, said):
 			// It is not shown yet: the epoch or the time may be what it waits for.
 		case !have || !same(old.facts, said) || said.Open && said.Visible && now.Sub(old.Seen) >= seenEvery:
@@ -294,12 +303,36 @@ func (f *Feature) overdueCards(m Mesh, now time.Time) (write map[string]facts, d
 		case old.Open:
 			said := old.facts
 			said.Open = false
-			write[name] = said
+			write[name], stay[name] = said, said
 		case now.Sub(old.Seen) >= keepClosed:
+			drop = append(drop, name)
+		default:
+			stay[name] = old.facts
+		}
+	}
+	for _, name := range surplus(stay) {
+		delete(write, name)
+		if _, have := cards[name]; have {
 			drop = append(drop, name)
 		}
 	}
 	return write, drop
+}
+
+// surplus are those of a node's cards for which there is no room: of the closed ones
+// those that were seen longest ago.
+func surplus(cards map[string]facts) []string {
+	names := slices.SortedFunc(maps.Keys(cards), func(a, b string) int {
+		x, y := cards[a], cards[b]
+		switch {
+		case x.Open != y.Open && x.Open:
+			return -1
+		case x.Open != y.Open:
+			return 1
+		}
+		return cmp.Or(y.Seen.Compare(x.Seen), cmp.Compare(a, b))
+	})
+	return names[min(len(names), maxCards):]
 }
 
 // writing is a card as it was last written.

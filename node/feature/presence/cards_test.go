@@ -2,6 +2,8 @@ package presence
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -185,4 +187,33 @@ func FuzzCard(f *testing.F) {
 			t.Fatalf("limits: %+v", c)
 		}
 	})
+}
+
+// However many sessions come and go within a month, those that are open and the latest
+// of the others have cards, and no card is written again and again.
+func TestCardsOfManySessions(t *testing.T) {
+	w := newWorld()
+	ana := w.person(t, "ana")
+	open := ana.agent(t, "stays")
+	for i := range maxCards + 20 {
+		w.pass(time.Second)
+		c := ana.agent(t, fmt.Sprint("a", i))
+		ana.close(t, c)
+		ana.fileCards(t.Context())
+	}
+	key, err := ana.Caller(open, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, have := w.records[cardKey(ana.key, key.Session)]; !have || len(w.records) != maxCards {
+		t.Errorf("%d cards, the open session's among them: %v", len(w.records), have)
+	}
+	before := maps.Clone(w.records)
+	w.pass(time.Second)
+	ana.fileCards(t.Context())
+	for key, e := range w.records {
+		if before[key].Clock != e.Clock {
+			t.Errorf("card %s was written again", key)
+		}
+	}
 }

@@ -1,0 +1,249 @@
+package hostile
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/claudemesh/claudemesh/node/feature/audit"
+	"github.com/claudemesh/claudemesh/node/feature/state"
+	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/overlay/host"
+	"github.com/claudemesh/claudemesh/overlay/ident"
+	"github.com/claudemesh/claudemesh/overlay/replica"
+	"github.com/claudemesh/claudemesh/overlay/seal"
+	"github.com/claudemesh/claudemesh/overlay/trust"
+	"github.com/claudemesh/claudemesh/overlay/wire"
+	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/records"
+	"github.com/claudemesh/claudemesh/test/harness"
+)
+
+// writer is a member with a client that knows no pace: it writes records as fast as it
+// can, shouts each, and takes part in exchanges.
+type writer struct {
+	*renegade
+	rep   *replica.Replica
+	epoch ident.ID
+	key   [32]byte
+	wrote int
+}
+
+func newWriter(t *testing.T, r *renegade) *writer {
+	t.Helper()
+	w := &writer{renegade: r}
+	m := r.mesh.Mesh
+	epoch, effective, err := m.Ring().Effective(m.Admin().State().EpochHeads)
+	must(t, err)
+	w.epoch, w.key = epoch, seal.EpochKey(effective, seal.UseRecord, m.ID())
+	w.rep, err = replica.New(replica.Config{Disk: w, Authors: w, Self: m.Blind().Public(), Inc: m.Gen()})
+	must(t, err)
+	r.Handle(replica.Proto, 2, func(ctx context.Context, s *host.Stream) {
+		if _, err := w.rep.Exchange(ctx, wire.NewConn(s), false); err != nil {
+			s.Reset()
+		}
+	})
+	return w
+}
+
+// Standing implements replica.Authors: everybody is a member.
+func (w *writer) Standing(ident.PublicKey) replica.Standing { return replica.Standing{Member: true} }
+
+// Update implements replica.Disk.
+func (w *writer) Update(ctx context.Context, fn func(replica.Tx) error) error {
+	return w.db.Update(ctx, func(tx *store.Tx) error { return fn(records.Open(tx, w.mesh.ID().String())) })
+}
+
+// View implements replica.Disk.
+func (w *writer) View(fn func(replica.Tx) error) error {
+	return w.db.View(func(tx *store.Tx) error { return fn(records.Open(tx, w.mesh.ID().String())) })
+}
+
+// flood writes and shouts until ctx ends.
+func (w *writer) flood(ctx context.Context, t *testing.T) {
+	for ctx.Err() == nil {
+		var made []replica.Record
+		err := w.Update(context.WithoutCancel(ctx), func(tx replica.Tx) error {
+			made = nil
+			for i := range 200 {
+				r, err := w.append(tx, fmt.Sprintf("flood %d", (w.wrote+i)%30_000))
+				if err != nil {
+					return err
+				}
+				made = append(made, r)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		w.wrote += len(made)
+		for _, r := range made {
+			payload, err := w.mesh.SealGossip(append([]byte{4}, r.Raw()...))
+			if err == nil {
+				err = w.gossip.Shout(ctx, payload)
+			}
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+	}
+}
+
+// append writes one record of shared state.
+func (w *writer) append(tx replica.Tx, key string) (replica.Record, error) {
+	epoch0, err := w.mesh.Ring().Epoch0(w.mesh.Admin())
+	if err != nil {
+		return replica.Record{}, err
+	}
+	var f ident.Fields
+	f.Text(2, "state")
+	f.Text(4, key)
+	f.Bytes(6, make([]byte, 400))
+	return w.rep.Append(tx, w.mesh.Blind(), replica.Write{
+		Slot: w.slot(trust.IDSecret(epoch0, w.mesh.ID()), key), Clock: replica.ClockAt(time.Now()), Epoch: w.epoch,
+		Seal: func(h replica.Header) ([]byte, error) { return seal.BoxSeal(w.key, replica.AAD(h), f.Body()) },
+	})
+}
+
+// slot is where records of shared state under a key are.
+func (w *writer) slot(secret [32]byte, key string) replica.Slot {
+	h := hmac.New(sha256.New, secret[:])
+	h.Write(append([]byte("state\x00"), key...))
+	return replica.Slot(h.Sum(nil))
+}
+
+// equal exchanges with a node until both hold the same.
+func (w *writer) equal(ctx context.Context, t *testing.T, at peer.ID) {
+	t.Helper()
+	must(t, harness.Until(ctx, func() (bool, any, error) {
+		s, err := w.Open(ctx, w.mesh.ID(), at, replica.Proto)
+		if err != nil {
+			return false, err, nil
+		}
+		defer s.Close()
+		got, err := w.rep.Exchange(ctx, wire.NewConn(s), true)
+		return err == nil && got.Equal, errors.Join(err, fmt.Errorf("%+v", got)), nil
+	}))
+}
+
+// A member that writes records as fast as it can: the others' nodes stay small and
+// serve, what the rest writes goes on to come, and in the end all hold the same.
+func TestAFloodOfRecords(t *testing.T) {
+	length := 8 * time.Second
+	if os.Getenv("CLAUDEMESH_LONG") == "1" {
+		length = 20 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	defer cancel()
+	homes := newWorld(t)
+	ana, ben, target := meetIn(ctx, t, homes)
+	eve := joined(ctx, t, homes, ana, "eve")
+	w := newWriter(t, turned(t, eve.Dir, "eve", true))
+	at := []peer.AddrInfo{target, located(t, ben)}
+	for _, info := range at {
+		meets(t, w.renegade, info)
+	}
+	quiet := max(peak(t, ana), peak(t, ben))
+
+	flood, calm := context.WithTimeout(ctx, length)
+	defer calm()
+	var beside sync.WaitGroup
+	served, came := 0, 0
+	var slowest time.Duration
+	beside.Go(func() { w.flood(flood, t) })
+	beside.Go(func() {
+		for n := 0; flood.Err() == nil; n++ {
+			if err := deliver(ctx, ben, "ana", fmt.Sprint("in the flood ", n)); err != nil {
+				t.Error(err)
+				return
+			}
+			served++
+		}
+	})
+	beside.Go(func() {
+		for n := 0; flood.Err() == nil; n++ {
+			began := time.Now()
+			if err := shared(ctx, ben, ana, fmt.Sprint(n)); err != nil {
+				t.Error(err)
+				return
+			}
+			slowest = max(slowest, time.Since(began))
+			came++
+		}
+	})
+	beside.Wait()
+	t.Logf("%d records written and shouted in %s; meanwhile %d messages delivered and %d of another's records shown, the slowest after %v; peak memory %d and %d MiB (%d before)",
+		w.wrote, length, served, came, slowest.Round(time.Millisecond), peak(t, ana)>>10, peak(t, ben)>>10, quiet>>10)
+	if served == 0 || came == 0 {
+		t.Error("nothing came through the flood")
+	}
+	for _, info := range at {
+		w.equal(ctx, t, info.ID)
+	}
+	must(t, shared(ctx, ana, ben, "after"))
+	for _, h := range []*harness.Home{ana, ben} {
+		if got := peak(t, h); got > mostMemory {
+			t.Errorf("the node of %s used %d KiB, at most %d allowed", h.Name, got, mostMemory)
+		}
+		out, err := audit.Query.Call(ctx, h.API(), op.Caller{User: true, Approved: true}, audit.QueryRequest{})
+		must(t, err)
+		if out.Refused["pace"] == 0 {
+			t.Errorf("the node of %s counts no records beyond the pace: %v", h.Name, out.Refused)
+		}
+	}
+	t.Logf("after all hold the same, peak memory %d and %d MiB", peak(t, ana)>>10, peak(t, ben)>>10)
+}
+
+// shared sets a key and waits until another shows it.
+func shared(ctx context.Context, from, at *harness.Home, value string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	user := op.Caller{User: true}
+	want, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if _, err := state.Set.Call(ctx, from.API(), user, state.SetRequest{Key: "news", Value: want}); err != nil {
+		return err
+	}
+	return harness.Until(ctx, func() (bool, any, error) {
+		out, err := state.Get.Call(ctx, at.API(), user, state.GetRequest{Key: "news"})
+		return err == nil && string(out.JSON) == string(want), errors.Join(err, fmt.Errorf("%s", out.JSON)), nil
+	})
+}
+
+// joined has one more home join by an invite of the first, and its node end.
+func joined(ctx context.Context, t *testing.T, homes *harness.World, by *harness.Home, name string) *harness.Home {
+	t.Helper()
+	h, err := homes.Home(name)
+	must(t, err)
+	must(t, h.Start(ctx))
+	var made mesh.InviteResponse
+	must(t, by.JSON(ctx, &made, "invite"))
+	must(t, h.JSON(ctx, &struct{}{}, "join", made.Link, "--as", name))
+	must(t, deliver(ctx, h, by.Name, "hello"))
+	must(t, h.Stop(ctx))
+	return h
+}
+
+// located finds a home's node by its folder.
+func located(t *testing.T, h *harness.Home) (at peer.AddrInfo) {
+	t.Helper()
+	id, err := peer.IDFromPrivateKey(nodeKey(t, h.Dir))
+	must(t, err)
+	return peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", h.Port))}}
+}
