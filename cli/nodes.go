@@ -211,6 +211,7 @@ type nodeDoc struct {
 	Version  string             `json:"version,omitempty"`
 	Boot     uint64             `json:"boot,omitempty"`
 	UptimeMS int64              `json:"uptime_ms,omitempty"`
+	TwinSeen string             `json:"twin_seen,omitempty"`
 	Dir      string             `json:"dir,omitempty"`
 	Log      string             `json:"log,omitempty"`
 	Settings *settings.Settings `json:"settings,omitempty"`
@@ -254,6 +255,7 @@ func (a *app) lookAtNode(ctx context.Context) (nodeDoc, error) {
 		return doc, err
 	}
 	doc.Running, doc.Ready, doc.PID, doc.Version, doc.Boot, doc.UptimeMS = true, h.Ready, h.PID, h.Version, h.Boot, h.UptimeMS
+	doc.TwinSeen = h.TwinSeen
 	if r, ok := keptSettings(dir); ok && r.PID == h.PID {
 		doc.Settings = &r.Settings
 	}
@@ -265,6 +267,9 @@ func (a *app) printNode(d nodeDoc) {
 		up := (time.Duration(d.UptimeMS) * time.Millisecond).Round(time.Second)
 		a.term.Line("%s The node runs: v%s, process %d, up %s.", term.Green(term.Dot), d.Version, d.PID, up)
 		a.warnSkew(d.Version)
+		if d.TwinSeen != "" {
+			a.term.Warn("Another node runs with a copy of this folder, last heard %s: stop one of the two and delete its copy.", d.TwinSeen)
+		}
 	} else {
 		a.term.Line("%s No node runs. The next command that needs one starts it.", term.Dim(term.Dot))
 	}

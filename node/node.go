@@ -285,10 +285,14 @@ func (n *Node) fatal(err error) {
 
 // hello describes the node to local clients.
 func (n *Node) hello() local.Hello {
-	return local.Hello{
+	h := local.Hello{
 		Version: n.cfg.Version, PID: os.Getpid(), Boot: n.presence.Boot(), Ready: n.ready.Load(),
 		UptimeMS: n.cfg.Now().Sub(n.started).Milliseconds(),
 	}
+	if last, lately := n.presence.TwinSeen(); lately {
+		h.TwinSeen = last.UTC().Format(time.RFC3339)
+	}
+	return h
 }
 
 // Ops are the node's operations, for callers in this process.

@@ -34,7 +34,6 @@ import (
 // that believes everybody and never hears of its own removal.
 type renegade struct {
 	*host.Host
-	db     *store.DB
 	mesh   liar
 	gossip *gossip.Router
 	db     *store.DB

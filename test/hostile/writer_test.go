@@ -25,8 +25,6 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/seal"
 	"github.com/claudemesh/claudemesh/overlay/trust"
 	"github.com/claudemesh/claudemesh/overlay/wire"
-	"github.com/claudemesh/claudemesh/store"
-	"github.com/claudemesh/claudemesh/store/records"
 	"github.com/claudemesh/claudemesh/test/harness"
 )
 
@@ -34,6 +32,7 @@ import (
 // can, shouts each, and takes part in exchanges.
 type writer struct {
 	*renegade
+	shelf
 	rep   *replica.Replica
 	epoch ident.ID
 	key   [32]byte
@@ -42,12 +41,12 @@ type writer struct {
 
 func newWriter(t *testing.T, r *renegade) *writer {
 	t.Helper()
-	w := &writer{renegade: r}
+	w := &writer{renegade: r, shelf: shelf{r.db, r.mesh.ID().String()}}
 	m := r.mesh.Mesh
 	epoch, effective, err := m.Ring().Effective(m.Admin().State().EpochHeads)
 	must(t, err)
 	w.epoch, w.key = epoch, seal.EpochKey(effective, seal.UseRecord, m.ID())
-	w.rep, err = replica.New(replica.Config{Disk: w, Authors: w, Self: m.Blind().Public(), Inc: m.Gen()})
+	w.rep, err = replica.New(replica.Config{Disk: w.shelf, Authors: everybody{}, Self: m.Blind().Public(), Inc: m.Gen()})
 	must(t, err)
 	r.Handle(replica.Proto, 2, func(ctx context.Context, s *host.Stream) {
 		if _, err := w.rep.Exchange(ctx, wire.NewConn(s), false); err != nil {
@@ -55,19 +54,6 @@ func newWriter(t *testing.T, r *renegade) *writer {
 		}
 	})
 	return w
-}
-
-// Standing implements replica.Authors: everybody is a member.
-func (w *writer) Standing(ident.PublicKey) replica.Standing { return replica.Standing{Member: true} }
-
-// Update implements replica.Disk.
-func (w *writer) Update(ctx context.Context, fn func(replica.Tx) error) error {
-	return w.db.Update(ctx, func(tx *store.Tx) error { return fn(records.Open(tx, w.mesh.ID().String())) })
-}
-
-// View implements replica.Disk.
-func (w *writer) View(fn func(replica.Tx) error) error {
-	return w.db.View(func(tx *store.Tx) error { return fn(records.Open(tx, w.mesh.ID().String())) })
 }
 
 // flood writes and shouts until ctx ends.
@@ -91,7 +77,7 @@ func (w *writer) flood(ctx context.Context, t *testing.T) {
 		}
 		w.wrote += len(made)
 		for _, r := range made {
-			payload, err := w.mesh.SealGossip(append([]byte{4}, r.Raw()...))
+			payload, err := w.renegade.mesh.SealGossip(append([]byte{4}, r.Raw()...))
 			if err == nil {
 				err = w.gossip.Shout(ctx, payload)
 			}
@@ -105,7 +91,7 @@ func (w *writer) flood(ctx context.Context, t *testing.T) {
 
 // append writes one record of shared state.
 func (w *writer) append(tx replica.Tx, key string) (replica.Record, error) {
-	epoch0, err := w.mesh.Ring().Epoch0(w.mesh.Admin())
+	epoch0, err := w.renegade.mesh.Ring().Epoch0(w.renegade.mesh.Admin())
 	if err != nil {
 		return replica.Record{}, err
 	}
@@ -113,8 +99,8 @@ func (w *writer) append(tx replica.Tx, key string) (replica.Record, error) {
 	f.Text(2, "state")
 	f.Text(4, key)
 	f.Bytes(6, make([]byte, 400))
-	return w.rep.Append(tx, w.mesh.Blind(), replica.Write{
-		Slot: w.slot(trust.IDSecret(epoch0, w.mesh.ID()), key), Clock: replica.ClockAt(time.Now()), Epoch: w.epoch,
+	return w.rep.Append(tx, w.renegade.mesh.Blind(), replica.Write{
+		Slot: w.slot(trust.IDSecret(epoch0, w.renegade.mesh.ID()), key), Clock: replica.ClockAt(time.Now()), Epoch: w.epoch,
 		Seal: func(h replica.Header) ([]byte, error) { return seal.BoxSeal(w.key, replica.AAD(h), f.Body()) },
 	})
 }
@@ -130,7 +116,7 @@ func (w *writer) slot(secret [32]byte, key string) replica.Slot {
 func (w *writer) equal(ctx context.Context, t *testing.T, at peer.ID) {
 	t.Helper()
 	must(t, harness.Until(ctx, func() (bool, any, error) {
-		s, err := w.Open(ctx, w.mesh.ID(), at, replica.Proto)
+		s, err := w.Open(ctx, w.renegade.mesh.ID(), at, replica.Proto)
 		if err != nil {
 			return false, err, nil
 		}

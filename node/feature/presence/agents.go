@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -34,38 +33,6 @@ func (f *Feature) Agents() []Agent {
 	}
 	slices.SortFunc(out, func(a, b Agent) int { return strings.Compare(a.ID, b.ID) })
 	return out
-}
-
-// Twin tells whether another node signs with the own member key in a mesh, as one that
-// runs from a copy of this node's folder does. Only the one of the two that has said
-// less can tell.
-func (f *Feature) Twin(mesh ident.MeshID) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.twins[mesh]
-}
-
-// ownEcho looks at a beacon of the own member: an echo, mostly, of this node.
-func (f *Feature) ownEcho(mesh ident.MeshID, self ident.PublicKey, raw []byte) {
-	stmt, err := ident.ParseStatement(raw, roster.MaxBeacon)
-	if err != nil || stmt.Verify(ident.KindBeacon, mesh, self) != nil {
-		return
-	}
-	b, err := roster.Decode(stmt.Body)
-	if err != nil {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	later := b.Boot > f.boot || b.Boot == f.boot && b.Seq > f.seq
-	if !later || b.Clock.Before(f.began) || f.twins[mesh] {
-		return // this run of the node has said it, or an earlier one
-	}
-	if f.twins == nil {
-		f.twins = make(map[ident.MeshID]bool)
-	}
-	f.twins[mesh] = true
-	f.cfg.Log.Error("another node signs with this member's key: it may run from a copy of this node's folder", "mesh", mesh)
 }
 
 // Clocks tells how far the clocks of the other members' nodes that are online are ahead

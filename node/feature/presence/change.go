@@ -10,8 +10,9 @@ import (
 )
 
 // change has fn change what a session is in one mesh, or in all it is in, keeps it,
-// and tells the gate and the others. It returns the meshes' names. fn runs with f.mu
-// held; the first error leaves everything as it was.
+// and then shows it, to the gate and the others too: what a kill would undo nobody has
+// seen. It returns the meshes' names. fn runs with f.mu held, twice: for the commit, and
+// after it on what the session is by then. The first error leaves everything as it was.
 func (f *Feature) change(ctx context.Context, c op.Caller, of OfSession, slug string, fn func(*live, place) (place, error)) ([]string, error) {
 	meshes, err := f.scope(slug)
 	if err != nil {
@@ -21,33 +22,67 @@ func (f *Feature) change(ctx context.Context, c op.Caller, of OfSession, slug st
 		_, err := f.pick("")
 		return nil, err
 	}
+	f.changing.Lock()
+	defer f.changing.Unlock()
 	f.mu.Lock()
 	l, err := f.subject(c, of)
+	f.mu.Unlock()
 	if err != nil {
+		return nil, err
+	}
+	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		f.mu.Lock()
+		s, err := l.prepare(meshes, fn)
+		f.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		tx.OnCommit(func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			l.settle(meshes, fn)
+		})
+		return f.save(tx, s, nil)
+	})
+	if err != nil {
+		f.mu.Lock()
+		l.coming = nil
 		f.mu.Unlock()
 		return nil, err
 	}
 	var slugs []string
-	changed := make(map[string]place, len(meshes))
+	for _, m := range meshes {
+		slugs = append(slugs, m.Slug)
+	}
+	f.changed(l.ID)
+	return slugs, nil
+}
+
+// prepare works out what the session will be in some meshes, and returns it as it is to
+// be kept: whoever else keeps it in the same commit keeps that too. The caller holds f.mu.
+func (l *live) prepare(meshes []Mesh, fn func(*live, place) (place, error)) (session, error) {
+	coming := make(map[string]place, len(meshes))
 	for _, m := range meshes {
 		p, err := fn(l, l.at(m.ID))
 		if err != nil {
-			f.mu.Unlock()
-			return nil, err
+			return session{}, err
 		}
-		changed[m.ID.String()] = p
-		slugs = append(slugs, m.Slug)
+		coming[m.ID.String()] = p
 	}
-	for id, p := range changed {
-		l.Places[id] = p
+	l.coming = coming
+	return l.copy(), nil
+}
+
+// settle makes what was prepared so. What changed meanwhile stays. The caller holds f.mu.
+func (l *live) settle(meshes []Mesh, fn func(*live, place) (place, error)) {
+	for _, m := range meshes {
+		p, err := fn(l, l.at(m.ID))
+		if err != nil {
+			p = l.coming[m.ID.String()]
+		}
+		l.Places[m.ID.String()] = p
 	}
-	id := l.ID
-	f.mu.Unlock()
-	if err := f.keep(ctx, id); err != nil {
-		return nil, err
-	}
-	f.changed(id)
-	return slugs, nil
+	l.coming = nil
 }
 
 // subject is the session that a request changes: an agent's own, or the one that the

@@ -152,8 +152,8 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 		return ErrUnknownMesh
 	}
 	if member == m.Self {
-		f.ownEcho(mesh, member, raw)
-		return ErrKnown // an echo of this node, or of an earlier run of it
+		f.echo(m, raw)
+		return ErrKnown
 	}
 	b, err := f.verify(mesh, member, raw)
 	if err != nil {
@@ -162,8 +162,14 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	if age < 0 {
 		age = b.Lease
 	}
+	near := f.near(mesh, member)
+	if behind := f.MeshTime(mesh).Sub(b.Clock); !near && behind > b.Lease {
+		// Whoever passed it on may have kept it: to one who never heard of the member it
+		// would be news. Of a node that is connected the connection says that it is there.
+		age = max(age, behind)
+	}
 	age = min(age, b.Lease+roster.Grace)
-	direct = direct && f.near(mesh, member)
+	direct = direct && near
 	f.mu.Lock()
 	r := f.roster(mesh)
 	b.Cards = f.unclaimed(mesh, member, b.Cards)

@@ -61,8 +61,11 @@ type Feature struct {
 	poke chan struct{} // something others see has changed
 	hub  passing.Hub[op.Event]
 
+	changing sync.Mutex // held while a change of a session is made
+
 	mu       sync.Mutex // guards what follows
 	seq      uint64
+	twinTold time.Duration // when a twin was told last, by the monotonic clock
 	reports  status.Reports
 	watches  map[ident.MeshID]*roster.Watch
 	telling  map[inMesh]time.Duration // until when events are booked, by the monotonic clock
@@ -73,7 +76,7 @@ type Feature struct {
 	byToken  map[string]*live         // token hash
 	rosters  map[ident.MeshID]*roster.Roster
 	cards    map[ident.MeshID]map[string]filed // by the records' keys
-	twins    map[ident.MeshID]bool             // where another node says what only this one should
+	twins    map[ident.MeshID]time.Time        // when a node with a copy of this one's folder was heard last
 	began    time.Time                         // when this run did
 }
 
@@ -87,7 +90,7 @@ func New(cfg Config) (*Feature, error) {
 		cfg: cfg, poke: make(chan struct{}, 1), began: cfg.Now(),
 		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
 		rosters: make(map[ident.MeshID]*roster.Roster), cards: make(map[ident.MeshID]map[string]filed),
-		watches: make(map[ident.MeshID]*roster.Watch), telling: make(map[inMesh]time.Duration), written: make(map[string]writing),
+		twins: make(map[ident.MeshID]time.Time), watches: make(map[ident.MeshID]*roster.Watch), telling: make(map[inMesh]time.Duration), written: make(map[string]writing),
 	}
 	if err := cfg.DB.View(f.load); err != nil {
 		return nil, fmt.Errorf("load sessions: %w", err)
@@ -282,6 +285,7 @@ func (f *Feature) openSessions(which map[string]bool) []session {
 func (l *live) copy() session {
 	s := l.session
 	s.Names, s.Summary, s.Places = maps.Clone(l.Names), maps.Clone(l.Summary), maps.Clone(l.Places)
+	maps.Copy(s.Places, l.coming)
 	s.Agents = append([]string(nil), l.Agents...)
 	return s
 }

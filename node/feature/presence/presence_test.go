@@ -2,9 +2,12 @@ package presence
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -444,5 +447,77 @@ func TestLimitsOfRequests(t *testing.T) {
 	}
 	if raw, err := ana.beacon(ana.List()[0]); err != nil || len(raw) > roster.MaxBeacon {
 		t.Errorf("a full beacon has %d bytes, %v", len(raw), err)
+	}
+}
+
+// A beacon that somebody kept, of a member that nobody here ever heard of, makes it no
+// more online than it is, by whatever way it comes; a node that is connected is online
+// however wrong its clock is.
+func TestABeaconThatWasKeptMakesNobodyOnline(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	bo.agent(t, "b")
+	kept, err := bo.beacon(bo.List()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pass(10 * time.Minute)
+	for what, hear := range map[string]func(*person) error{
+		"gossip": func(p *person) error { return p.Hear(t.Context(), w.id, bo.key, kept, 0) },
+		"a list": func(p *person) error { return p.hear(t.Context(), w.id, bo.key, kept, time.Second, false) },
+	} {
+		cy := w.person(t, "cy")
+		cy.far = map[ident.PublicKey]bool{bo.key: true}
+		if err := hear(cy); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if got := cy.peers(t, op.Caller{User: true}, false); len(got) != 0 {
+			t.Errorf("%s: there seem to be %v", what, got)
+		}
+		bo.shoutAll(t.Context())
+		if got := cy.peers(t, op.Caller{User: true}, false); len(got) != 1 {
+			t.Errorf("%s: after a beacon of now there are %v", what, got)
+		}
+	}
+	bo.skew = -time.Hour
+	dan := w.person(t, "dan")
+	bo.shoutAll(t.Context())
+	if got := dan.peers(t, op.Caller{User: true}, false); len(got) != 1 {
+		t.Errorf("with a wrong clock, and connected, there are %v", got)
+	}
+	_ = ana
+}
+
+// What a session is changes for others once it is on disk, and not if it never gets there.
+func TestAChangeThatIsNotKeptIsNotShown(t *testing.T) {
+	w := newWorld()
+	ana := w.person(t, "ana")
+	c := ana.agent(t, "a")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ana.answerJoinGroup(gone, c, JoinGroupRequest{Name: "g"}); err == nil {
+		t.Fatal("a group was joined in vain")
+	}
+	if _, err := ana.answerSetStatus(gone, c, SetStatusRequest{Status: "dnd"}); err == nil {
+		t.Fatal("a status was set in vain")
+	}
+	l, err := ana.Caller(c, "")
+	if err != nil || len(l.Groups) != 0 || l.Status == "dnd" {
+		t.Errorf("it shows %+v, %v", l, err)
+	}
+	// Two at once, and what is reported meanwhile, are all there afterwards and after a
+	// restart.
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() { ana.join(t, c, fmt.Sprint("g", i), "") })
+		wg.Go(func() { ana.report(t, ReportRequest{AgentSession: "a", Status: "working", Event: EventPrompt}) })
+	}
+	wg.Wait()
+	for range 2 {
+		if l, err = ana.Caller(c, ""); err != nil || len(l.Groups) != 8 || l.Status != "working" {
+			t.Errorf("it shows %+v, %v", l, err)
+		}
+		ana.stop()
+		ana.start(t)
 	}
 }

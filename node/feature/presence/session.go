@@ -80,6 +80,7 @@ type live struct {
 	counts   roster.Counts // what it did, all in all; Up is of earlier openings
 	told     roster.Counts // what others are told of it
 	consents map[ident.MeshID][64]byte
+	coming   map[string]place // what it will be in some meshes once that is on disk
 }
 
 // at is what the session is in a mesh.

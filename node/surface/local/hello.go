@@ -17,4 +17,7 @@ type Hello struct {
 	// Ready is true once operations are answered.
 	Ready    bool  `json:"ready"`
 	UptimeMS int64 `json:"uptime_ms"` // milliseconds since the start
+	// TwinSeen is when another node that runs with a copy of this one's folder was
+	// heard last, RFC 3339; empty: not lately.
+	TwinSeen string `json:"twin_seen,omitempty"`
 }
