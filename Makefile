@@ -13,9 +13,14 @@ AGENTS      := .cache/agents
 # The race detector needs a C compiler; without one the tests run without it.
 RACE        := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
 OWN         := ./cmd/... ./cli/... ./node/... ./overlay/... ./store/...
+# make release-key makes RELEASE_KEY; without one the release is not signed, and its
+# programs trust none. The addresses stand in the files of installers alone.
+RELEASE_KEY ?=
+RELEASE_URL ?= https://github.com/claudemesh/claudemesh/releases/download/$(VERSION)
+LATEST_URL  ?= https://github.com/claudemesh/claudemesh/releases/latest/download
 RELEASES    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help build install check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs release image clean
+.PHONY: help build install check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs release release-key image clean
 .DEFAULT_GOAL := build
 
 help:
@@ -84,15 +89,25 @@ golden: ## rewrite all golden files, to be reviewed as a difference
 docs: ## rewrite docs/reference.md from the operations
 	$(GO) test ./test/docs -run Reference -update
 
-release: ## static binaries for all systems in dist/, with SHA256SUMS
+release-key: ## a private key to sign releases with, in the file RELEASE_KEY
+	@test -n '$(RELEASE_KEY)' || { echo 'say where: make release-key RELEASE_KEY=FILE'; exit 1; }
+	$(GO) run ./cmd/release key '$(RELEASE_KEY)'
+
+release: ## static binaries for all systems in dist/, SHA256SUMS, signature, installers' files
 	rm -rf dist && mkdir dist
-	@set -e; for target in $(RELEASES); do \
+	@set -e; flags='$(LDFLAGS)'; \
+	if [ -n '$(RELEASE_KEY)' ]; then \
+	  public=$$($(GO) run ./cmd/release public '$(RELEASE_KEY)'); flags="$$flags -X main.releaseKey=$$public"; \
+	else \
+	  echo 'No RELEASE_KEY: this release is not signed.'; \
+	fi; \
+	for target in $(RELEASES); do \
 	  os=$${target%/*}; arch=$${target#*/}; ext=; [ $$os = windows ] && ext=.exe; \
 	  echo "$$os/$$arch"; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' \
+	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags "$$flags" \
 	    -o dist/claudemesh-$$os-$$arch$$ext ./cmd/claudemesh; \
 	done
-	cd dist && sha256sum claudemesh-* > SHA256SUMS
+	$(GO) run ./cmd/release finish -version '$(VERSION)' -url '$(RELEASE_URL)' -latest '$(LATEST_URL)' -key '$(RELEASE_KEY)' dist
 
 image:
 	docker build --build-arg VERSION='$(VERSION)' -t claudemesh:'$(VERSION)' .

@@ -16,7 +16,7 @@ import (
 func (a *app) adminCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.promoteCommand(), a.demoteCommand(), a.kickCommand(), a.banCommand(), a.unbanCommand(), a.bansCommand(),
-		a.voidCommand(), a.invitesCommand(), a.uninviteCommand(), a.auditCommand(), a.policyCommand(),
+		a.voidCommand(), a.invitesCommand(), a.uninviteCommand(), a.auditCommand(), a.logCommand(), a.policyCommand(),
 	}
 }
 

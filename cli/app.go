@@ -28,6 +28,9 @@ type Env struct {
 	Environ  func() []string
 	// Version is the program's own, without a "v" before it.
 	Version string
+	// ReleaseKey signs releases, as release.FormatKey writes it; empty: this build trusts
+	// none.
+	ReleaseKey string
 }
 
 // app is one run of the program.
@@ -48,6 +51,7 @@ type app struct {
 	folder    string        // the user's folder, once it was looked for
 	client    *local.Client // the connection, once there is one
 	knowsSkew bool          // the version warning was given
+	ran       string        // the first word of the command that runs
 }
 
 // Main runs the command that env.Args name and returns the exit status.
@@ -78,6 +82,7 @@ func Main(ctx context.Context, env Env) int {
 	if a.client != nil {
 		a.client.Close()
 	}
+	a.notice(ctx)
 	var said verdict
 	switch {
 	case errors.As(err, &said):
@@ -117,7 +122,10 @@ func (a *app) root() *cobra.Command {
 
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if words := strings.Fields(cmd.CommandPath()); len(words) > 1 {
+				a.ran = words[1]
+			}
 			a.term.Document(a.json)
 			a.term.Quiet(a.quiet)
 		},

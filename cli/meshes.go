@@ -49,7 +49,7 @@ type newDoc struct {
 
 func (a *app) inviteCommand() *cobra.Command {
 	var in mesh.InviteRequest
-	var byCode bool
+	var byCode, qr, noQR bool
 	cmd := &cobra.Command{
 		Use: "invite [email]", Aliases: []string{"share"},
 		Short: "Make a link with which somebody can join",
@@ -63,6 +63,9 @@ func (a *app) inviteCommand() *cobra.Command {
 			}
 			if len(args) > 0 && !isEmail(args[0]) {
 				return usage("type `claudemesh invite` alone to make a link", "%q is no e-mail address", args[0])
+			}
+			if qr && (noQR || byCode) {
+				return usage("give --qr alone", "--qr is for a link, and does not go with --no-qr")
 			}
 			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
 				return err
@@ -82,12 +85,19 @@ func (a *app) inviteCommand() *cobra.Command {
 				InviteResponse: out, URL: out.Link, Code: strings.TrimPrefix(out.Link, joinPrefix),
 				Copied: a.term.OutTTY() && a.copyText(cmd.Context(), out.Link),
 			}
-			return show(a, doc, func(d inviteDoc) { a.printInvite(d, args) })
+			return show(a, doc, func(d inviteDoc) {
+				a.printInvite(d, args)
+				if qr || !noQR && !a.quiet && a.term.OutTTY() {
+					a.printQR(d.Link, qr)
+				}
+			})
 		},
 	}
 	cmd.Flags().StringVar(&in.Expires, "expires", "7d", "how `long` it is good for, at most 30d")
 	cmd.Flags().IntVar(&in.Uses, "uses", 1, "how `many` people may use it")
 	cmd.Flags().StringVar(&in.Role, "role", "member", "what they `become`: member or admin")
+	cmd.Flags().BoolVar(&qr, "qr", false, "print a QR code of the link, also into a file or a pipe")
+	cmd.Flags().BoolVar(&noQR, "no-qr", false, "print none; on a terminal that is wide enough there is one")
 	cmd.Flags().BoolVar(&byCode, "code", false, "make a code to speak instead: for one person on this network, 10 minutes")
 	presetFlags(cmd, &in)
 	return cmd
@@ -123,6 +133,14 @@ func (a *app) printInvite(d inviteDoc, to []string) {
 	a.term.Note("  Anyone who has the link can join.")
 	if onlyHere(d.Addresses) {
 		a.term.Warn("It holds addresses of this machine alone, so it works here only. See `claudemesh node status`.")
+	}
+}
+
+// printQR shows the link as a QR code. That there is no room for it is told to who has
+// asked for it.
+func (a *app) printQR(link string, asked bool) {
+	if err := a.term.QR(link); err != nil && asked {
+		a.term.Warn("There is no QR code: %s.", err)
 	}
 }
 

@@ -26,6 +26,7 @@ func (a *app) programCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.installCommand(), a.uninstallCommand(), a.doctorCommand(), a.hookCommand(), a.statusLineCommand(), a.mcpCommand(), a.nodeCommand(),
 		a.configCommand(),
+		a.upgradeCommand(),
 		a.telemetryCommand(),
 		a.callCommand(),
 		a.completionsCommand(),

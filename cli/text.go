@@ -34,12 +34,16 @@ func clock(text string, now time.Time) string {
 	return at.Format("Mon 2 Jan 15:04")
 }
 
-// clipboards are the programs that take text into the clipboard, by preference.
-var clipboards = [][]string{
-	{"pbcopy"},
-	{"xclip", "-selection", "clipboard"},
-	{"wl-copy"},
-	{"clip"},
+// clipboards are the programs that take text into the clipboard, by preference, with
+// the variable that tells whether there is anything for them to talk to.
+var clipboards = []struct {
+	needs string
+	words []string
+}{
+	{"", []string{"pbcopy"}},
+	{"WAYLAND_DISPLAY", []string{"wl-copy"}},
+	{"DISPLAY", []string{"xclip", "-selection", "clipboard"}},
+	{"", []string{"clip"}},
 }
 
 // clipboardLimit is how long such a program may take.
@@ -49,12 +53,12 @@ const clipboardLimit = time.Second
 func (a *app) copyText(ctx context.Context, text string) bool {
 	ctx, cancel := context.WithTimeout(ctx, clipboardLimit)
 	defer cancel()
-	for _, words := range clipboards {
-		path, err := exec.LookPath(words[0])
-		if err != nil {
+	for _, c := range clipboards {
+		path, err := exec.LookPath(c.words[0])
+		if err != nil || c.needs != "" && a.env.Getenv(c.needs) == "" {
 			continue
 		}
-		cmd := exec.CommandContext(ctx, path, words[1:]...)
+		cmd := exec.CommandContext(ctx, path, c.words[1:]...)
 		cmd.Stdin = strings.NewReader(text)
 		if cmd.Run() == nil {
 			return true

@@ -40,6 +40,13 @@ func (n *Node) accepted(tx *store.Tx, m message.Accepted) error {
 	}})
 }
 
+// taken is message.Config.Taken.
+func (n *Node) taken(m message.Taken) {
+	n.audits.Received(audit.Event{Mesh: m.Mesh, Actor: m.Member, Data: map[string]string{
+		"id": m.ID, "session": m.Session, "priority": m.Priority,
+	}})
+}
+
 // granted is grant.Config.Account.
 func (n *Node) granted(tx *store.Tx, c grant.Change) error {
 	e := audit.Event{Mesh: c.Mesh, Name: c.Event, Data: make(map[string]string)}

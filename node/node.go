@@ -131,7 +131,7 @@ func (n *Node) build() (err error) {
 	}
 	n.messages, err = message.New(message.Config{
 		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Crowd: sessions{n.presence, n.meshes}, Trust: judge{n.meshes, n.names, n.may}, Mail: n.net, Air: n.net,
-		Warn: n.grants.Warning, Accepted: n.accepted, Refused: n.refused,
+		Warn: n.grants.Warning, Accepted: n.accepted, Taken: n.taken, Refused: n.refused,
 		Arrived: func(session string) { n.health.Arrived(session) },
 		Limits:  n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})

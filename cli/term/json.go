@@ -30,6 +30,24 @@ func (t *Term) JSON(v any) error {
 	return t.put(text)
 }
 
+// JSONLine prints v as JSON does, on one line: one of the documents of a command that
+// goes on.
+func (t *Term) JSONLine(v any) error {
+	text, err := document(v)
+	if err != nil {
+		return err
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, text); err != nil {
+		return fmt.Errorf("compact document: %w", err)
+	}
+	line.WriteByte('\n')
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wipe()
+	return t.put(line.Bytes())
+}
+
 // Failed is the document of a failure.
 type Failed struct {
 	OK    bool    `json:"ok"`

@@ -11,15 +11,15 @@ import (
 	"github.com/claudemesh/claudemesh/cli"
 )
 
-// version is set by the build of a release.
-var version string
+// Both are set by the build of a release.
+var version, releaseKey string
 
 func main() {
 	os.Exit(cli.Main(context.Background(), cli.Env{
 		Args: os.Args[1:],
 		In:   os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Getenv: os.Getenv, Environ: os.Environ,
-		Version: programVersion(),
+		Version: programVersion(), ReleaseKey: releaseKey,
 	}))
 }
 

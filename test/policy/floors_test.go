@@ -13,11 +13,14 @@ import (
 // needs more can find its place. The first line that matches a package counts.
 // "x/*" is every package directly below x, "x/..." also x itself and all deeper.
 const floors = `
+cmd/release             < cli/upgrade/release                           # what makes a folder of programs a release
 cmd/*                   < cli                                           # mains: build a config, call Main
-cli                     < cli/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
+cli                     < cli/* cli/upgrade/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
 cli/term                <                                               # printing, and nothing but printing
 cli/lang                <                                               # the languages it speaks to people
 cli/settings            < store/file                                    # the folder, config.json, environment and flags
+cli/upgrade/*           <                                               # what a release consists of; knows neither disk nor network
+cli/upgrade             < cli/upgrade/* store/file                      # replacing this program by a newer release
 cli/daemon              < store/file                                    # finding, starting and ending the node's process
 cli/setup/*             <                                               # editing settings files in place
 cli/setup               < cli/setup/* store/file                        # what is written into the settings of agents

@@ -20,6 +20,12 @@
 //
 // It has messages sent (ids, targets and priorities, never a text), what other members
 // changed, as it was taken over, both in the commit that they belong to; and
-// connections, arrivals, refusals and decisions of the policy, gathered for a moment
-// and written together.
+// connections, arrivals, messages received, refusals and decisions of the policy,
+// gathered for a moment and written together.
+//
+// What happens at the node is the node's own chain with the own members' chains:
+// audit.log follows them.
+//
+// The package has more lines than most because what writes the two kinds of chains and
+// what reads them, at once, page by page or as they grow, have to agree.
 package audit

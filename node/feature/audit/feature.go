@@ -83,7 +83,12 @@ type Feature struct {
 	notes   []Event
 	dropped uint64 // notes for which there was no room
 	refused map[refusal]uint64
-	full    chan struct{} // there is much to write
+	// received has no reasons in its keys.
+	received map[refusal]letters
+	watching int           // how many wait for what happens
+	grown    chan struct{} // closed and renewed when something was written
+
+	full chan struct{} // there is much to write, or somebody waits for it
 }
 
 // New builds the feature. It starts nothing.
@@ -94,12 +99,15 @@ func New(cfg Config) *Feature {
 	if cfg.Rows == 0 {
 		cfg.Rows = maxRows
 	}
-	return &Feature{cfg: cfg, poke: make(chan struct{}, 1), full: make(chan struct{}, 1), refused: make(map[refusal]uint64)}
+	return &Feature{
+		cfg: cfg, poke: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		refused: make(map[refusal]uint64), received: make(map[refusal]letters), grown: make(chan struct{}),
+	}
 }
 
 // Ops binds the operations. It works on a nil Feature, for catalogues.
 func (f *Feature) Ops() []op.Op {
-	return []op.Op{Query.Bind(f.answerQuery), Verify.Bind(f.answerVerify)}
+	return []op.Op{Query.Bind(f.answerQuery), Log.Bind(f.answerLog), Verify.Bind(f.answerVerify)}
 }
 
 // How often what was gathered is written, and what was not written is tried again.

@@ -38,6 +38,7 @@ func (f *Feature) Write(tx *store.Tx, e Event) error {
 	}
 	b := tx.Bucket(bucketAudit, bucketLocal)
 	rows := b.Bucket(bucketRow)
+	tx.OnCommit(f.grew)
 	i, h := place(b.Get(keyHead))
 	raw, err := f.entry(e).After(i, h).Encode()
 	if err != nil {

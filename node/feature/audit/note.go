@@ -36,7 +36,7 @@ func (f *Feature) Note(e Event) {
 	} else {
 		f.dropped++
 	}
-	many := len(f.notes) >= manyNotes
+	many := len(f.notes) >= manyNotes || f.watching > 0
 	f.mu.Unlock()
 	if many {
 		wake(f.full)
@@ -57,6 +57,7 @@ func (f *Feature) Refused(mesh ident.MeshID, who ident.PublicKey, reason string)
 		r.who = ident.PublicKey{}
 	}
 	f.refused[r]++
+	f.soon()
 }
 
 func wake(c chan struct{}) {
@@ -66,39 +67,57 @@ func wake(c chan struct{}) {
 	}
 }
 
+// gathered is what was noted since the last time.
+type gathered struct {
+	notes    []Event
+	dropped  uint64
+	refused  map[refusal]uint64
+	received map[refusal]letters
+}
+
 // take returns what was gathered and begins anew.
-func (f *Feature) take() (notes []Event, dropped uint64, refused map[refusal]uint64) {
+func (f *Feature) take() gathered {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	notes, dropped, refused = f.notes, f.dropped, f.refused
-	f.notes, f.dropped, f.refused = nil, 0, make(map[refusal]uint64)
-	return notes, dropped, refused
+	g := gathered{f.notes, f.dropped, f.refused, f.received}
+	f.notes, f.dropped, f.refused, f.received = nil, 0, make(map[refusal]uint64), make(map[refusal]letters)
+	return g
+}
+
+// events are the entries that it becomes.
+func (g gathered) events() []Event {
+	out := g.notes
+	for from, l := range g.received {
+		out = append(out, l.event(from))
+	}
+	for r, n := range g.refused {
+		out = append(out, Event{Mesh: r.mesh, Actor: r.who, Name: "refused", Data: map[string]string{
+			"reason": r.reason, "times": strconv.FormatUint(n, 10),
+		}})
+	}
+	if g.dropped > 0 {
+		out = append(out, Event{Name: "events_dropped", Data: map[string]string{"times": strconv.FormatUint(g.dropped, 10)}})
+	}
+	return out
 }
 
 // write puts what was gathered into the chain.
 func (f *Feature) write(ctx context.Context) {
-	notes, dropped, refused := f.take()
-	for r, n := range refused {
-		notes = append(notes, Event{Mesh: r.mesh, Actor: r.who, Name: "refused", Data: map[string]string{
-			"reason": r.reason, "times": strconv.FormatUint(n, 10),
-		}})
-	}
-	if dropped > 0 {
-		notes = append(notes, Event{Name: "events_dropped", Data: map[string]string{"times": strconv.FormatUint(dropped, 10)}})
-	}
-	if len(notes) == 0 {
+	g := f.take()
+	events := g.events()
+	if len(events) == 0 {
 		return
 	}
 	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
-		for _, e := range notes {
+		for _, e := range events {
 			if err := f.Write(tx, e); err != nil {
 				return err
 			}
 		}
-		return count(tx, refused)
+		return count(tx, g.refused)
 	})
 	if err != nil {
-		f.cfg.Log.Warn("events not kept", "events", len(notes), "error", err)
+		f.cfg.Log.Warn("events not kept", "events", len(events), "error", err)
 	}
 }
 

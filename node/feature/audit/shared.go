@@ -183,6 +183,7 @@ func (f *Feature) catchUp(ctx context.Context, m Mesh) error {
 			return err
 		}
 		i, h = i+1, sha256.Sum256(raw)
+		f.grew()
 	}
 	return nil
 }

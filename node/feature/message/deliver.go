@@ -34,6 +34,7 @@ type incoming struct {
 	name      string // of the sender
 	known     bool   // all entries are here with this content
 	air       bool   // it came through the air
+	fresh     bool   // it is new here, and for somebody to see
 	before    []letter.Before
 	crowd     crowd // of a message to many: whom it means here
 
@@ -65,6 +66,7 @@ func (f *Feature) take(ctx context.Context, mesh ident.MeshID, arrivals []*incom
 	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
 		g, items, after = g.again(), nil, nil
 		for _, a := range arrivals {
+			a.fresh = false
 			found, then, err := f.receive(tx, g, a)
 			if err != nil {
 				return err
@@ -83,6 +85,9 @@ func (f *Feature) take(ctx context.Context, mesh ident.MeshID, arrivals []*incom
 	for _, a := range arrivals {
 		if a.news == nil && !a.known && a.verdict == delivery.Never {
 			f.refuse(mesh, a.msg.Origin, "message")
+		}
+		if a.fresh && f.cfg.Taken != nil && !isNotice(a.msg) {
+			f.cfg.Taken(Taken{Mesh: mesh, Member: a.msg.Origin, Session: a.name, ID: a.msg.ID.String(), Priority: a.msg.Priority.String()})
 		}
 	}
 	f.settle(g, gates)
@@ -285,6 +290,7 @@ func (f *Feature) receive(tx *store.Tx, g *gate, a *incoming) ([]letter.Item, []
 	if a.everyone() {
 		items, added, err := f.spread(tx, g, a)
 		if err == nil && added && a.verdict != delivery.Blocked {
+			a.fresh = true
 			err = cause.In(tx).Add(a.msg.Cause, a.msg.Depth, g.age)
 		}
 		return items, nil, err
@@ -316,6 +322,7 @@ func (f *Feature) receive(tx *store.Tx, g *gate, a *incoming) ([]letter.Item, []
 	if !added || a.verdict == delivery.Blocked { // it may not use up what others say
 		return items, nil, nil
 	}
+	a.fresh = true
 	return items, nil, cause.In(tx).Add(a.msg.Cause, a.msg.Depth, g.age)
 }
 

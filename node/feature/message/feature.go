@@ -39,6 +39,9 @@ type Config struct {
 	// Accepted is told of each message in the commit that accepts it. An error fails
 	// that commit. Nil: nobody needs to know.
 	Accepted func(tx *store.Tx, m Accepted) error
+	// Taken is told of each message that came, was new and is not held, once it is
+	// stored. It must not block. Nil: nobody needs to know.
+	Taken func(m Taken)
 	// Refused hears, in one word, what a member sent that never can be good. It must
 	// not block. Nil: nobody needs to know.
 	Refused func(mesh ident.MeshID, from ident.PublicKey, what string)

@@ -58,6 +58,16 @@ type Accepted struct {
 	Priority string
 }
 
+// Taken is what others hear of a message that came from another member for somebody
+// here: never its text.
+type Taken struct {
+	Mesh     ident.MeshID
+	Member   ident.PublicKey
+	ID       string
+	Session  string // its name
+	Priority string
+}
+
 // Crowd is what messages must know of groups. A target is "*", "@all" or a group
 // as in "@a/b", without the name of a mesh. It is never called inside a transaction
 // of the store.
