@@ -134,19 +134,24 @@ func deliver(ctx context.Context, from *harness.Home, to, text string) error {
 }
 
 // peak is the most memory that a home's node has used, in KiB.
-func peak(t *testing.T, h *harness.Home) int {
+func peak(t *testing.T, h *harness.Home) int { t.Helper(); return memory(t, h, "VmHWM:") }
+
+// memory is what /proc says of the memory of a home's node, in KiB: VmHWM is the most
+// that it had, RssAnon its own now, RssFile that of its files, mostly its store, which
+// the system takes back when it needs it.
+func memory(t *testing.T, h *harness.Home, what string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.Node().PID()))
 	if err != nil {
 		t.Skip("the memory of a process is read from /proc:", err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, what); ok {
 			n, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")))
 			must(t, err)
 			return n
 		}
 	}
-	t.Fatal("no VmHWM")
+	t.Fatal("no", what)
 	return 0
 }

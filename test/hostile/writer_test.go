@@ -191,7 +191,8 @@ func TestAFloodOfRecords(t *testing.T) {
 			t.Errorf("the node of %s counts no records beyond the pace: %v", h.Name, out.Refused)
 		}
 	}
-	t.Logf("after all hold the same, peak memory %d and %d MiB", peak(t, ana)>>10, peak(t, ben)>>10)
+	t.Logf("after all hold the same, peak memory %d and %d MiB; now ana's node has %d MiB of its own, and %d MiB of its store in memory",
+		peak(t, ana)>>10, peak(t, ben)>>10, memory(t, ana, "RssAnon:")>>10, memory(t, ana, "RssFile:")>>10)
 }
 
 // shared sets a key and waits until another shows it.
