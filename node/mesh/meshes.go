@@ -184,7 +184,7 @@ func (a *Meshes) Run(ctx context.Context) error {
 	return err
 }
 
-// renewDaily renews bindings and delivery keys.
+// renewDaily renews bindings and delivery keys; what fails is tried again soon.
 func (a *Meshes) renewDaily(ctx context.Context) error {
 	const look = 10 * time.Minute
 	tick := time.NewTicker(look)
@@ -201,11 +201,14 @@ func (a *Meshes) renewDaily(ctx context.Context) error {
 		if age := a.cfg.Now().Sub(renewed); age < renewEvery && age > -renewEvery && !mayErase {
 			continue
 		}
+		was := renewed
 		renewed = a.cfg.Now()
 		for _, m := range a.All() {
 			erased, err := m.renew(ctx, mayErase)
 			if err != nil {
-				return err
+				// The disk is full, say: what holds now holds for days.
+				a.cfg.Log.Warn("binding and delivery key not renewed yet", "mesh", m.ID(), "error", err)
+				renewed = was
 			}
 			if erased {
 				last, mayErase = a.cfg.Mono(), false

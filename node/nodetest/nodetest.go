@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,8 @@ type Node struct {
 	t    testing.TB
 	Name string
 	Dir  string
+
+	skew atomic.Int64 // of its wall clock, in nanoseconds
 
 	mu   sync.Mutex // guards what follows
 	node *node.Node
@@ -58,7 +61,7 @@ func (n *Node) Restart() {
 	n.t.Helper()
 	n.Stop()
 	built, err := node.New(node.Config{
-		Dir: n.Dir, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, DisplayName: n.Name, Version: "test",
+		Dir: n.Dir, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, DisplayName: n.Name, Version: "test", Now: n.Now,
 		Log: slog.New(slog.NewTextHandler(prefixed{n.t, n.Name}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -80,6 +83,12 @@ func (n *Node) Restart() {
 		return err == nil && hello.Ready
 	})
 }
+
+// Now is the node's wall clock.
+func (n *Node) Now() time.Time { return time.Now().Add(time.Duration(n.skew.Load())) }
+
+// Skew sets the node's wall clock, running or not, so far off the machine's.
+func (n *Node) Skew(d time.Duration) { n.skew.Store(int64(d)) }
 
 // Stop ends the node as a shutdown does. It may be called more than once.
 func (n *Node) Stop() {

@@ -236,7 +236,7 @@ func (f *Feature) judgeOne(mesh ident.MeshID, a *incoming) (delivery.Verdict, st
 	case !a.addressed():
 		return delivery.Never, "the letter's addresses are not in the message"
 	case f.cfg.Now().Sub(a.msg.Created) > f.limits.Keep.Keys:
-		return delivery.Unjudged, "the message is too old by the clock"
+		return delivery.Unjudged, fmt.Sprintf("by the clock of the recipient's machine the message is %d days old: one of the two clocks is wrong", int(f.cfg.Now().Sub(a.msg.Created).Hours()/24))
 	}
 	name, err := f.cfg.Trust.Judge(mesh, a.claim())
 	a.name = name

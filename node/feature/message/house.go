@@ -17,20 +17,21 @@ const (
 )
 
 // keepHouse writes down the age of the node and forgets what is old, until ctx
-// ends.
+// ends. What cannot be written now, to a full disk say, is tried again at the next turn:
+// a store that has failed for good ends the node by itself.
 func (f *Feature) keepHouse(ctx context.Context) error {
 	ticker := time.NewTicker(ageSave)
 	defer ticker.Stop()
 	pruned := f.age.now()
 	for {
-		if err := f.saveAge(ctx); err != nil {
-			return err
-		}
-		if f.age.now()-pruned >= pruneEvery {
-			pruned = f.age.now()
-			if err := f.prune(ctx); err != nil {
-				return err
+		err := f.saveAge(ctx)
+		if now := f.age.now(); err == nil && now-pruned >= pruneEvery {
+			if err = f.prune(ctx); err == nil {
+				pruned = now
 			}
+		}
+		if err != nil && ctx.Err() == nil {
+			f.log.Warn("housekeeping put off", "error", err)
 		}
 		select {
 		case <-ctx.Done():

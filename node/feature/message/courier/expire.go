@@ -11,17 +11,22 @@ import (
 // expireMax is how many rows expire in one commit.
 const expireMax = 256
 
-// expire ends rows whose time to live is used up, until ctx ends.
+// expireRetry is when it is tried again what could not be written, to a full disk say.
+const expireRetry = 10 * time.Second
+
+// expire ends rows whose time to live is used up, until ctx ends. A store that has
+// failed for good ends the node by itself.
 func (c *Courier) expire(ctx context.Context) error {
 	for {
 		next, err := c.expireNow(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil {
-			return err
-		}
-		if next == 0 {
+		switch {
+		case err != nil:
+			c.cfg.Log.Warn("what expired is not noted yet", "error", err)
+			next = c.cfg.Age() + expireRetry
+		case next == 0:
 			next = c.cfg.Age() + 24*time.Hour
 		}
 		timer := time.NewTimer(next - c.cfg.Age())
