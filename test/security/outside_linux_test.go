@@ -3,22 +3,25 @@ package security
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/claudemesh/claudemesh/test/capture"
 	"github.com/claudemesh/claudemesh/test/harness"
 )
 
@@ -26,6 +29,8 @@ const (
 	asChild = "CLAUDEMESH_TEST_REACH" // in a child: the folder to reach into
 	nobody  = 65534
 	limit   = 2 * time.Minute
+	// patience is how long a page waits for an answer that does not come.
+	patience = 2 * time.Second
 )
 
 var bin string
@@ -186,36 +191,98 @@ func TestNoPortButLibp2ps(t *testing.T) {
 	if err != nil || len(ports) != 1 {
 		t.Fatalf("it listens at %v, %v", ports, err)
 	}
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])), 5*time.Second)
+	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
+	for name, request := range map[string]string{
+		"a request":                "GET /v1/hello HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n",
+		"a name that was rebound":  "GET / HTTP/1.1\r\nHost: evil.example:" + strconv.Itoa(ports[0]) + "\r\nOrigin: http://evil.example:" + strconv.Itoa(ports[0]) + "\r\n\r\n",
+		"a form":                   "POST /v1/op/mesh.invite HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+		"asking whether it may":    "OPTIONS /v1/op/mesh.invite HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nAccess-Control-Request-Method: POST\r\n\r\n",
+		"a web socket":             "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://evil.example\r\n\r\n",
+		"HTTP/2, knowing of it":    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+		"libp2p's words in a form": "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n\x13/multistream/1.0.0\n",
+	} {
+		if answer := answered(t, at, request); bytes.Contains(answer, []byte("HTTP/")) || bytes.Contains(answer, []byte("claudemesh")) || len(answer) > 32 {
+			t.Errorf("%s is answered: %q", name, answer)
+		}
+	}
+	for _, scheme := range []string{"http://", "https://"} {
+		client := http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+		if resp, err := client.Get(scheme + at + "/"); err == nil {
+			_ = resp.Body.Close()
+			t.Errorf("%s: a page gets an answer: %s", scheme, resp.Status)
+		}
+		client.CloseIdleConnections()
+	}
+}
+
+// answered is what comes back to a request: at most the first words of libp2p.
+func answered(t *testing.T, at, request string) []byte {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", at, 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Write([]byte("GET /v1/hello HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n")); err != nil {
+	if _, err := conn.Write([]byte(request)); err != nil {
 		t.Fatal(err)
 	}
-	answer := make([]byte, 4096)
-	n, _ := conn.Read(answer)
-	if bytes.Contains(answer[:n], []byte("HTTP/")) || bytes.Contains(answer[:n], []byte("claudemesh")) {
-		t.Errorf("a page is answered: %q", answer[:n])
+	answer, _ := io.ReadAll(io.LimitReader(conn, 4096)) // until it hangs up
+	return answer
+}
+
+// What other users of the machine share with this one: the abstract sockets, which no
+// folder protects, and the folders for temporary files.
+func TestNothingLiesOutsideTheFolder(t *testing.T) {
+	w, ana, bo, ctx := pair(t)
+	must(ctx, t, ana, "new", "team")
+	must(ctx, t, bo, "join", field(must(ctx, t, ana, "invite", "--json"), "link"))
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/unix", ana.Node().PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := sockets(ana.Node().PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listened := false
+	for line := range strings.Lines(string(raw)) {
+		f := strings.Fields(line)
+		if len(f) < 8 || !own[f[6]] {
+			continue
+		}
+		listened = true
+		if !strings.HasPrefix(f[7], ana.Dir) && !strings.HasPrefix(f[7], w.Root()) {
+			t.Errorf("a socket outside of the folder: %s", f[7])
+		}
+	}
+	if !listened {
+		t.Error("no socket of the node is known")
+	}
+	for _, dir := range []string{"tmp", "run"} {
+		err := filepath.WalkDir(filepath.Join(w.Root(), dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || path == filepath.Join(w.Root(), dir) {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("others may use %s: %v", path, info.Mode())
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
 // listening are the TCP ports that a process listens at.
 func listening(pid int) (ports []int, err error) {
-	own := make(map[string]bool)
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	own, err := sockets(pid)
 	if err != nil {
 		return nil, err
-	}
-	for _, fd := range fds {
-		// One that is closed meanwhile is no socket of a listener.
-		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd.Name())); err == nil {
-			own[strings.TrimSuffix(strings.TrimPrefix(to, "socket:["), "]")] = true
-		}
 	}
 	for _, table := range []string{"tcp", "tcp6"} {
 		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
@@ -238,54 +305,44 @@ func listening(pid int) (ports []int, err error) {
 	return ports, nil
 }
 
-// capture gathers all that passes over the loopback until it is stopped.
-func capture(t *testing.T) (stop func() []byte) {
-	t.Helper()
-	const all = 0x0300 // ETH_P_ALL in network order
-	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW, all)
+// sockets are the numbers of a process's sockets.
+func sockets(pid int) (map[string]bool, error) {
+	own := make(map[string]bool)
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	if err != nil {
-		t.Skipf("packets cannot be captured here: %v", err)
+		return nil, err
 	}
+	for _, fd := range fds {
+		// One that is closed meanwhile is no socket of a listener.
+		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd.Name())); err == nil {
+			own[strings.TrimSuffix(strings.TrimPrefix(to, "socket:["), "]")] = true
+		}
+	}
+	return own, nil
+}
+
+// loopback captures all that passes over the loopback.
+func loopback(t *testing.T) *capture.Tap {
+	t.Helper()
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(
-		syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: all, Ifindex: lo.Index}),
-		syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<20),
-		syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Usec: 100_000}),
-	); err != nil {
+	tap, err := capture.Start(lo.Index)
+	if errors.Is(err, os.ErrPermission) {
+		t.Skip(err)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	var got bytes.Buffer
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		packet := make([]byte, 1<<17)
-		for {
-			select {
-			case <-done:
-				return
-			default:
-			}
-			if n, _, err := syscall.Recvfrom(fd, packet, 0); err == nil {
-				got.Write(packet[:n])
-			}
-		}
-	})
-	return sync.OnceValue(func() []byte {
-		close(done)
-		wg.Wait()
-		_ = syscall.Close(fd) // nothing is read from it any more
-		return got.Bytes()
-	})
+	return tap
 }
 
 // Who captures everything that two nodes send sees no name, no group, no key of a
 // member or session, no id of a mesh and no text.
 func TestCapturedPacketsTellNothing(t *testing.T) {
-	stop := capture(t)
-	defer stop()
+	tap := loopback(t)
+	defer tap.Stop()
 	_, ana, bo, ctx := pair(t)
 	must(ctx, t, ana, "new", "quuxworthy", "--as", "zaphodnimbus")
 	link := field(must(ctx, t, ana, "invite", "--json"), "link")
@@ -300,29 +357,32 @@ func TestCapturedPacketsTellNothing(t *testing.T) {
 			shown += must(ctx, t, h, append(args, "--json")...)
 		}
 	}
-	packets := stop()
+	packets, err := tap.Stop()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(packets) < 20_000 || !bytes.Contains(packets, []byte("/multistream/1.0.0")) && !bytes.Contains(packets, []byte("/noise")) {
 		t.Fatalf("%d bytes were captured: that is not the traffic of two nodes", len(packets))
 	}
-	secrets := []string{
+	var secrets []capture.Secret
+	for _, text := range []string{
 		"quuxworthy", "zaphodnimbus", "trillianquark", "plumbusmaker", "frobnicators", "grommetcount", "sprocketvalue", "flibbertigibbet",
 		strings.TrimPrefix(link, "claudemesh://join/"), field(shown, "mesh_id"),
+	} {
+		secrets = append(secrets, capture.Secret{What: text, Raw: []byte(text)})
 	}
 	keys := regexp.MustCompile(`"[0-9a-f]{64}"`).FindAllString(shown, -1)
 	if len(keys) < 2 || field(shown, "mesh_id") == "" {
 		t.Fatalf("the keys are not known: %s", shown)
 	}
 	for _, key := range keys {
-		key = strings.Trim(key, `"`)
-		raw, err := hex.DecodeString(key)
+		raw, err := hex.DecodeString(strings.Trim(key, `"`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		secrets = append(secrets, key, string(raw))
+		secrets = append(secrets, capture.Secret{What: "the key " + key, Raw: raw})
 	}
-	for _, s := range secrets {
-		if s != "" && bytes.Contains(packets, []byte(s)) {
-			t.Errorf("%q can be read on the network", s)
-		}
+	for _, found := range capture.Found(packets, secrets) {
+		t.Errorf("%s can be read on the network", found)
 	}
 }
