@@ -62,7 +62,7 @@ func Main(ctx context.Context, env Env) int {
 	// Known before parsing, since a parsing error is reported in the same way.
 	a.term.Document(slices.Contains(ownWords(env.Args), "--json"))
 	root := a.root()
-	root.SetArgs(env.Args)
+	root.SetArgs(launching(root, env.Args))
 	root.SetIn(env.In)
 	// What cobra prints by itself is nothing: help and errors are ours.
 	root.SetOut(io.Discard)
@@ -153,19 +153,18 @@ func (a *app) commands() []*cobra.Command {
 	return slices.Concat(a.meshCommands(), a.adminCommands(), a.grantCommands(), a.peopleCommands(), a.messageCommands(), a.backupCommands(), a.programCommands())
 }
 
-// bare is the command without a known word: a link joins, anything else is a
-// mistake, nothing at all shows the help.
+// bare is the command without a known word: a link joins and launches, nothing at all
+// launches, anything else is a mistake.
 func (a *app) bare(cmd *cobra.Command, args []string) error {
 	if on, _ := cmd.Flags().GetBool("version"); on {
 		return a.version()
 	}
-	if len(args) == 0 {
-		a.help(cmd, nil)
-		return nil
-	}
 	as, _ := cmd.Flags().GetString("as")
-	if len(args) == 1 && isLink(args[0]) {
-		return a.join(cmd.Context(), args[0], as, "")
+	switch {
+	case len(args) == 0:
+		return a.welcome(cmd)
+	case len(args) == 1 && isLink(args[0]):
+		return a.joinAndLaunch(cmd, args[0], as)
 	}
 	return unknownWord(cmd, args[0])
 }

@@ -130,7 +130,7 @@ func TestVersionAndHelpComeFirst(t *testing.T) {
 			t.Errorf("%s: %d, %q", args, status, out)
 		}
 	}
-	for _, args := range []string{"", "--help", "-h", "help", "--help send", "send --help", "help send", "node", "send -h bob"} {
+	for _, args := range []string{"--help", "-h", "help", "--help send", "send --help", "help send", "node", "send -h bob"} {
 		status, out, errs := run(t, strings.Fields(args)...)
 		if status != 0 || errs != "" || !strings.Contains(out, "Usage") {
 			t.Errorf("%s: %d, %q, %q", args, status, out, errs)
@@ -150,7 +150,7 @@ func TestFlagsAndWords(t *testing.T) {
 func TestEveryCodeHasAStatus(t *testing.T) {
 	codes := []op.Code{
 		op.NotFound, op.Ambiguous, op.Denied, op.Offline, op.Expired, op.TooLarge,
-		op.RateLimited, op.Invalid, op.Conflict, op.Unavailable, op.Internal, cancelled,
+		op.RateLimited, op.Invalid, op.Conflict, op.Unavailable, op.Internal, cancelled, claudeMissing,
 	}
 	for _, c := range codes {
 		if exits[c] == exitOK {

@@ -167,7 +167,7 @@ var inherited = []string{
 }
 
 // perSession are variables of ours that concern one session alone.
-var perSession = []string{"CLAUDEMESH_SESSION_ID", "CLAUDEMESH_DISPLAY_NAME", "CLAUDEMESH_ROLE", settings.EnvMode, settings.EnvDir}
+var perSession = []string{"CLAUDEMESH_SESSION_ID", "CLAUDEMESH_DISPLAY_NAME", "CLAUDEMESH_ROLE", settings.EnvMode, settings.EnvDir, agent.EnvFolder}
 
 // nodeEnviron is the environment of a node started in the background.
 func nodeEnviron(environ []string, dir string) []string {

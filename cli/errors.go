@@ -28,6 +28,7 @@ const (
 	exitExists      = 6
 	exitDenied      = 7
 	exitInternal    = 8
+	exitNoClaude    = 9
 )
 
 // exits is the one table from error codes to exit statuses.
@@ -44,10 +45,14 @@ var exits = map[op.Code]int{
 	op.Unavailable: exitNetwork,
 	op.Internal:    exitInternal,
 	cancelled:      exitCancelled,
+	claudeMissing:  exitNoClaude,
 }
 
 // cancelled is a person's Ctrl-C, which no operation ever answers.
 const cancelled op.Code = "cancelled"
+
+// claudeMissing is a machine without Claude Code.
+const claudeMissing op.Code = "claude_missing"
 
 // verdict is the exit status of a command that has shown its answer, where that
 // answer is no success.

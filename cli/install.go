@@ -242,7 +242,7 @@ func Skill() string {
 }
 
 // notForAgents are commands that a person runs.
-var notForAgents = []string{"install", "uninstall", "mcp", "hook", "completions"}
+var notForAgents = []string{"launch", "install", "uninstall", "mcp", "hook", "completions"}
 
 // describe writes a line for a command, or one for each that it holds.
 func describe(b *strings.Builder, cmd *cobra.Command) {

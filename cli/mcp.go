@@ -92,7 +92,7 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 	work.Go(func() {
 		defer cancel()
 		err := mcp.Serve(ctx, mcp.Config{
-			Doer: a.bounded(session), Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
+			Doer: a.bounded(a.preferred(session)), Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
 			Tools: mcp.Tier(set.Tools.Value),
 			Self: func() op.Self {
 				if self, ok := session.Self(); ok {
@@ -126,12 +126,14 @@ func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) 
 	if err := tokens.Prune(time.Now()); err != nil {
 		log.Warn("old tokens not removed", "error", err)
 	}
+	launched := a.launched()
 	ctl := a.control(dir, log)
 	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir), Patience: nodePatience, Log: log})
 	return agent.New(agent.Config{
 		Agent: presence.OpenRequest{
 			AgentSession: id,
 			Name:         a.agentName(set), Role: a.agentRole(set), Mode: sessionMode(set), Quiet: !set.Joins.Value, Rights: set.Rights.Value,
+			Mesh: launched.Mesh, Groups: groupWords(launched.Groups),
 			PID: os.Getppid(), Cwd: cwd,
 			PeerType: "ai", Channel: "claude-code", Model: a.env.Getenv("CLAUDE_MODEL"),
 		},

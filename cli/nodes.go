@@ -24,7 +24,7 @@ import (
 // programCommands are those that are programs of their own.
 func (a *app) programCommands() []*cobra.Command {
 	return []*cobra.Command{
-		a.installCommand(), a.uninstallCommand(), a.doctorCommand(), a.hookCommand(), a.statusLineCommand(), a.mcpCommand(), a.nodeCommand(),
+		a.installCommand(), a.uninstallCommand(), a.launchCommand(), a.doctorCommand(), a.hookCommand(), a.statusLineCommand(), a.mcpCommand(), a.nodeCommand(),
 		a.configCommand(),
 		a.upgradeCommand(),
 		a.telemetryCommand(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,10 +13,15 @@ import (
 	"github.com/claudemesh/claudemesh/store/file"
 )
 
-// lastUsed is the content of last-used.json.
+// lastUsed is the content of last-used.json: the mesh that was named last, and what was
+// chosen at the last launch.
 type lastUsed struct {
-	Mesh string `json:"meshSlug"`
-	At   string `json:"timestamp"`
+	Mesh   string  `json:"meshSlug"`
+	Name   *string `json:"displayName,omitempty"`
+	Role   *string `json:"role,omitempty"`
+	Groups *string `json:"groups,omitempty"`
+	Mode   *string `json:"messageMode,omitempty"`
+	At     string  `json:"timestamp"`
 }
 
 const lastUsedFile = "last-used.json"
@@ -30,6 +36,9 @@ func (a *app) oneMesh(ctx context.Context) (string, error) {
 	slugs, err := a.everyMesh(ctx)
 	if err != nil || len(slugs) < 2 {
 		return "", err
+	}
+	if own := a.launched().Mesh; slices.Contains(slugs, own) {
+		return own, nil
 	}
 	last := a.lastMesh()
 	for _, s := range slugs {
@@ -69,26 +78,33 @@ func (a *app) everyMesh(ctx context.Context) ([]string, error) {
 }
 
 // lastMesh is the mesh that was named last, or "".
-func (a *app) lastMesh() string {
+func (a *app) lastMesh() string { return a.lastUsed().Mesh }
+
+// lastUsed is what was used last.
+func (a *app) lastUsed() lastUsed {
 	text, err := file.Read(filepath.Join(a.folder, lastUsedFile))
-	if err != nil {
-		return ""
-	}
 	var l lastUsed
-	if json.Unmarshal(text, &l) != nil {
-		return ""
+	if err != nil || json.Unmarshal(text, &l) != nil {
+		return lastUsed{}
 	}
-	return l.Mesh
+	return l
 }
 
-// used remembers a mesh that was named, made or joined. It is a convenience: a
-// folder that cannot be written to shows elsewhere.
+// used remembers a mesh that was named, made or joined.
 func (a *app) used(slug string) {
-	if slug == "" || slug == a.lastMesh() {
+	l := a.lastUsed()
+	if slug == "" || slug == l.Mesh {
 		return
 	}
-	text, err := json.Marshal(lastUsed{slug, time.Now().UTC().Format(time.RFC3339)})
-	if err == nil {
+	l.Mesh = slug
+	a.remember(l)
+}
+
+// remember keeps what was used last. It is a convenience: a folder that cannot be
+// written to shows elsewhere.
+func (a *app) remember(l lastUsed) {
+	l.At = time.Now().UTC().Format(time.RFC3339)
+	if text, err := json.Marshal(l); err == nil {
 		_ = file.Write(filepath.Join(a.folder, lastUsedFile), append(text, '\n'))
 	}
 }

@@ -273,6 +273,14 @@ func TestID(t *testing.T) {
 	if agent.ID(get) != "ours" {
 		t.Fatal("our id does not win")
 	}
+	env[agent.EnvFolder] = "/tmp/claudemesh-1"
+	if agent.ID(get) != "claude" {
+		t.Fatal("an agent inside a launched session passes for it")
+	}
+	delete(env, agent.EnvClaudeSession)
+	if agent.ID(get) != "ours" {
+		t.Fatal("the launched session has no id")
+	}
 }
 
 func TestOldLogsGo(t *testing.T) {

@@ -14,8 +14,7 @@ import (
 	"github.com/claudemesh/claudemesh/store/file"
 )
 
-// The environment's names for the agent's own session id, the first that is set
-// counts.
+// The environment's names for the agent's own session id, see ID.
 const (
 	EnvSession       = "CLAUDEMESH_SESSION_ID"
 	EnvClaudeSession = "CLAUDE_CODE_SESSION_ID"
@@ -24,12 +23,15 @@ const (
 // unusedLimit is the age from which a token file that nobody renewed goes away.
 const unusedLimit = 90 * 24 * time.Hour
 
-// ID returns the agent session id that the environment names, or "".
+// ID returns the agent session id that the environment names, or "". In a session that
+// was launched Claude Code's own goes first: an agent that is started inside it inherits
+// the environment, and is not that session.
 func ID(getenv func(string) string) string {
-	if id := getenv(EnvSession); id != "" {
-		return id
+	ours, claudes := getenv(EnvSession), getenv(EnvClaudeSession)
+	if ours == "" || claudes != "" && getenv(EnvFolder) != "" {
+		ours = claudes
 	}
-	return getenv(EnvClaudeSession)
+	return ours
 }
 
 // Tokens is the folder of a user in whose sessions folder tokens are kept.

@@ -80,6 +80,26 @@ func (s *Setup) Install(agent string) ([]Change, error) { return s.each(agent, s
 // Uninstall takes claudemesh out of them.
 func (s *Setup) Uninstall(agent string) ([]Change, error) { return s.each(agent, s.uninstall) }
 
+// Has tells whether an agent is set up with claudemesh, as far as can be read.
+func (s *Setup) Has(agent string) bool {
+	a, err := find(agent)
+	if err != nil {
+		return false
+	}
+	for _, t := range a.targets(s) {
+		if !t.main {
+			continue
+		}
+		c, err := look(t.path)
+		if err != nil || !c.exists {
+			return false
+		}
+		bare, err := t.take(c.data)
+		return err == nil && !bytes.Equal(bare, c.data)
+	}
+	return false
+}
+
 func (s *Setup) each(agent string, do func(target) (Result, string, error)) ([]Change, error) {
 	a, err := find(agent)
 	if err != nil {

@@ -18,6 +18,13 @@ const (
 	Care = "⚠"
 	To   = "→"
 	Dot  = "●"
+	// Here marks what would be chosen, Ask what is still open, Busy what is under way.
+	Here  = "▶"
+	Open  = "▸"
+	Busy  = "◆"
+	Point = "•"
+	// Brick is what the brand mark is made of.
+	Brick = "█"
 )
 
 // indent begins every line meant for people.
@@ -41,6 +48,7 @@ type Term struct {
 	outTTY, errTTY  bool
 	inTTY           bool
 	outHue, errHue  bool
+	dumb            bool       // TERM=dumb: it obeys no sequences
 	mu              sync.Mutex // guards what is printed, quiet, json and pending
 	quiet, document bool
 	pending         bool  // a progress line stands on stderr
@@ -52,11 +60,11 @@ var ErrWrite = errors.New("stdout cannot be written")
 
 // New looks at the streams and the environment; it prints nothing.
 func New(c Config) *Term {
-	hue := c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"
-	t := &Term{in: c.In, out: c.Out, err: c.Err, say: c.Say}
+	t := &Term{in: c.In, out: c.Out, err: c.Err, say: c.Say, dumb: c.Getenv("TERM") == "dumb"}
 	if t.say == nil {
 		t.say = func(text string) string { return text }
 	}
+	hue := c.Getenv("NO_COLOR") == "" && !t.dumb
 	t.inTTY, t.outTTY, t.errTTY = isTTY(c.In), isTTY(c.Out), isTTY(c.Err)
 	t.outHue, t.errHue = hue && t.outTTY, hue && t.errTTY
 	return t

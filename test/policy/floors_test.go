@@ -15,7 +15,12 @@ import (
 const floors = `
 cmd/release             < cli/upgrade/release                           # what makes a folder of programs a release
 cmd/*                   < cli                                           # mains: build a config, call Main
-cli                     < cli/* cli/upgrade/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
+cli                     < cli/* cli/launch/* cli/upgrade/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
+cli/launch/flow         < node/op                              !os !net !charm.land  # what is still to be asked before an agent starts; reads no keys, draws nothing
+cli/launch/screen       < cli/launch/flow cli/term node/op              # a flow full-screen
+cli/launch/plain        < cli/launch/flow cli/term node/op              # a flow line by line
+cli/launch/claude       < cli/agent store/file                          # starting Claude Code and waiting for it
+cli/launch              < cli/launch/* cli/agent cli/term               # from questions to a running agent
 cli/term                <                                               # printing, and nothing but printing
 cli/lang                <                                               # the languages it speaks to people
 cli/settings            < store/file                                    # the folder, config.json, environment and flags

@@ -55,6 +55,11 @@ func (f *Feature) answerOpen(ctx context.Context, c op.Caller, in OpenRequest) (
 	var own Profile
 	if meshes := f.cfg.Meshes.List(); len(meshes) > 0 {
 		first = meshes[0]
+		if in.Mesh != "" {
+			if m, err := f.pick(in.Mesh); err == nil {
+				first = m
+			}
+		}
 		own = f.profile(first.ID, first.Self)
 	}
 	f.mu.Lock()

@@ -60,11 +60,14 @@ type OpenRequest struct {
 	Mode         string `json:"mode,omitempty" jsonschema:"push (default), inbox or off"`
 	Quiet        bool   `json:"quiet,omitempty" jsonschema:"whether not to tell it who comes and goes"`
 	Rights       string `json:"rights,omitempty" jsonschema:"what it may do: names of rights with commas between; all of them if left out"`
-	PID          int    `json:"pid,omitempty" jsonschema:"process id of the agent"`
-	Cwd          string `json:"cwd,omitempty"`
-	PeerType     string `json:"peer_type,omitempty" jsonschema:"ai or human"`
-	Channel      string `json:"channel,omitempty" jsonschema:"the agent's kind, as in claude-code"`
-	Model        string `json:"model,omitempty"`
+	// Mesh and Groups are those of a session that was started for one mesh.
+	Mesh     string   `json:"mesh,omitempty" jsonschema:"the one mesh to show in, by its name or id; in all if left out"`
+	Groups   []string `json:"groups,omitempty" jsonschema:"groups to be in from the start, as in eng or eng:lead"`
+	PID      int      `json:"pid,omitempty" jsonschema:"process id of the agent"`
+	Cwd      string   `json:"cwd,omitempty"`
+	PeerType string   `json:"peer_type,omitempty" jsonschema:"ai or human"`
+	Channel  string   `json:"channel,omitempty" jsonschema:"the agent's kind, as in claude-code"`
+	Model    string   `json:"model,omitempty"`
 }
 
 // OpenResponse carries the session's token, which is a secret.

@@ -44,6 +44,7 @@ type session struct {
 	Mode     string            `json:"mode"`             // asked for, or empty
 	Rights   string            `json:"rights,omitempty"` // what it may do; empty: everything
 	Quiet    bool              `json:"quiet,omitempty"`  // is not told who comes and goes
+	Only     string            `json:"only,omitempty"`   // the id of the mesh it was started for; empty: all
 	Places   map[string]place  `json:"places"`           // mesh id → what it is there
 	Prompted time.Time         `json:"prompted,omitzero"`
 	PID      int               `json:"pid"`
@@ -87,7 +88,10 @@ type live struct {
 func (l *live) at(mesh ident.MeshID) place { return l.place(mesh.String()) }
 
 func (l *live) place(mesh string) place {
-	p := l.Places[mesh]
+	p, known := l.Places[mesh]
+	if !known {
+		p.Hidden = l.elsewhere(mesh)
+	}
 	p.Status = p.Status.Or()
 	if p.Status.At.IsZero() {
 		p.Status.At = l.Opened
@@ -137,7 +141,7 @@ func (l *live) sight(mesh ident.MeshID) roster.Sight {
 	switch {
 	case l.ID == UserSession:
 		return roster.Unlisted
-	case l.Places[mesh.String()].Hidden:
+	case l.at(mesh).Hidden:
 		return roster.Hiding
 	default:
 		return roster.Listed
@@ -147,6 +151,10 @@ func (l *live) sight(mesh ident.MeshID) roster.Sight {
 // open makes or takes up the session of an agent and returns its new token.
 func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 	token, hash, err := newToken()
+	if err != nil {
+		return nil, "", false, err
+	}
+	where, err := f.wishes(in)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -169,6 +177,9 @@ func (f *Feature) open(in OpenRequest) (*live, string, bool, error) {
 	f.reopen(l)
 	l.Token, l.left = hash, false
 	l.describe(in, f.cfg)
+	if err := f.settle(l, where); err != nil {
+		return nil, "", false, err
+	}
 	l.ran = in.PID > 0 && f.cfg.Alive != nil && f.cfg.Alive(in.PID)
 	l.deadline = f.cfg.Mono() + roster.Grace
 	l.active = f.cfg.Now()

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"sync"
+
+	"github.com/claudemesh/claudemesh/cli/launch/flow"
+	"github.com/claudemesh/claudemesh/node/feature/overview"
+	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/op"
+)
+
+// world answers the flow from the node. It is safe for concurrent use.
+type world struct {
+	app *app
+	// approved: a person has seen what will be done and said yes.
+	approved bool
+	mu       sync.Mutex // guards the app's connection
+}
+
+// do finds a node, starting one if there is none, which may be another than a moment
+// ago.
+func (w *world) do(ctx context.Context, anew bool) (op.Doer, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if anew && w.app.client != nil {
+		w.app.client.Close()
+		w.app.client = nil
+	}
+	client, err := w.app.connect(ctx)
+	if err != nil {
+		return nil, asError(ctx, err)
+	}
+	if w.approved {
+		return w.app.bounded(client.Approved()), nil
+	}
+	return w.app.approving(client), nil
+}
+
+// Meshes implements flow.World.
+func (w *world) Meshes(ctx context.Context) ([]flow.Mesh, error) {
+	doer, err := w.do(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	out, err := mesh.List.Call(ctx, doer, op.Caller{}, mesh.ListRequest{})
+	if err != nil {
+		return nil, unreached(ctx, err)
+	}
+	all := make([]flow.Mesh, 0, len(out.Meshes))
+	for _, m := range out.Meshes {
+		all = append(all, flow.Mesh{Name: m.Slug, ID: m.ID, Member: m.Member, Members: m.Members})
+	}
+	return all, nil
+}
+
+// Online implements flow.World.
+func (w *world) Online(ctx context.Context, slug string) (int, error) {
+	doer, err := w.do(ctx, false)
+	if err != nil {
+		return 0, err
+	}
+	out, err := overview.Info.Call(ctx, doer, op.Caller{}, overview.InfoRequest{InMesh: op.InMesh{Mesh: slug}})
+	return out.Peers, unreached(ctx, err)
+}
+
+// Make implements flow.World.
+func (w *world) Make(ctx context.Context, name, member string) (string, error) {
+	doer, err := w.do(ctx, false)
+	if err != nil {
+		return "", err
+	}
+	out, err := mesh.New.Call(ctx, doer, op.Caller{}, mesh.NewRequest{Name: name, Member: member})
+	return out.Slug, unreached(ctx, err)
+}
+
+// Join implements flow.World.
+func (w *world) Join(ctx context.Context, link, member string) (string, bool, error) {
+	doer, err := w.do(ctx, false)
+	if err != nil {
+		return "", false, err
+	}
+	out, err := mesh.Join.Call(ctx, doer, op.Caller{}, mesh.JoinRequest{Link: asLink(link), Member: member})
+	return out.Slug, out.Already, unreached(ctx, err)
+}
+
+// unreached gives the failure of a node that has gone its code; others keep theirs.
+func unreached(ctx context.Context, err error) error {
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case absent(err) || op.CodeOf(err) == op.Internal && op.AsError(err).Hint == "":
+		return op.Errorf(op.Unavailable, "the node has gone: %w", err).WithHint("it is looked for, and started if need be")
+	}
+	return asError(ctx, err)
+}
