@@ -20,7 +20,7 @@ RELEASE_URL ?= https://github.com/claudemesh/claudemesh/releases/download/$(VERS
 LATEST_URL  ?= https://github.com/claudemesh/claudemesh/releases/latest/download
 RELEASES    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help build install check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs release release-key image clean
+.PHONY: help build install new join check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs release release-key image clean
 .DEFAULT_GOAL := build
 
 help:
@@ -32,6 +32,17 @@ build: ## bin/claudemesh, static
 install: ## into PREFIX/bin, by default ~/.local/bin
 	mkdir -p '$(PREFIX)/bin'
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o '$(PREFIX)/bin/claudemesh' ./cmd/claudemesh
+
+# Everything at once, for who begins: build, install, set up the coding agents, and make a
+# mesh (`make new MESH=name`) or join one (`make join LINK=claudemesh://…`).
+new: install
+	'$(PREFIX)/bin/claudemesh' install
+	'$(PREFIX)/bin/claudemesh' new '$(MESH)'
+	'$(PREFIX)/bin/claudemesh' invite
+
+join: install
+	'$(PREFIX)/bin/claudemesh' install
+	'$(PREFIX)/bin/claudemesh' join '$(LINK)'
 
 check: format vet staticcheck floors race
 
@@ -62,7 +73,7 @@ test-long:
 	CLAUDEMESH_LONG=1 $(GO) test -p 1 -timeout 3h $(OWN) ./test/...
 
 test-agents: $(AGENTS)/installed ## with real agents; needs npm and tmux
-	CLAUDEMESH_AGENTS='$(CURDIR)/$(AGENTS)' $(GO) test -tags agents -count 1 -v -timeout 15m ./test/agents/...
+	CLAUDEMESH_AGENTS='$(CURDIR)/$(AGENTS)' $(GO) test -tags agents -count 1 -v -timeout 20m ./test/agents/...
 
 $(AGENTS)/installed: test/agents/npm.txt
 	mkdir -p $(AGENTS)

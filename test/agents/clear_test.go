@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/test/agents/modelapi"
@@ -92,7 +91,7 @@ func welcomes(r modelapi.Request) []shown {
 
 func TestASessionKeepsItsIdentityOverClear(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 90*time.Second)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	bo := agent(ctx, t, w.bo, "bo's")
 	c := newClaude(ctx, t, w.ana, silent)

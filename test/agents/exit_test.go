@@ -26,7 +26,7 @@ const busy = 10 * time.Millisecond
 // Nothing of ours runs beside it, and the same is done to a process that ends at
 // once, so that it measures the server and not the machine.
 func TestTheServerEndsAtOnceAfterSIGINT(t *testing.T) {
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	var took, ready, floor []time.Duration
 	for n := range 20 {
@@ -80,7 +80,7 @@ func interruptSleep(ctx context.Context, t *testing.T) time.Duration {
 
 // A tool call that waits for a node which does not answer holds nothing up.
 func TestTheServerEndsAtOnceDuringACall(t *testing.T) {
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	a := agent(ctx, t, w.ana, "one")
 	_, err := a.CallTool(ctx, "list_peers", nil)
@@ -112,7 +112,7 @@ func TestTheServerEndsAtOnceDuringACall(t *testing.T) {
 
 func TestNoServerIsLeftWhenClaudeEnds(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 
 	c := newClaude(ctx, t, w.ana, silent)
@@ -136,7 +136,7 @@ func TestNoServerIsLeftWhenClaudeEnds(t *testing.T) {
 // Claude Code killed: the server sees its stdin end.
 func TestNoServerIsLeftWhenClaudeIsKilled(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	c := newClaude(ctx, t, w.ana, silent)
 	terminal := c.interactive(ctx)

@@ -204,7 +204,7 @@ var mistakes = []mistake{
 
 func TestTheInspectorCallsEveryTool(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 3*time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	other := agent(ctx, t, w.bo, "bo's")
 	i := &inspector{t: t, home: w.ana, session: "inspector"}
@@ -281,7 +281,7 @@ func (i *inspector) others(ctx context.Context, other *harness.Agent) {
 // The tools of each tier, as a client lists them.
 func TestTheInspectorListsTheTiers(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	for tier, want := range map[string][]string{"full": tools(false), "core": tools(true), "none": nil} {
 		i := &inspector{t: t, home: w.ana, session: tier, env: []string{"CLAUDEMESH_TOOLS=" + tier}}

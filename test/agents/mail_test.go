@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/test/agents/modelapi"
@@ -68,7 +67,7 @@ func (m *reader) send() {
 // finds it by asking.
 func TestAClaudeWithoutChannelsFindsItsMail(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	m := &reader{ctx: ctx, t: t, bo: agent(ctx, t, w.bo, "bo's"), found: make(chan message.Received, 1)}
 	c := newClaude(ctx, t, w.ana, m.model)

@@ -38,18 +38,16 @@ func TestMain(m *testing.M) {
 
 // programs finds what npm has installed and builds claudemesh.
 func programs(dir string) error {
-	root := os.Getenv("CLAUDEMESH_AGENTS")
-	if root == "" {
-		return fmt.Errorf("CLAUDEMESH_AGENTS does not say where the agents are installed: run `make test-agents`")
+	if os.Getenv(envAgents) == "" {
+		return fmt.Errorf("%s does not say where the agents are installed: run `make test-agents`", envAgents)
 	}
-	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
-	if arch == "" {
-		arch = runtime.GOARCH
+	claudeBin = module("@anthropic-ai", "claude-code-"+system(), "claude")
+	inspectorBin = module(".bin", "mcp-inspector")
+	needed := []string{claudeBin, inspectorBin}
+	for _, o := range others() {
+		needed = append(needed, o.program)
 	}
-	modules := filepath.Join(root, "node_modules")
-	claudeBin = filepath.Join(modules, "@anthropic-ai", "claude-code-"+runtime.GOOS+"-"+arch, "claude")
-	inspectorBin = filepath.Join(modules, ".bin", "mcp-inspector")
-	for _, path := range []string{claudeBin, inspectorBin} {
+	for _, path := range needed {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%w: run `make test-agents`", err)
 		}
@@ -61,11 +59,32 @@ func programs(dir string) error {
 	return err
 }
 
+// envAgents names the folder in which npm has installed the agents.
+const envAgents = "CLAUDEMESH_AGENTS"
+
+// module is a path below what npm has installed.
+func module(parts ...string) string {
+	return filepath.Join(append([]string{os.Getenv(envAgents), "node_modules"}, parts...)...)
+}
+
+// system is how npm packages name this one.
+func system() string {
+	arch := runtime.GOARCH
+	if arch == "amd64" {
+		arch = "x64"
+	}
+	return runtime.GOOS + "-" + arch
+}
+
 const (
 	anaName  = "ana"
 	boName   = "bo"
 	meshName = "atelier"
 )
+
+// patience is how long a test may take: some seconds on a quiet machine, and what hangs
+// ends.
+const patience = 3 * time.Minute
 
 // within gives a context for one step or a whole test.
 func within(t *testing.T, limit time.Duration) context.Context {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/feature/message"
@@ -22,7 +21,7 @@ import (
 // the model is looked at in the requests to it.
 func TestClaudeCallsEveryTool(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	other := agent(ctx, t, w.bo, "bo's")
 	// What passes by is shown to those who are there already.
@@ -122,7 +121,7 @@ func TestClaudeHasTheToolsOfItsTier(t *testing.T) {
 	} {
 		t.Run(tier, func(t *testing.T) {
 			t.Parallel()
-			ctx := within(t, time.Minute)
+			ctx := within(t, patience)
 			w := newWorld(ctx, t)
 			c := newClaude(ctx, t, w.ana, play(calls(load("set_state")), calls(load("ping_mesh")), calls(load("send_message"))), "--tools", tier)
 			out := c.run(ctx, "-p", "look for tools", "--allowedTools", "mcp__claudemesh")
@@ -144,7 +143,7 @@ func TestClaudeHasTheToolsOfItsTier(t *testing.T) {
 
 func TestClaudeIsToldWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, patience)
 	w := newWorld(ctx, t)
 	agent(ctx, t, w.bo, "bo's")
 	var wrong []modelapi.Call
