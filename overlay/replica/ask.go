@@ -139,7 +139,6 @@ func (x *exchange) readAbove(t *taker, w want) error {
 		if count += uint64(len(records)); count > w.most {
 			return fmt.Errorf("%w: more than the %d records of a log that were wanted", ErrProtocol, w.most)
 		}
-		x.r.paces.spend(w.log.Author, len(records))
 		if err := t.add(records); err != nil {
 			return err
 		}
@@ -182,7 +181,6 @@ func (x *exchange) mend(ctx context.Context, l Log) (bool, error) {
 			return false, nil // in part it is of no use: later
 		}
 		lacks = lacks[:min(room, len(lacks))]
-		x.r.paces.spend(l.Author, len(lacks))
 	}
 	how := map[remedy]mode{union: takeUnion, take: takeStage, audit: takeOld}[what]
 	if err := x.askFor(ctx, l, lacks, how); err != nil {
@@ -250,13 +248,19 @@ func (x *exchange) askList(l Log) (s set, err error) {
 	}
 }
 
-// askFor gets records of a log by their numbers.
-func (x *exchange) askFor(ctx context.Context, l Log, numbers []uint64, how mode) error {
+// askFor gets records of a log that were listed. What is another than was listed by now
+// is left out.
+func (x *exchange) askFor(ctx context.Context, l Log, listed []entry, how mode) error {
 	t := x.taker(ctx, how)
 	defer t.stop()
-	for len(numbers) > 0 {
-		n := min(len(numbers), maxPick)
-		if err := x.send(pickFrame(l, numbers[:n])); err != nil {
+	for len(listed) > 0 {
+		n := min(len(listed), maxPick)
+		chunk := make(map[uint64]Sum, n)
+		numbers := make([]uint64, n)
+		for i, e := range listed[:n] {
+			chunk[e.n], numbers[i] = e.hash, e.n
+		}
+		if err := x.send(pickFrame(l, numbers)); err != nil {
 			return err
 		}
 		for count := 0; ; {
@@ -270,16 +274,22 @@ func (x *exchange) askFor(ctx context.Context, l Log, numbers []uint64, how mode
 			if count += len(records); count > n {
 				return fmt.Errorf("%w: more records than asked for", ErrProtocol)
 			}
+			kept := records[:0]
 			for _, r := range records {
-				if r.Log != l {
-					return fmt.Errorf("%w: a record of another log", ErrProtocol)
+				hash, picked := chunk[r.N]
+				if r.Log != l || !picked {
+					return fmt.Errorf("%w: a record that was not picked", ErrProtocol)
 				}
+				if hash == r.hash {
+					kept = append(kept, r)
+				}
+				delete(chunk, r.N)
 			}
-			if err := t.add(records); err != nil {
+			if err := t.add(kept); err != nil {
 				return err
 			}
 		}
-		numbers = numbers[n:]
+		listed = listed[n:]
 	}
 	return t.end()
 }

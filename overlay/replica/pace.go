@@ -101,9 +101,12 @@ func (p *paces) room(author ident.PublicKey) int {
 	return max(0, int(p.of(author).take.left))
 }
 
-// spend books records that an exchange brought.
-func (p *paces) spend(author ident.PublicKey, n int) {
+// spend books records that an exchange brought, once they are known to be of their
+// authors.
+func (p *paces) spend(records []Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.of(author).take.left -= float64(n)
+	for _, r := range records {
+		p.of(r.Log.Author).take.left--
+	}
 }

@@ -97,6 +97,26 @@ func TestNobodySpendsAnothersPace(t *testing.T) {
 			t.Fatalf("gap %d: %v, %v", i, v, want)
 		}
 	}
+	// Nor do exchanges with somebody who answers with forgeries.
+	l := first.Log
+	for range 3 {
+		_, err := against(t, here, func(s script) {
+			s.claims(claim{log: l, m: 100})
+			s.until(frameWant)
+			b := []byte{frameRecords}
+			for range 200 {
+				b = appendRecord(b, forged)
+			}
+			s.send(b)
+			s.until(frameTurn)
+		})
+		if !errors.Is(err, ErrProtocol) {
+			t.Fatalf("forgeries in an exchange: %v", err)
+		}
+	}
+	if left := here.paces.room(l.Author); left != takeBurst {
+		t.Errorf("%d records of its log may be taken, of %d", left, takeBurst)
+	}
 	good.open(t, standings{good.key.Public(): {Member: true}})
 	for i := range newsBurst - 2 {
 		r := good.write(t, i, false)

@@ -62,6 +62,9 @@ func (t *taker) flush() error {
 	if err := verify(batch); err != nil {
 		return err
 	}
+	if t.how != takeOld {
+		t.x.r.paces.spend(batch)
+	}
 	if err := t.wait(); err != nil || len(batch) == 0 {
 		return err
 	}

@@ -200,16 +200,16 @@ func repair(how stance, mine, yours set) remedy {
 	return union
 }
 
-// lacks are the numbers of yours that mine does not hold as they are there.
-func (s set) lacks(yours set) []uint64 {
-	var out []uint64
+// lacks are those of yours that mine does not hold as they are there.
+func (s set) lacks(yours set) []entry {
+	var out []entry
 	i := 0
 	for _, y := range yours.entries {
 		for i < len(s.entries) && s.entries[i].n < y.n {
 			i++
 		}
 		if i == len(s.entries) || s.entries[i] != y {
-			out = append(out, y.n)
+			out = append(out, y)
 		}
 	}
 	return out
