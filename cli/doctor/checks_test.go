@@ -200,7 +200,7 @@ var sicknesses = []sick{
 	{"hooks off", "hooks", func(t *testing.T, p *patient) { p.write(t, `{"disableAllHooks":true}`, ".claude", "settings.json") }, Warn, "switches all hooks off", "disableAllHooks", ""},
 	{"some hooks", "hooks", hooksAre("Stop", "claudemesh hook stop"), Warn, "hooks are missing", "claudemesh install", "ran `claudemesh install"},
 	{"old hooks", "hooks", hooksAre("Stop", "claudemesh hook idle"), Warn, "of an older version", "claudemesh install", "ran `claudemesh install"},
-	{"a hook that does not exist", "hooks", hooksAre("Stop", "/gone/claudemesh hook stop"), Fail, "starts /gone/claudemesh, which does not exist", "claudemesh install", "ran `claudemesh install"},
+	{"a hook that does not exist", "hooks", hooksAre("Stop", "/gone/claudemesh hook stop"), Fail, "hooks start /gone/claudemesh, which does not exist: Stop", "claudemesh install", "ran `claudemesh install"},
 	{"others' hooks", "hooks", func(t *testing.T, p *patient) {
 		path := filepath.Join(p.Home, ".claude", "settings.json")
 		text, err := os.ReadFile(path)

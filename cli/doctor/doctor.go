@@ -65,7 +65,7 @@ type Env struct {
 type Options struct {
 	// Fix mends what can be mended without harm.
 	Fix bool
-	// Limit is how long all checks together may take. Zero is 9 s.
+	// Limit is how long all checks together may take. Zero is 8 s.
 	Limit time.Duration
 	// Each gets the results, in the order of the table, as soon as that is known. Nil:
 	// nobody needs them so soon.
@@ -73,7 +73,7 @@ type Options struct {
 }
 
 // checkLimit is how long one check may take, if it says nothing else.
-const checkLimit = 7 * time.Second
+const checkLimit = 6 * time.Second
 
 // fixLimit is how long mending may take, all in all.
 const fixLimit = 20 * time.Second
@@ -104,7 +104,7 @@ func Run(ctx context.Context, env Env, opt Options) []Result {
 
 func run(ctx context.Context, env Env, opt Options, all []check) []Result {
 	if opt.Limit <= 0 {
-		opt.Limit = 9 * time.Second
+		opt.Limit = 8 * time.Second
 	}
 	looking, cancel := context.WithTimeout(ctx, opt.Limit)
 	defer cancel()

@@ -40,14 +40,17 @@ func lookAtHooks(ctx context.Context, x *exam) []Finding {
 	case len(missing) > 0:
 		out = append(out, warn("hooks are missing in "+c.Settings+": "+strings.Join(missing, ", "), fix).by(x.install(claude)))
 	}
+	gone := make(map[string][]string) // events by the program that is not there
 	for _, event := range slices.Sorted(maps.Keys(ours)) {
 		program, word, _ := setup.OurHook(ours[event])
-		switch _, err := x.System.LookPath(program); {
-		case err != nil:
-			out = append(out, fail(fmt.Sprintf("the hook of %s starts %s, which does not exist", event, program), fix).by(x.install(claude)))
-		case slices.Contains([]string{"idle", "working", "dnd"}, word):
+		if _, err := x.System.LookPath(program); err != nil {
+			gone[program] = append(gone[program], event)
+		} else if slices.Contains([]string{"idle", "working", "dnd"}, word) {
 			out = append(out, warn(fmt.Sprintf("the hook of %s is of an older version: %s", event, ours[event]), fix).by(x.install(claude)))
 		}
+	}
+	for _, program := range slices.Sorted(maps.Keys(gone)) {
+		out = append(out, fail(fmt.Sprintf("hooks start %s, which does not exist: %s", program, strings.Join(gone[program], ", ")), fix).by(x.install(claude)))
 	}
 	if len(out) > 0 {
 		return out
@@ -101,12 +104,7 @@ func lookAtHookTime(ctx context.Context, x *exam) []Finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, hookWait)
 	defer cancel()
-	var took time.Duration
-	for range 2 { // the first one may be held up by the disk
-		if _, took, err = x.System.Run(ctx, "{}", path, "hook", "doctor"); err != nil || took < hookSlow {
-			break
-		}
-	}
+	took, err := x.fastest(ctx, path)
 	const fix = "Claude Code waits for it at every step: is it on a slow or distant disk, or a script around claudemesh? `claudemesh install` registers the program itself"
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -117,4 +115,26 @@ func lookAtHookTime(ctx context.Context, x *exam) []Finding {
 		return one(warn(fmt.Sprintf("the hook %s is too slow: it takes %s", path, took.Round(10*time.Millisecond)), fix))
 	}
 	return one(pass("a hook takes %s", took.Round(time.Millisecond)))
+}
+
+// fastest is the shortest of a few runs: one may be held up by the disk, or by what else
+// the machine does.
+func (x *exam) fastest(ctx context.Context, path string) (best time.Duration, err error) {
+	const runs = 3
+	for i := range runs {
+		_, took, err := x.System.Run(ctx, "{}", path, "hook", "doctor")
+		if err != nil && i > 0 && errors.Is(err, context.DeadlineExceeded) {
+			break // what was measured before counts
+		}
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 || took < best {
+			best = took
+		}
+		if best < hookSlow {
+			break
+		}
+	}
+	return best, nil
 }

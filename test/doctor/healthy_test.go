@@ -33,7 +33,11 @@ func TestAHealthyHomePasses(t *testing.T) {
 		return false, out, nil
 	}))
 	s := h.doctor()
-	if !s.OK || s.Warnings > 0 {
+	slow := 0 // how long a hook takes depends on what else this machine does
+	if _, _, is := s.find("hook-time", "is too slow", ""); is {
+		slow = 1
+	}
+	if !s.OK || s.Warnings > slow {
 		t.Errorf("something is wrong:\n%s", s)
 	}
 	for _, want := range [][2]string{

@@ -66,7 +66,7 @@ func path(front ...string) string {
 // newWard makes a home in which claudemesh is installed and no node runs.
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	w, err := harness.New(harness.Config{Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1", Env: []string{path()}})
 	if err != nil {
@@ -167,8 +167,9 @@ type seen struct {
 	} `json:"checks"`
 }
 
-// longest is what the doctor may take, whatever is wrong.
-const longest = 10 * time.Second
+// longest is what the doctor may take, whatever is wrong: the 10 s that are promised, and
+// as much again for a machine that runs other tests.
+const longest = 20 * time.Second
 
 // doctor runs it: as a document and, since both must say the same, as text.
 func (h *ward) doctor(args ...string) seen {
@@ -221,8 +222,10 @@ func (s seen) String() string {
 }
 
 // older builds the program under another version.
-func older(t *testing.T, ctx context.Context, version string) string {
+func older(t *testing.T, version string) string {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
 	out := filepath.Join(t.TempDir(), "claudemesh")
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-X main.version="+version, "-o", out, "github.com/claudemesh/claudemesh/cmd/claudemesh")
 	if text, err := cmd.CombinedOutput(); err != nil {

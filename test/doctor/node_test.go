@@ -64,9 +64,9 @@ func TestAPortThatIsTaken(t *testing.T) {
 }
 
 func TestANodeOfAnotherVersion(t *testing.T) {
+	other := older(t, "0.0.1")
 	h := newWard(t)
 	h.team()
-	other := older(t, h.ctx, "0.0.1")
 	w, err := harness.New(harness.Config{Bin: other, Env: []string{path()}})
 	h.check(err)
 	defer w.Close()
