@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,6 +96,7 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 	return doctor.Env{
 		Version: a.env.Version, Program: program, Home: home, Temp: os.TempDir(),
 		Dir: folder.Path, Stale: folder.Stale, Getenv: a.env.Getenv, Now: time.Now, System: doctor.Machine(), Setup: s,
+		Release:  func(ctx context.Context) (doctor.Release, error) { return a.newestRelease(ctx, folder.Path) },
 		Settings: func() (settings.Settings, error) { return a.settings(folder.Path, settings.Flags{}) },
 		Node: doctor.Node{
 			Socket: local.SocketPath(folder.Path), Hello: client.Hello, Absent: absent, Doer: client,
@@ -115,6 +117,20 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 			Key:   func() (string, error) { return node.ExamineKey(folder.Path) },
 		},
 	}, client, nil
+}
+
+// newestRelease asks for the newest release, if there is an address to ask.
+func (a *app) newestRelease(ctx context.Context, dir string) (doctor.Release, error) {
+	set, err := a.settings(dir, settings.Flags{})
+	if err != nil || set.UpdateURL.Value == "" {
+		return doctor.Release{}, err
+	}
+	up, err := a.upgrader(set.UpdateURL.Value)
+	if err != nil {
+		return doctor.Release{Configured: true}, err
+	}
+	found, err := up.Check(ctx)
+	return doctor.Release{Configured: true, Version: strings.TrimPrefix(found.Version, "v"), Newer: found.Newer}, err
 }
 
 // userHome is the user's home folder.

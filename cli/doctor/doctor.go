@@ -57,6 +57,8 @@ type Env struct {
 	System     probe.System
 	Node       Node
 	Setup      *setup.Setup
+	// Release asks for the newest release, where an address is set.
+	Release func(context.Context) (Release, error)
 	// Settings reads the settings that hold.
 	Settings func() (settings.Settings, error)
 }

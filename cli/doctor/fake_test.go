@@ -93,6 +93,7 @@ func newPatient(t *testing.T) *patient {
 			Home: home, Getenv: func(string) string { return "" }, LookPath: look, Program: "claudemesh", Copies: filepath.Join(dir, "setup"),
 			Skill: "skill", Hooks: true, Now: func() time.Time { return today },
 		}),
+		Release:  func(context.Context) (Release, error) { return Release{Configured: true, Version: "1.0"}, nil },
 		Settings: func() (settings.Settings, error) { return p.set, p.setErr },
 		System: probe.System{
 			User: os.Geteuid(), LookPath: look, Programs: func(string) []string { return []string{program} },

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/claudemesh/claudemesh/cli/setup"
 )
@@ -46,8 +47,30 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-func lookForUpdate(context.Context, *exam) []Finding {
-	return one(skip("there is no address to ask for newer versions"))
+// Release is what is known of the newest release.
+type Release struct {
+	// Configured tells whether there is an address to ask.
+	Configured bool
+	Version    string
+	Newer      bool
+}
+
+// updateTime is how long whoever has the releases may take to answer.
+const updateTime = 3 * time.Second
+
+func lookForUpdate(ctx context.Context, x *exam) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, updateTime)
+	defer cancel()
+	switch r, err := x.Release(ctx); {
+	case !r.Configured:
+		return one(skip("no address of releases is set"))
+	case err != nil:
+		wrong, _ := x.Node.Explain(err)
+		return one(skip("the newest release is not known: %s", wrong))
+	case r.Newer:
+		return one(warn(fmt.Sprintf("there is a newer release, v%s", r.Version), "claudemesh upgrade"))
+	}
+	return one(pass("there is no newer release"))
 }
 
 // lookAtLinks looks who opens claudemesh:// links, which nobody needs.
