@@ -20,7 +20,7 @@ RELEASE_URL ?= https://github.com/claudemesh/claudemesh/releases/download/$(VERS
 LATEST_URL  ?= https://github.com/claudemesh/claudemesh/releases/latest/download
 RELEASES    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help build install new join check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs release release-key image clean
+.PHONY: help build install new join check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs man release release-key image clean
 .DEFAULT_GOAL := build
 
 help:
@@ -97,8 +97,11 @@ fuzz:
 golden: ## rewrite all golden files, to be reviewed as a difference
 	$(GO) test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n1 dirname | sort -u) -update
 
-docs: ## rewrite docs/reference.md from the operations
-	$(GO) test ./test/docs -run Reference -update
+docs: ## rewrite what is made from the operations and commands: reference.md, commands.md, schema/
+	$(GO) test ./test/docs -run 'Reference|Commands' -update
+
+man: ## man pages of all commands in dist/man
+	$(GO) run ./cmd/manual dist/man '$(VERSION)'
 
 release-key: ## a private key to sign releases with, in the file RELEASE_KEY
 	@test -n '$(RELEASE_KEY)' || { echo 'say where: make release-key RELEASE_KEY=FILE'; exit 1; }
@@ -106,6 +109,8 @@ release-key: ## a private key to sign releases with, in the file RELEASE_KEY
 
 release: ## static binaries for all systems in dist/, SHA256SUMS, signature, installers' files
 	rm -rf dist && mkdir dist
+	$(GO) run ./cmd/manual dist/man '$(VERSION)'
+	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - man | gzip -n > dist/claudemesh-man.tar.gz
 	@set -e; flags='$(LDFLAGS)'; \
 	if [ -n '$(RELEASE_KEY)' ]; then \
 	  public=$$($(GO) run ./cmd/release public '$(RELEASE_KEY)'); flags="$$flags -X main.releaseKey=$$public"; \

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/claudemesh/claudemesh/cli/lang"
+	"github.com/claudemesh/claudemesh/cli/manual"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
@@ -173,24 +174,26 @@ func (a *app) bare(cmd *cobra.Command, args []string) error {
 func (a *app) holder(use, short, long string) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: a.group,
-		Annotations: map[string]string{holds: "yes"},
+		Annotations: map[string]string{manual.Holds: "yes"},
 	}
 }
 
 // group is the Run of a command that only holds others.
 func (a *app) group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		a.help(cmd, nil)
-		return nil
+		return a.explain(cmd)
 	}
 	return unknownWord(cmd, args[0])
 }
 
+// versionDoc is the document of --version.
+type versionDoc struct {
+	Version string `json:"version"`
+}
+
 func (a *app) version() error {
 	if a.term.IsDocument() {
-		return a.term.JSON(struct {
-			Version string `json:"version"`
-		}{a.env.Version})
+		return a.term.JSON(versionDoc{a.env.Version})
 	}
 	a.term.Line("claudemesh v%s", a.env.Version)
 	return nil

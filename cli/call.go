@@ -87,6 +87,11 @@ type operation struct {
 	Place string   `json:"place"`
 }
 
+// operationsDoc is the list.
+type operationsDoc struct {
+	Operations []operation `json:"operations"`
+}
+
 func (a *app) printOperations() error {
 	var all []operation
 	width := 0
@@ -94,12 +99,7 @@ func (a *app) printOperations() error {
 		all = append(all, operation{k.ID, k.Doc, k.Names.Tool, k.Names.CLI, k.Needs, k.Place.String()})
 		width = max(width, len(k.ID))
 	}
-	doc := struct {
-		Operations []operation `json:"operations"`
-	}{all}
-	return show(a, doc, func(struct {
-		Operations []operation `json:"operations"`
-	}) {
+	return show(a, operationsDoc{all}, func(operationsDoc) {
 		for _, o := range all {
 			first, _, _ := strings.Cut(o.Doc, "\n")
 			a.term.Line("%s  %s", term.Cyan(o.ID).Pad(width), first)

@@ -7,11 +7,22 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/claudemesh/claudemesh/cli/manual"
 	"github.com/claudemesh/claudemesh/cli/term"
 )
 
+// explain is help that tells whether it could be written.
+func (a *app) explain(cmd *cobra.Command) error {
+	a.help(cmd, nil)
+	return a.term.Err()
+}
+
 // help explains a command: what it does, how it is typed, its commands and flags.
 func (a *app) help(cmd *cobra.Command, _ []string) {
+	if a.term.IsDocument() {
+		_ = a.term.JSON(manual.Of(cmd)) // why not, if so, is kept for Err
+		return
+	}
 	say := a.term.Say
 	about := say(cmd.Long)
 	if cmd.Long == "" {
@@ -23,11 +34,11 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	a.term.Block(1, about)
 	a.term.Blank()
 	a.term.Line("%s", term.Bold(say("Usage")))
-	a.term.Line("  %s", term.Cyan(usageOf(cmd)))
+	a.term.Line("  %s", term.Cyan(manual.Usage(cmd)))
 	if !cmd.HasParent() {
 		a.term.Line("  %s", term.Cyan("claudemesh "+joinPrefix+"…"))
 	}
-	if others := otherNames(cmd); len(others) > 0 {
+	if others := manual.Others(cmd); len(others) > 0 {
 		a.term.Line("  %s", term.Dim(say("also:")+" "+strings.Join(others, ", ")))
 	}
 	a.helpCommands(cmd)
@@ -40,26 +51,6 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		a.term.Line("%s", term.Bold(say("Examples")))
 		a.term.Block(2, cmd.Example)
 	}
-}
-
-// usageOf is how a command is typed.
-func usageOf(cmd *cobra.Command) string {
-	if !cmd.HasParent() || cmd.Annotations[holds] != "" {
-		return cmd.CommandPath() + " <command>"
-	}
-	return cmd.UseLine()
-}
-
-// otherNames are the ways to type a command beside its own.
-func otherNames(cmd *cobra.Command) []string {
-	var out []string
-	for _, name := range cmd.Aliases {
-		out = append(out, strings.TrimSuffix(cmd.CommandPath(), cmd.Name())+name)
-	}
-	if twin := cmd.Annotations[also]; twin != "" {
-		out = append(out, twin)
-	}
-	return out
 }
 
 func (a *app) helpCommands(cmd *cobra.Command) {
@@ -127,8 +118,7 @@ func (a *app) helpCommand() *cobra.Command {
 			if len(rest) > 0 {
 				return unknownWord(found, rest[0])
 			}
-			a.help(found, nil)
-			return nil
+			return a.explain(found)
 		},
 	}
 }

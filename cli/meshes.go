@@ -31,7 +31,7 @@ func (a *app) newCommand() *cobra.Command {
 				return err
 			}
 			a.used(out.Slug)
-			return show(a, newDoc{ID: out.ID, NewResponse: out}, func(newDoc) {
+			return show(a, newDoc{Short: out.ID, NewResponse: out}, func(newDoc) {
 				a.term.Line("%s Made mesh %s. You are %s, its owner.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member))
 				a.term.Line("%s Invite somebody: %s", term.To, term.Cyan("claudemesh invite"))
 			})
@@ -43,7 +43,7 @@ func (a *app) newCommand() *cobra.Command {
 
 // newDoc adds the short name that scripts use for the id.
 type newDoc struct {
-	ID string `json:"id"`
+	Short string `json:"id"`
 	mesh.NewResponse
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/manual"
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -39,17 +40,6 @@ var resourceHelp = map[string]string{
 	"session": "What others see of a session, and who you are",
 }
 
-// Annotations of commands.
-const (
-	// also says how else a command can be typed.
-	also = "also"
-	// inLists, if "no", says that lists of all commands need not name it: it is the other
-	// name of one that they do, or holds such.
-	inLists = "listed"
-	// holds says that a command does nothing but hold others.
-	holds = "holds"
-)
-
 // resource is the command of an operation by resource and verb, nil where it has none.
 func resource(k op.Contract) []string {
 	if k.Names == (op.Names{}) || k.Place != op.Here {
@@ -60,6 +50,10 @@ func resource(k op.Contract) []string {
 	}
 	return strings.Split(k.ID, ".")
 }
+
+// Resource is the command of an operation by resource and verb, as it is typed behind
+// the program's name; empty where it has none.
+func Resource(k op.Contract) string { return strings.Join(resource(k), " ") }
 
 // typedAs is the command that an operation names, without its arguments.
 func typedAs(k op.Contract) []string {
@@ -94,9 +88,9 @@ func (a *app) addResources(root *cobra.Command) {
 		twin.Parent().RemoveCommand(twin)
 		twin.RemoveCommand(twin.Commands()...)
 		twin.Use = path[1] + strings.TrimPrefix(twin.Use, twin.Name())
-		twin.Annotations = map[string]string{also: short.CommandPath(), inLists: "no"}
+		twin.Annotations = map[string]string{manual.Also: short.CommandPath(), manual.Listed: "no"}
 		resourceOf(a, root, path[0]).AddCommand(twin)
-		short.Annotations = map[string]string{also: twin.CommandPath()}
+		short.Annotations = map[string]string{manual.Also: twin.CommandPath()}
 	}
 }
 
@@ -127,7 +121,7 @@ func resourceOf(a *app, root *cobra.Command, name string) *cobra.Command {
 		help = "Commands about " + name
 	}
 	cmd := a.holder(name, help, "")
-	cmd.Annotations[inLists] = "no"
+	cmd.Annotations[manual.Listed] = "no"
 	root.AddCommand(cmd)
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/claudemesh/claudemesh/cli/manual"
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -54,7 +55,7 @@ func sameCommand(t *testing.T, short, twin *cobra.Command) {
 	if words(short) != words(twin) || short.Short != twin.Short || short.Long != twin.Long || !slices.Equal(flags(short), flags(twin)) {
 		t.Errorf("%s and %s differ", short.CommandPath(), twin.CommandPath())
 	}
-	if short.Annotations[also] != twin.CommandPath() || twin.Annotations[also] != short.CommandPath() {
+	if short.Annotations[manual.Also] != twin.CommandPath() || twin.Annotations[manual.Also] != short.CommandPath() {
 		t.Errorf("%s and %s do not name each other", short.CommandPath(), twin.CommandPath())
 	}
 }

@@ -24,21 +24,29 @@ type meshLine struct {
 	You    string    `json:"you"`
 }
 
+// lineDoc is the line for programs.
+type lineDoc struct {
+	Line string `json:"line"`
+}
+
 // statusLineCommand is what agents show below their prompt. It asks no node, and says
 // nothing rather than fail.
 func (a *app) statusLineCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:    "status-line",
 		Short:  "One line about the mesh, for an agent's status line",
 		Hidden: true,
 		Args:   cobra.ArbitraryArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := a.dir(); err == nil {
-				a.term.Bare(a.statusLine(time.Now()))
+			if _, err := a.dir(); err != nil {
+				return nil
 			}
-			return nil
+			line := a.statusLine(time.Now())
+			return show(a, lineDoc{line}, func(lineDoc) { a.term.Bare(line) })
 		},
 	}
+	cmd.SetFlagErrorFunc(func(*cobra.Command, error) error { return nil })
+	return cmd
 }
 
 // statusLine tells of the mesh used last, else of the first by name.

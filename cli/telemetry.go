@@ -17,14 +17,9 @@ type telemetryDoc struct {
 
 // telemetryCommand keeps the user's word about figures of use. There are none.
 func (a *app) telemetryCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "telemetry",
-		Short: "Whether figures about use may be sent: off unless you switch it on",
-		Long: "Whether figures about use may be sent: off unless you switch it on. This version sends\n" +
-			"nothing, on or off; the switch is kept for versions that might.",
-		Args: cobra.ArbitraryArgs,
-		RunE: a.group,
-	}
+	cmd := a.holder("telemetry", "Whether figures about use may be sent: off unless you switch it on",
+		"Whether figures about use may be sent: off unless you switch it on. This version sends\n"+
+			"nothing, on or off; the switch is kept for versions that might.")
 	for _, one := range []struct{ word, short, value string }{
 		{"on", "Let later versions send figures about use", "on"},
 		{"off", "Let no version send any", "off"},

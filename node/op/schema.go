@@ -15,10 +15,12 @@ import (
 // be a string or a list. All traps of derived schemas end here.
 type Schemer interface{ JSONSchema() *jsonschema.Schema }
 
-// schemaOf derives the schema of T. Slices are never null, raw JSON is any value,
+// schemaOf derives the schema of T.
+func schemaOf[T any]() (*jsonschema.Schema, error) { return SchemaOf(reflect.TypeFor[T]()) }
+
+// SchemaOf derives the schema of a type. Slices are never null, raw JSON is any value,
 // a Schemer speaks for itself.
-func schemaOf[T any]() (*jsonschema.Schema, error) {
-	t := reflect.TypeFor[T]()
+func SchemaOf(t reflect.Type) (*jsonschema.Schema, error) {
 	own := map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[json.RawMessage](): anyValue(),
 	}

@@ -1,4 +1,4 @@
 // Package docs holds the tests that keep the documents true: every fenced sh block
-// of the README is run, every link leads somewhere, and the reference page is what
-// the operations say.
+// of the README is run, every link leads somewhere, and the pages of
+// operations, commands and documents are what the program says.
 package docs

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/claudemesh/claudemesh/cli"
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -61,6 +62,9 @@ func facts(k op.Contract) []string {
 	}
 	if k.Names.CLI != "" {
 		out = append(out, "command `claudemesh "+k.Names.CLI+"`")
+	}
+	if path := cli.Resource(k); path != "" && !strings.HasPrefix(k.Names.CLI, path) {
+		out = append(out, "command `claudemesh "+path+"`, by resource and verb")
 	}
 	if k.Place == op.AtPeer {
 		out = append(out, "asked by the nodes of other members")

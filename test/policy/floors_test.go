@@ -29,6 +29,7 @@ cli/upgrade             < cli/upgrade/* store/file                      # replac
 cli/daemon              < store/file                                    # finding, starting and ending the node's process
 cli/setup/*             <                                               # editing settings files in place
 cli/setup               < cli/setup/* store/file                        # what is written into the settings of agents
+cli/manual              <                                      !github.com/libp2p !net !os  # the table of commands as pages
 cli/form                <                                      !github.com/libp2p !net !os  # requests as people type them: words and flags from a schema, a schema's request from words and flags
 cli/doctor/probe        < node/op node/surface/local store store/file   # what a doctor may ask of the system
 cli/doctor              < cli/doctor/* cli/setup cli/settings node/op node/mesh node/feature/* node/surface/local overlay/ident store store/file  !github.com/libp2p  # whether everything works: a table of checks
