@@ -43,5 +43,7 @@ func noRoom(err error) error {
 	if errors.As(err, &e) && e.Hint != "" {
 		return err
 	}
-	return op.Errorf(op.Unavailable, "the disk is full, nothing was stored: %w", err).WithHint("free some space, then try again")
+	full := op.Errorf(op.Unavailable, "%w", err).WithHint("free some space, then try again")
+	full.Message = "the disk is full, nothing was stored" // which the causes say, too, at length
+	return full
 }

@@ -41,16 +41,23 @@ func (db *DB) Feed() *Feed { return db.feed }
 
 // View runs fn with a consistent view of what is on disk. Slices that fn gets
 // are valid until it returns and must not be changed. An error of fn is
-// returned as it is, a panic as a *PanicError. Otherwise ErrClosed or ErrFailed.
+// returned as it is, a panic as a *PanicError, or as ErrBroken if the file turns out to
+// be damaged: bbolt panics on what it cannot read. Otherwise ErrClosed or ErrFailed.
 func (db *DB) View(fn func(tx *Tx) error) error {
 	if err := db.horizon.failed(); err != nil {
 		return err
 	}
 	err := guard(func() error { return db.view(fn) })
 	var p *PanicError
-	if errors.As(err, &p) && p.fault() {
+	switch {
+	case !errors.As(err, &p):
+	case p.fault():
 		err = db.fail(db.broken(err))
 		db.tell()
+	default:
+		if damage := db.Check(); errors.Is(damage, ErrBroken) {
+			err = damage
+		}
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -125,4 +126,39 @@ func TestFullIsRecognized(t *testing.T) {
 	if asFull(nil) != nil {
 		t.Error("nil became an error")
 	}
+}
+
+// Wherever a page of an open store is damaged, whoever meets it is told that the file
+// is damaged, and not that somebody's code panicked; the store goes on.
+func TestADamagedPageIsToldAsDamage(t *testing.T) {
+	db, _ := start(t, filled(t))
+	all := func(tx *Tx) error {
+		tx.Bucket("b").Ascend(nil, func(_, _ []byte) bool { return true })
+		return nil
+	}
+	info, err := db.file.Stat()
+	must(t, err)
+	page := int64(os.Getpagesize())
+	met := 0
+	for at := 2 * page; at < info.Size(); at += page {
+		good := make([]byte, page)
+		_, err := db.file.ReadAt(good, at)
+		must(t, err)
+		_, err = db.file.WriteAt(bytes.Repeat([]byte{0xa5}, int(page)), at)
+		must(t, err)
+		for _, err := range []error{db.View(all), db.Update(background, all)} {
+			if err == nil {
+				continue
+			}
+			met++
+			wantErr(t, err, ErrBroken)
+		}
+		_, err = db.file.WriteAt(good, at)
+		must(t, err)
+	}
+	if met < 2 {
+		t.Error("no damaged page was met")
+	}
+	must(t, db.View(all))
+	must(t, db.Update(background, set("k", "v")))
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/claudemesh/claudemesh/store/inspect"
 )
 
 const (
@@ -27,7 +29,8 @@ var errLost = errors.New("the writer ended in the middle of the commit")
 // Update waits for the result.
 //
 // Errors of the store itself: ErrClosed (not run), ErrFull (not stored),
-// ErrFailed (unknown), *PanicError (fn panicked, not stored).
+// ErrFailed (unknown), *PanicError (fn panicked, not stored), ErrBroken (it met a part
+// of the file that is damaged, not stored).
 func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store: not run: %w", err)
@@ -193,6 +196,10 @@ func (b *batch) one(o *op) bool {
 	var p *PanicError
 	if errors.As(err, &p) {
 		b.db.log.Error("store operation panicked", "value", p.Value, "stack", string(p.Stack))
+		// Nothing is written to the file before the commit, so it can be looked at.
+		if damage := inspected(b.db.file, inspect.File); errors.Is(damage, inspect.ErrDamaged) {
+			o.err = b.db.broken(damage)
+		}
 		return false
 	}
 	return !tx.dirty

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -154,9 +155,19 @@ func lookAtClock(ctx context.Context, x *exam) []Finding {
 	case len(out) > 0:
 		return out
 	case compared == 0:
-		return one(skip("nobody is connected whose clock could be compared"))
+		return unlike(ctx, x, set)
 	}
 	return one(pass("as the clocks of %s", count(compared, "other member", "other members")))
+}
+
+// unlike tells of nodes that did not let each other in since a clock is wrong by weeks:
+// then there is nobody to compare with.
+func unlike(ctx context.Context, x *exam, set string) []Finding {
+	got, err := ask(ctx, x, audit.Query, audit.QueryRequest{Kind: "refused", Limit: 200, Since: fmt.Sprint(int(recently.Hours())) + "h"})
+	if err == nil && slices.ContainsFunc(got.Entries, func(e audit.Entry) bool { return e.Data["reason"] == "clock" }) {
+		return one(warn("nobody is connected, and members' nodes were turned away by their dates: this machine's clock is wrong, or theirs", set))
+	}
+	return one(skip("nobody is connected whose clock could be compared"))
 }
 
 // recently is for how long what was refused is worth a warning.

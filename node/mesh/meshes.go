@@ -186,7 +186,7 @@ func (a *Meshes) Run(ctx context.Context) error {
 
 // renewDaily renews bindings and delivery keys; what fails is tried again soon.
 func (a *Meshes) renewDaily(ctx context.Context) error {
-	const look = 10 * time.Minute
+	const look = time.Minute // soon after a clock that was wrong is right again
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	last := a.cfg.Mono()

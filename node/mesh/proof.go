@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -44,8 +45,15 @@ func (m *Mesh) Prove(t host.Transcript) ([]byte, ident.ID, error) {
 // Check implements host.Mesh.
 func (m *Mesh) Check(t host.Transcript, raw []byte) (host.Peer, error) {
 	p, err := m.check(t, raw)
-	if err != nil {
+	switch {
+	case errors.Is(err, trust.ErrExpired):
+		// Bindings are renewed daily and hold for a month.
+		m.log().Warn("a node is not let in: its binding does not hold at this time; this machine's clock is wrong, or the other's", "mesh", m.id, "error", err)
+		m.refuse(ident.PublicKey{}, "clock")
+	case err != nil:
 		m.refuse(ident.PublicKey{}, "proof")
+	}
+	if err != nil {
 		return host.Peer{}, fmt.Errorf("%w: %w", ErrProof, err)
 	}
 	return p, nil
