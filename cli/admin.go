@@ -211,7 +211,7 @@ func (a *app) void(ctx context.Context, in mesh.VoidRequest) error {
 		return err
 	}
 	return show(a, out, func(r mesh.VoidResponse) {
-		a.term.Line("%s Struck %s. Nodes told: %d.", term.Green(term.OK), count(len(r.Struck), "entry", "entries"), r.Told)
+		a.term.Line("%s Struck %s. Nodes told: %d.", term.Green(term.OK), a.count(len(r.Struck), "entry", "entries"), r.Told)
 		if r.StillAdmin {
 			a.term.Warn("The key can still sign: ban or demote whose it is.")
 		}

@@ -65,7 +65,7 @@ func (a *app) printChains(r audit.VerifyResponse) {
 		if c.State != audit.Valid {
 			hue = term.Red
 		}
-		a.term.Line("%s %s  %s  %s", hue(term.Dot), term.Bold(c.Name), c.State, count(int(c.Entries), "entry", "entries"))
+		a.term.Line("%s %s  %s  %s", hue(term.Dot), term.Bold(c.Name), c.State, a.count(int(c.Entries), "entry", "entries"))
 		if c.State != audit.Valid {
 			a.term.Line("    at %d: %s", c.At, c.Why)
 		}

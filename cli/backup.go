@@ -61,7 +61,7 @@ func (a *app) backupCommand() *cobra.Command {
 				return err
 			}
 			return show(a, out, func(backup.SaveResponse) {
-				a.term.Line("%s Saved %s to %s.", term.Green(term.OK), count(len(out.Meshes), "mesh", "meshes"), term.Bold(out.File))
+				a.term.Line("%s Saved %s to %s.", term.Green(term.OK), a.count(len(out.Meshes), "mesh", "meshes"), term.Bold(out.File))
 				a.term.Note("  Without the passphrase it is worth nothing; nobody can reset it.")
 			})
 		},
@@ -242,7 +242,7 @@ func (a *app) printRestored(out restored) {
 	if len(out.Meshes) == 0 {
 		a.term.Line("%s Restored the settings; the backup holds no mesh of this program.", term.Green(term.OK))
 	} else {
-		a.term.Line("%s Restored %s: %s.", term.Green(term.OK), count(len(out.Meshes), "mesh", "meshes"), strings.Join(out.Meshes, ", "))
+		a.term.Line("%s Restored %s: %s.", term.Green(term.OK), a.count(len(out.Meshes), "mesh", "meshes"), strings.Join(out.Meshes, ", "))
 	}
 	for _, path := range out.Kept {
 		a.term.Line("  what was there before: %s", path)

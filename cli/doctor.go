@@ -166,9 +166,9 @@ func (a *app) printVerdict(d doctorDoc) {
 	a.term.Blank()
 	switch {
 	case !d.OK:
-		a.term.Line("%s %s, %s.", term.Red(term.Bad), count(d.Failed, "check failed", "checks failed"), count(d.Warnings, "warning", "warnings"))
+		a.term.Line("%s %s, %s.", term.Red(term.Bad), a.count(d.Failed, "check failed", "checks failed"), a.count(d.Warnings, "warning", "warnings"))
 	case d.Warnings > 0:
-		a.term.Line("%s It works, with %s.", term.Green(term.OK), count(d.Warnings, "warning", "warnings"))
+		a.term.Line("%s It works, with %s.", term.Green(term.OK), a.count(d.Warnings, "warning", "warnings"))
 	default:
 		a.term.Line("%s Everything works.", term.Green(term.OK))
 	}

@@ -34,7 +34,7 @@ func (a *app) membersCommand() *cobra.Command {
 }
 
 func (a *app) printMembers(r presence.MembersResponse) {
-	a.term.Line("%s %s", term.Bold(r.Slug), term.Dim(count(len(r.Members), "member", "members")))
+	a.term.Line("%s %s", term.Bold(r.Slug), term.Dim(a.count(len(r.Members), "member", "members")))
 	name, role := 0, 0
 	for _, m := range r.Members {
 		name, role = max(name, len([]rune(m.Name))), max(role, len(m.Role))
@@ -44,20 +44,20 @@ func (a *app) printMembers(r presence.MembersResponse) {
 		if m.State == "online" {
 			hue = term.Green
 		}
-		own, by, checked := "", "", "not verified"
+		own, by, checked := "", "", a.say("not verified")
 		if m.Verified {
-			checked = "verified"
+			checked = a.say("verified")
 		}
 		if m.Own {
-			own, checked = "you", ""
+			own, checked = a.say("you"), ""
 		}
 		if m.AdmittedBy != "" {
-			by = "admitted by " + m.AdmittedBy + " " + clock(m.Since, time.Now())
+			by = a.fill("admitted by %s %s", m.AdmittedBy, clock(m.Since, time.Now()))
 		}
 		a.term.Line("  %s %s  %s  %s  %s", hue(term.Dot), term.Bold(m.Name).Pad(name), term.Dim(m.Role).Pad(role), hue(m.State).Pad(7),
-			joined(" · ", own, short(m.Key), checked, count(m.Sessions, "session", "sessions"), by))
+			joined(" · ", own, short(m.Key), checked, a.count(m.Sessions, "session", "sessions"), by))
 		if m.Warning != "" {
-			a.term.Line("      %s", term.Red("WARNING: "+m.Warning))
+			a.term.Line("      %s", term.Red(a.say("WARNING:")+" "+m.Warning))
 		}
 	}
 }

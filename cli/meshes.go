@@ -125,7 +125,7 @@ func (a *app) printInvite(d inviteDoc, to []string) {
 	if len(to) > 0 {
 		a.term.Warn("Nothing was sent to %s: this build sends no e-mail. Pass the link on yourself.", to[0])
 	}
-	a.term.Note("%s For %s, as %s of %s, until %s.", term.Green(term.OK), count(d.Uses, "person", "people"), d.Role, term.Bold(d.Mesh), day(d.Expires))
+	a.term.Note("%s For %s, as %s of %s, until %s.", term.Green(term.OK), a.count(d.Uses, "person", "people"), d.Role, term.Bold(d.Mesh), day(d.Expires))
 	if d.Copied {
 		a.term.Note("  It is in your clipboard, too.")
 	}

@@ -53,7 +53,7 @@ func (a *app) printPeers(r presence.PeersResponse) {
 		if i > 0 {
 			a.term.Blank()
 		}
-		a.term.Line("%s %s", term.Bold(m.Mesh), term.Dim(count(len(m.Peers), "peer", "peers")))
+		a.term.Line("%s %s", term.Bold(m.Mesh), term.Dim(a.count(len(m.Peers), "peer", "peers")))
 		width := 0
 		for _, p := range m.Peers {
 			width = max(width, len([]rune(joined(" ", p.Avatar, p.Name))))
@@ -76,25 +76,25 @@ func (a *app) printPeer(p presence.Peer, width int) {
 	if !ok {
 		hue = term.Dim
 	}
-	own := map[string]string{"this": "this session", "yours": "your other session"}[p.Own]
+	own := map[string]string{"this": a.say("this session"), "yours": a.say("your other session")}[p.Own]
 	of, hidden, seen := "", "", ""
 	if p.Member != p.Name {
-		of = "of " + p.Member
+		of = a.fill("of %s", p.Member)
 	}
 	if p.Hidden {
-		hidden = "hidden"
+		hidden = a.say("hidden")
 	}
 	if p.State != "online" && p.LastSeen != "" {
-		seen = "last seen " + clock(p.LastSeen, time.Now())
+		seen = a.fill("last seen %s", clock(p.LastSeen, time.Now()))
 	}
 	said := ""
 	if p.StatusSource != "" {
-		said = p.StatusSource + " " + p.StatusAge + " ago"
+		said = a.fill("%s %s ago", p.StatusSource, p.StatusAge)
 	}
 	facts := joined(" · ", own, hidden, of, strings.Join(p.Groups, " "), p.Role, p.RoleTag, p.PeerType, p.Channel, p.Model,
 		strings.TrimSpace(p.Path+" "+p.RTT), said, seen, short(p.Session))
 	if p.Verified {
-		facts = joined(" · ", facts, "verified")
+		facts = joined(" · ", facts, a.say("verified"))
 	}
 	a.term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(joined(" ", p.Avatar, p.Name)).Pad(width), hue(doing).Pad(7), facts)
 	if about := joined(" · ", p.Title, p.Host, p.Cwd); about != "" {
@@ -104,7 +104,7 @@ func (a *app) printPeer(p presence.Peer, width int) {
 		a.term.Line("      %s", p.Summary)
 	}
 	if p.Warning != "" {
-		a.term.Line("      %s", term.Red("WARNING: "+p.Warning))
+		a.term.Line("      %s", term.Red(a.say("WARNING:")+" "+p.Warning))
 	}
 }
 

@@ -147,9 +147,9 @@ func (a *app) printGroups(r presence.GroupsResponse) {
 		a.term.Note("%s claudemesh group join <name>", term.To)
 		return
 	}
-	a.term.Line("%s %s", term.Bold(r.Mesh), term.Dim(count(len(r.Groups), "group", "groups")))
+	a.term.Line("%s %s", term.Bold(r.Mesh), term.Dim(a.count(len(r.Groups), "group", "groups")))
 	for _, g := range r.Groups {
-		a.term.Line("%s %s", term.Bold("@"+g.Name), term.Dim(count(len(g.Members), "peer", "peers")))
+		a.term.Line("%s %s", term.Bold("@"+g.Name), term.Dim(a.count(len(g.Members), "peer", "peers")))
 		for _, m := range g.Members {
 			hue, ok := hues[m.State]
 			if !ok {

@@ -182,7 +182,7 @@ func (a *app) allKeys(ctx context.Context, in state.ListRequest) (state.ListResp
 
 func (a *app) printKeys(r state.ListResponse) {
 	if r.Hidden > 0 {
-		a.term.Note("%s hidden: you do not let their writers be read; `claudemesh grants` shows whom", count(r.Hidden, "key is", "keys are"))
+		a.term.Note("%s hidden: you do not let their writers be read; `claudemesh grants` shows whom", a.count(r.Hidden, "key is", "keys are"))
 	}
 	if len(r.Entries)+r.Hidden == 0 {
 		a.term.Line("No shared state in %s yet.", r.Slug)
@@ -193,7 +193,7 @@ func (a *app) printKeys(r state.ListResponse) {
 	for _, v := range r.Entries {
 		value := compact(v.JSON)
 		if v.JSON == nil {
-			value = count(v.Bytes, "byte", "bytes") + ": `claudemesh state get " + v.Key + "`"
+			value = a.count(v.Bytes, "byte", "bytes") + ": `claudemesh state get " + v.Key + "`"
 		}
 		a.term.Line("%s: %s %s", term.Bold(v.Key), value, term.Dim(v.By+" · "+clock(v.At, now)))
 	}

@@ -156,10 +156,15 @@ func (a *app) reach(ctx context.Context, client *local.Client) ([]reachable, err
 	return kept, nil
 }
 
-// connections are what a mesh's connection means to people.
-var connections = map[string]string{
-	"empty": "nobody else is a member yet",
-	"alone": "no other member's node is reached: they are off, or the network is in the way",
+// connection is what a mesh's connection means to people.
+func (a *app) connection(what string) string {
+	switch what {
+	case "empty":
+		return a.say("nobody else is a member yet")
+	case "alone":
+		return a.say("no other member's node is reached: they are off, or the network is in the way")
+	}
+	return what
 }
 
 func (a *app) printStatusDoc(d statusDoc) {
@@ -168,7 +173,7 @@ func (a *app) printStatusDoc(d statusDoc) {
 	if d.Config.Exists {
 		file += " (" + d.Config.Mode + ")"
 	} else {
-		file += " (not there: all settings are the default)"
+		file += " " + a.say("(not there: all settings are the default)")
 	}
 	a.term.Line("settings %s", file)
 	if d.Config.Open {
@@ -179,11 +184,7 @@ func (a *app) printStatusDoc(d statusDoc) {
 		a.printMeshes(nil)
 	}
 	for _, m := range d.Meshes {
-		how, ok := connections[m.What]
-		if !ok {
-			how = m.What
-		}
-		what := joined(" · ", how, m.MS, count(m.Online, "peer online", "peers online"))
-		a.term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim("key "+short(m.Key)))
+		what := joined(" · ", a.connection(m.What), m.MS, a.count(m.Online, "peer online", "peers online"))
+		a.term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim(a.fill("key %s", short(m.Key))))
 	}
 }

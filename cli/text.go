@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -68,9 +69,15 @@ func (a *app) copyText(ctx context.Context, text string) bool {
 }
 
 // count writes a number with its noun.
-func count(n int, one, many string) string {
+func (a *app) count(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + one
+		return "1 " + a.say(one)
 	}
-	return strconv.Itoa(n) + " " + many
+	return strconv.Itoa(n) + " " + a.say(many)
 }
+
+// say gives a text in the person's language.
+func (a *app) say(text string) string { return a.term.Say(text) }
+
+// fill gives a text with places to fill in, in the person's language.
+func (a *app) fill(format string, args ...any) string { return fmt.Sprintf(a.say(format), args...) }
