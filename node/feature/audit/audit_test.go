@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +30,7 @@ type world struct {
 	mesh audit.Mesh
 	acts []audit.Act
 	book map[string]record.Entry
+	now  time.Time
 }
 
 func newWorld(t *testing.T, rows uint64) *world {
@@ -51,9 +55,28 @@ func newWorld(t *testing.T, rows uint64) *world {
 			t.Error(err)
 		}
 	})
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	w.f = audit.New(audit.Config{DB: w.db, Book: w, Meshes: meshes{w}, Now: func() time.Time { return now }, Rows: rows})
+	w.now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	w.start(rows)
 	return w
+}
+
+// start makes the feature on what is in the store.
+func (w *world) start(rows uint64) {
+	w.f = audit.New(audit.Config{DB: w.db, Book: w, Meshes: meshes{w}, Now: func() time.Time { return w.now }, Rows: rows})
+}
+
+// query asks as the person at the terminal.
+func (w *world) query(in audit.QueryRequest) audit.QueryResponse {
+	w.t.Helper()
+	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, w.f.Ops()...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out, err := audit.Query.Call(w.t.Context(), set, op.Caller{User: true}, in)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
 }
 
 func (w *world) Put(_ context.Context, _ ident.MeshID, _, key string, value []byte) (record.Entry, error) {
@@ -207,15 +230,68 @@ func TestRefusalsAreCounted(t *testing.T) {
 		w.f.Refused(w.mesh.ID, ident.PublicKey{byte(i), byte(i >> 8)}, "beacon")
 	}
 	w.f.Refused(w.mesh.ID, w.mesh.Self, "letter")
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, w.f.Ops()...)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for range 2 { // before and after a start
-		out, err := audit.Query.Call(t.Context(), set, op.Caller{User: true}, audit.QueryRequest{Kind: "refused", Limit: 500})
-		if err != nil || out.Refused["beacon"] != 10_000 || out.Refused["letter"] != 1 || len(out.Entries) > 300 {
-			t.Fatalf("%v, %d entries, %v", out.Refused, len(out.Entries), err)
+		out := w.query(audit.QueryRequest{Kind: "refused", Limit: 500})
+		if out.Refused["beacon"] != 10_000 || out.Refused["letter"] != 1 || len(out.Entries) > 300 || len(out.Refusals) > 50 {
+			t.Fatalf("%v, %d entries, %d refusals", out.Refused, len(out.Entries), len(out.Refusals))
 		}
-		w.f = audit.New(audit.Config{DB: w.db, Book: w, Meshes: meshes{w}, Now: time.Now})
+		w.start(0)
+	}
+}
+
+// Who goes on with what is refused fills no chain, and what it did is shown: by whom,
+// what, how often, since when.
+func TestRefusalsThatGoOnAreFewEntries(t *testing.T) {
+	w := newWorld(t, 0)
+	const minutes, times = 300, 900
+	began := w.now
+	for range minutes {
+		for range 3 {
+			w.f.Refused(w.mesh.ID, w.mesh.Self, "letter")
+		}
+		w.query(audit.QueryRequest{Limit: 1}) // has it written
+		w.now = w.now.Add(time.Minute)
+	}
+	w.sign() // runs until the end, which loses nothing
+	out := w.query(audit.QueryRequest{Kind: "refused", Limit: 500})
+	sum := 0
+	for _, e := range out.Entries {
+		n, err := strconv.Atoi(e.Data["times"])
+		if err != nil || e.Actor != "ana" || e.Data["reason"] != "letter" {
+			t.Fatalf("%+v", e)
+		}
+		sum += n
+	}
+	if sum != times || len(out.Entries) > 12 {
+		t.Errorf("%d entries tell of %d refusals", len(out.Entries), sum)
+	}
+	w.start(0)
+	w.now = w.now.Add(time.Hour)
+	w.f.Refused(ident.MeshID{}, ident.PublicKey{}, "claim")
+	out = w.query(audit.QueryRequest{Limit: 1})
+	last := began.Add((minutes - 1) * time.Minute).Format(time.RFC3339)
+	want := []audit.Refusal{
+		{Reason: "claim", From: "nobody known", Times: 1, First: w.now.Format(time.RFC3339), Last: w.now.Format(time.RFC3339)},
+		{Mesh: "team", Reason: "letter", From: "ana", Key: w.mesh.Self.String(), Times: times, First: began.Format(time.RFC3339), Last: last},
+	}
+	if !slices.Equal(out.Refusals, want) {
+		t.Errorf("%+v, want %+v", out.Refusals, want)
+	}
+	for _, line := range []string{"claim 1, letter 900", "letter  900 from ana in team, last " + last, "claim  1 from nobody known, last "} {
+		if !strings.Contains(out.Text(), line) {
+			t.Errorf("the text lacks %q:\n%s", line, out.Text())
+		}
+	}
+	for _, in := range []audit.QueryRequest{{Member: "ana"}, {InMesh: op.InMesh{Mesh: "team"}}} {
+		if got := w.query(in).Refusals; len(got) != 1 || got[0].Reason != "letter" {
+			t.Errorf("%+v: %+v", in, got)
+		}
+	}
+	if got := w.query(audit.QueryRequest{Since: "10m"}).Refusals; len(got) != 1 || got[0].Reason != "claim" {
+		t.Errorf("lately: %+v", got)
+	}
+	w.update(func(tx *store.Tx) error { return w.f.Forget(tx, w.mesh.ID) })
+	if got := w.query(audit.QueryRequest{}).Refusals; len(got) != 1 {
+		t.Errorf("of a mesh that was left: %+v", got)
 	}
 }

@@ -16,7 +16,8 @@
 //	local/anchor     the same of the last entry that was dropped for its age
 //	seen/MESH/MEMBER I     hash of the entry first seen under that key, 32 bytes
 //	forked/MESH/MEMBER I   empty: later another one was seen there
-//	refused/REASON   how often something was refused for that reason, 8 bytes
+//	refusal/MESH MEMBER REASON  how often something was refused for that reason, when
+//	                            first, when last: 3 × 8 bytes; zeros for nobody known
 //
 // It has messages sent (ids, targets and priorities, never a text), what other members
 // changed, as it was taken over, both in the commit that they belong to; and

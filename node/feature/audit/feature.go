@@ -83,6 +83,7 @@ type Feature struct {
 	notes   []Event
 	dropped uint64 // notes for which there was no room
 	refused map[refusal]uint64
+	pending map[refusal]*pending
 	// received has no reasons in its keys.
 	received map[refusal]letters
 	watching int           // how many wait for what happens
@@ -97,11 +98,12 @@ func New(cfg Config) *Feature {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Rows == 0 {
-		cfg.Rows = maxRows
+		cfg.Rows = maxEntries
 	}
 	return &Feature{
 		cfg: cfg, poke: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		refused: make(map[refusal]uint64), received: make(map[refusal]letters), grown: make(chan struct{}),
+		pending: make(map[refusal]*pending),
 	}
 }
 
@@ -128,16 +130,16 @@ func (f *Feature) Run(ctx context.Context) error {
 			// The last notes, if the store still takes them.
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), gather)
 			defer cancel()
-			f.write(last)
+			f.write(last, true)
 			return ctx.Err()
 		case <-f.poke:
 			f.follow(ctx)
 		case <-again.C:
 			f.follow(ctx)
 		case <-write.C:
-			f.write(ctx)
+			f.write(ctx, false)
 		case <-f.full:
-			f.write(ctx)
+			f.write(ctx, false)
 		}
 	}
 }

@@ -17,7 +17,7 @@ const (
 	bucketRow     = "row"
 	bucketSeen    = "seen"
 	bucketForked  = "forked"
-	bucketRefused = "refused"
+	bucketRefusal = "refusal"
 )
 
 var (
@@ -25,8 +25,8 @@ var (
 	keyAnchor = []byte("anchor")
 )
 
-// maxRows is how many entries of the own chain are kept if nothing else is said.
-const maxRows = 100_000
+// maxEntries is how many entries of the own chain are kept if nothing else is said.
+const maxEntries = 100_000
 
 // maxText is how much of a text in an event is kept, in bytes.
 const maxText = 256

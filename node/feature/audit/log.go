@@ -97,7 +97,7 @@ func (f *Feature) answerLog(ctx context.Context, _ op.Caller, in LogRequest) (Lo
 	if limit < 0 || limit > maxPage {
 		return LogResponse{}, op.Errorf(op.Invalid, "%d entries at once cannot be", in.Limit).WithHint("ask for 1 to %d", maxPage)
 	}
-	f.write(ctx)
+	f.write(ctx, false)
 	if in.Cursor == "" {
 		w, meshes, err := f.wants(QueryRequest{InMesh: in.InMesh, Since: in.Since})
 		if err != nil {

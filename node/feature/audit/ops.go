@@ -65,6 +65,35 @@ type QueryResponse struct {
 	More    bool    `json:"more" jsonschema:"there are older ones"`
 	// Refused counts what this node has refused since it was set up, by reason.
 	Refused map[string]uint64 `json:"refused"`
+	// Refusals are the same by member, of those that the request wants, at most 50: the
+	// last ones first.
+	Refusals []Refusal `json:"refusals"`
+}
+
+// maxShown is how many refusals are shown.
+const maxShown = 50
+
+// unknownPeer is who refused things came from where nothing shows it.
+const unknownPeer = "nobody known"
+
+// Refusal is what this node has refused of one member for one reason.
+type Refusal struct {
+	Mesh   string `json:"mesh,omitempty" jsonschema:"the mesh's name here, else its id"`
+	Reason string `json:"reason"`
+	From   string `json:"from" jsonschema:"name of the member whose node it came from"`
+	Key    string `json:"from_key,omitempty"`
+	Times  uint64 `json:"times"`
+	First  string `json:"first" jsonschema:"RFC 3339"`
+	Last   string `json:"last" jsonschema:"RFC 3339"`
+}
+
+// Line is a refusal in one line.
+func (r Refusal) Line() string {
+	out := fmt.Sprintf("%s  %d from %s", r.Reason, r.Times, r.From)
+	if r.Mesh != "" {
+		out += " in " + r.Mesh
+	}
+	return out + ", last " + r.Last
 }
 
 // Text has a line per entry.
@@ -81,6 +110,9 @@ func (r QueryResponse) Text() string {
 	}
 	if said := r.RefusedText(); said != "" {
 		lines = append(lines, "Refused so far: "+said+".")
+	}
+	for _, one := range r.Refusals {
+		lines = append(lines, "  "+one.Line())
 	}
 	return strings.Join(lines, "\n")
 }

@@ -26,7 +26,7 @@ type wanted struct {
 }
 
 func (f *Feature) answerQuery(ctx context.Context, _ op.Caller, in QueryRequest) (QueryResponse, error) {
-	f.write(ctx) // who asks wants to see what has just happened
+	f.write(ctx, false) // who asks wants to see what has just happened
 	limit := in.Limit
 	switch {
 	case limit == 0:
@@ -59,10 +59,7 @@ func (f *Feature) answerQuery(ctx context.Context, _ op.Caller, in QueryRequest)
 		}
 		out.Entries = append(out.Entries, e)
 	}
-	err = f.cfg.DB.View(func(tx *store.Tx) error {
-		out.Refused = f.counts(tx)
-		return nil
-	})
+	out.Refused, out.Refusals, err = f.refusals(w, slugs)
 	return out, err
 }
 
@@ -120,6 +117,26 @@ func (w wanted) has(e chain.Entry) bool {
 		(w.member == "" || w.about(e))
 }
 
+// refused tells whether refusals are wanted. Those are the newest that there were.
+func (w wanted) refused(r refusal, t tally) bool {
+	e := chain.Entry{Mesh: r.mesh.String(), At: chain.Moment(t.last), Event: "refused"}
+	if r.mesh == (ident.MeshID{}) {
+		e.Mesh = ""
+	}
+	if !r.who.IsZero() {
+		e.Actor = r.who.String()
+	}
+	return (w.mesh == "" || e.Mesh == w.mesh) && !t.last.Before(w.since) && (w.member == "" || w.about(e))
+}
+
+// name is what a member is called in a mesh.
+func (w wanted) name(mesh, key string) string {
+	if name := w.names[mesh][key]; name != "" {
+		return name
+	}
+	return "member " + key[:16]
+}
+
 // about tells whether a member did it, or it was done to one.
 func (w wanted) about(e chain.Entry) bool {
 	const minPrefix = 8
@@ -142,9 +159,7 @@ type kept struct {
 func (k kept) shown(w wanted) Entry {
 	name := thisNode
 	if k.Actor != "" {
-		if name = w.names[k.Mesh][k.Actor]; name == "" {
-			name = "member " + k.Actor[:16]
-		}
+		name = w.name(k.Mesh, k.Actor)
 	}
 	return Entry{
 		Chain: k.Chain, I: k.I, Mesh: k.Mesh, Event: k.Event, Actor: name, Key: k.Actor, Data: k.Data,

@@ -134,7 +134,10 @@ func (f *Feature) Forget(tx *store.Tx, mesh ident.MeshID) error {
 	if err := tx.Bucket(bucketAudit, bucketSeen).DeleteBucket(mesh.String()); err != nil {
 		return err
 	}
-	return tx.Bucket(bucketAudit, bucketForked).DeleteBucket(mesh.String())
+	if err := tx.Bucket(bucketAudit, bucketForked).DeleteBucket(mesh.String()); err != nil {
+		return err
+	}
+	return forgetRefusals(tx, mesh)
 }
 
 // Follow says that an admin log has grown.
