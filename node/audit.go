@@ -24,8 +24,12 @@ func (n *Node) newAudit() {
 }
 
 // took is mesh.Config.Took.
-func (n *Node) took(tx *store.Tx, id ident.MeshID, self ident.PublicKey, entries []trust.Entry) error {
-	return n.audits.Took(tx, id, self, acts(entries))
+func (n *Node) took(tx *store.Tx, id ident.MeshID, self ident.PublicKey, entries []trust.Entry, counts func(ident.ID) bool) error {
+	all := acts(entries)
+	for i, a := range all {
+		all[i].Void = !counts(a.ID)
+	}
+	return n.audits.Took(tx, id, self, all)
 }
 
 // refused is mesh.Config.Refused and that of others.

@@ -259,6 +259,18 @@ func (n *network) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byt
 	}
 }
 
+// refused notes that a neighbour's node gave what honest ones pass on to nobody. Whose
+// name is on it may be anybody's.
+func (n *network) refused(id ident.MeshID, from peer.ID, what string) {
+	var who ident.PublicKey
+	for _, p := range n.host.Peers(id) {
+		if p.Peer == from {
+			who = p.Key
+		}
+	}
+	n.audits.Refused(id, who, what)
+}
+
 func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gossip.Verdict {
 	const size = len(ident.PublicKey{})
 	if len(body) < size {
@@ -274,15 +286,14 @@ func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gos
 	raw := append([]byte(nil), body[size:]...)
 	defer n.cache.changed()
 	err = n.presence.Hear(ctx, m.ID(), member, raw, 0)
-	if errors.Is(err, presence.ErrKnown) {
-		return gossip.Ignore // else an old one could be sent around again and again
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return gossip.Accept
+	case errors.Is(err, presence.ErrFalse):
 		n.log.Debug("beacon refused", "mesh", m.ID(), "member", member, "error", err)
-		n.audits.Refused(m.ID(), member, "beacon")
 		return gossip.Reject
 	}
-	return gossip.Accept
+	return gossip.Ignore // it is known, else an old one could be sent around again and again; or not kept here
 }
 
 func (n *network) hearLetter(m *mesh.Mesh, body []byte) gossip.Verdict {
@@ -294,7 +305,6 @@ func (n *network) hearLetter(m *mesh.Mesh, body []byte) gossip.Verdict {
 		return gossip.Ignore
 	}
 	n.log.Debug("message to many refused", "mesh", m.ID(), "error", err)
-	n.audits.Refused(m.ID(), ident.PublicKey{}, "message")
 	return gossip.Reject
 }
 

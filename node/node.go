@@ -121,7 +121,7 @@ func (n *Node) build() (err error) {
 		DB: n.db, Meshes: people{n.meshes, n.names}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
 		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
 		Gate:    func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
-		Profile: n.profileOf, Records: n.book, Rights: canonical, Regard: regard{n}, Seen: n.arrival,
+		Profile: n.profileOf, Records: n.book, Rights: canonical, Regard: regard{n}, Seen: n.arrival, Refused: n.refused,
 	})
 	if err != nil {
 		return err
@@ -162,12 +162,13 @@ func (n *Node) connect() (err error) {
 	net.post = post.New(post.Config{
 		Streams: post.OverHost(n.host, net.home), Keys: keys{judge{n.meshes, n.names, nil}},
 		Deliver: n.messages.Deliver, Receipt: n.messages.Receipt, Lost: n.messages.Contact, Log: n.log,
+		Refused: func(id ident.MeshID, from ident.PublicKey) { n.refused(id, from, "stream") },
 	})
 	net.post.Register(n.host)
 	net.asker = ask.New(ask.Config{Streams: ask.OverHost(n.host, net.home), Answer: answer(n.ops), Log: n.log})
 	net.asker.Register(n.host)
 	net.syncs.register()
-	net.radios = &radios{host: n.host, meshes: n.meshes, hear: net.hear, differ: net.differ}
+	net.radios = &radios{host: n.host, meshes: n.meshes, hear: net.hear, differ: net.differ, refused: net.refused}
 	join.Register(n.host, n.meshes, n.meshes.Codes(), n.log)
 	var lan find.LAN
 	if n.cfg.MDNS && !n.host.LoopbackOnly() {

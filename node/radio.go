@@ -35,6 +35,8 @@ type radios struct {
 	hear func(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byte, body []byte) gossip.Verdict
 	// differ says that a neighbour's admin log is not ours.
 	differ func(mesh ident.MeshID, from peer.ID)
+	// refused hears that a neighbour gave what can never be good.
+	refused func(mesh ident.MeshID, from peer.ID, what string)
 
 	mu   sync.Mutex // guards what follows
 	life context.Context
@@ -94,7 +96,13 @@ func (r *radios) start(m *mesh.Mesh) error {
 		return fmt.Errorf("gossip of mesh %s: %w", m.ID(), err)
 	}
 	ctx, stop := context.WithCancel(r.life)
-	router.Handle(func(from peer.ID, payload []byte) gossip.Verdict { return r.open(ctx, m, from, payload) })
+	router.Handle(func(from peer.ID, payload []byte) gossip.Verdict {
+		v, what := r.open(ctx, m, from, payload)
+		if v == gossip.Reject {
+			r.refused(m.ID(), from, what)
+		}
+		return v
+	})
 	one := &radio{router: router, stop: stop, done: make(chan struct{})}
 	r.on[m.ID()] = one
 	r.wg.Go(func() {
@@ -104,19 +112,22 @@ func (r *radios) start(m *mesh.Mesh) error {
 	return nil
 }
 
-// open decrypts a payload and has it judged.
-func (r *radios) open(ctx context.Context, m *mesh.Mesh, from peer.ID, payload []byte) gossip.Verdict {
+// said is what the kinds are called in the account.
+var said = map[byte]string{sayBeacon: "beacon", sayHeads: "heads", sayLetter: "message", sayRecord: "record"}
+
+// open decrypts a payload and has it judged. what says what it was.
+func (r *radios) open(ctx context.Context, m *mesh.Mesh, from peer.ID, payload []byte) (v gossip.Verdict, what string) {
 	plain, current, err := m.OpenGossip(payload)
 	switch {
 	case errors.Is(err, mesh.ErrUnknownEpoch):
 		r.differ(m.ID(), from)
-		return gossip.Ignore
+		return gossip.Ignore, ""
 	case err != nil || len(plain) == 0:
-		return gossip.Reject
+		return gossip.Reject, "gossip"
 	case !current:
 		r.differ(m.ID(), from) // somebody has not heard of the newest epoch
 	}
-	return r.hear(ctx, m, from, plain[0], plain[1:])
+	return r.hear(ctx, m, from, plain[0], plain[1:]), said[plain[0]]
 }
 
 // say shouts to a mesh. Nobody to hear it is no error.

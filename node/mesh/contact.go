@@ -199,6 +199,7 @@ func (m *Mesh) Learn(member ident.PublicKey, statement []byte) error {
 	}
 	d, err := trust.CheckDelivery(m.id, stmt)
 	if err != nil {
+		m.refuse(member, "delivery_key")
 		return err
 	}
 	if d.Member != member {

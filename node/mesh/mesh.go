@@ -206,6 +206,12 @@ func (m *Mesh) takeUp(stmt ident.Statement) error {
 // once they are on disk; the caller then calls Meshes.changed. Entries that can never
 // be part are refused one by one; the others are taken.
 func (m *Mesh) take(ctx context.Context, entries []trust.Entry, also func(*store.Tx) error) ([]trust.Entry, error) {
+	return m.takeFrom(ctx, m.self, entries, also)
+}
+
+// takeFrom is take of entries that a member's node gave. What is refused came from
+// there, whoever it names as its signer.
+func (m *Mesh) takeFrom(ctx context.Context, from ident.PublicKey, entries []trust.Entry, also func(*store.Tx) error) ([]trust.Entry, error) {
 	m.taking.Lock()
 	defer m.taking.Unlock()
 	if len(entries) == 0 && len(m.unsaved) == 0 {
@@ -218,7 +224,7 @@ func (m *Mesh) take(ctx context.Context, entries []trust.Entry, also func(*store
 		got, err := m.admin.Add(e)
 		if err != nil {
 			refused = fmt.Errorf("entry %s refused: %w", e.ID(), err)
-			m.refuse(e.Signer(), "log_entry")
+			m.refuse(from, "log_entry")
 			continue
 		}
 		added = append(added, got...)
@@ -233,7 +239,7 @@ func (m *Mesh) take(ctx context.Context, entries []trust.Entry, also func(*store
 			return err
 		}
 		if took := m.all.cfg.Took; took != nil && len(m.unsaved) > 0 {
-			if err := took(tx, m.id, m.self, m.unsaved); err != nil {
+			if err := took(tx, m.id, m.self, m.unsaved, m.admin.State().Counted); err != nil {
 				return err
 			}
 		}

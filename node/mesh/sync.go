@@ -200,7 +200,7 @@ func (x *exchange) writeEntry(raw []byte) error {
 func (x *exchange) readEntries(ctx context.Context) error {
 	var batch []trust.Entry
 	broken := x.readInto(&batch)
-	added, err := x.mesh.take(ctx, batch, nil)
+	added, err := x.mesh.takeFrom(ctx, x.peer, batch, nil)
 	x.added = append(x.added, added...)
 	return errors.Join(broken, err)
 }

@@ -39,7 +39,7 @@ func newContext(keys Keys, peer Peer, dir byte, pub []byte) (open, *seal.Sender,
 func openContext(keys Keys, peer Peer, dir byte, o open) (*seal.Recipient, error) {
 	st, err := trust.CheckStream(peer.Mesh, o.statement, peer.ProofI, peer.ProofR, dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errStatement, err)
 	}
 	if st.Member != peer.Member {
 		return nil, errSigner

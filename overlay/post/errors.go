@@ -16,13 +16,14 @@ var (
 
 // Within a stream; each ends it. They are logged, and wrapped by ErrUnreachable.
 var (
-	errFrame    = errors.New("post: malformed frame")
-	errOrder    = errors.New("post: frame out of place")
-	errSigner   = errors.New("post: stream statement of another member")
-	errKey      = errors.New("post: sealed to a key that is not here")
-	errWindow   = errors.New("post: more acknowledged than sent")
-	errBeyond   = errors.New("post: more under way than a window")
-	errWrongEnd = errors.New("post: the stream leads to another member")
-	errReceipt  = errors.New("post: receipt over its limit")
-	errEnded    = errors.New("post: stream has ended")
+	errFrame     = errors.New("post: malformed frame")
+	errOrder     = errors.New("post: frame out of place")
+	errStatement = errors.New("post: stream statement that does not hold")
+	errSigner    = errors.New("post: stream statement of another member")
+	errKey       = errors.New("post: sealed to a key that is not here")
+	errWindow    = errors.New("post: more acknowledged than sent")
+	errBeyond    = errors.New("post: more under way than a window")
+	errWrongEnd  = errors.New("post: the stream leads to another member")
+	errReceipt   = errors.New("post: receipt over its limit")
+	errEnded     = errors.New("post: stream has ended")
 )

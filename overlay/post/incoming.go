@@ -27,7 +27,20 @@ func (p *Post) Serve(ctx context.Context, peer Peer, s Stream) {
 		return
 	}
 	_ = s.Reset()
+	if p.cfg.Refused != nil && isFault(err) {
+		p.cfg.Refused(peer.Mesh, peer.Member)
+	}
 	p.log.Debug("post stream of a peer ended", "mesh", peer.Mesh, "peer", peer.Member, "cause", err)
+}
+
+// isFault tells whether a stream ended for something that its opener said.
+func isFault(err error) bool {
+	for _, fault := range []error{errFrame, errOrder, errStatement, errSigner, errBeyond} {
+		if errors.Is(err, fault) {
+			return true
+		}
+	}
+	return false
 }
 
 // incoming is one stream that a peer opened.

@@ -96,6 +96,10 @@ type Config struct {
 	// keeps them need not wait for a timer. It must return soon. May be nil.
 	Lost func(mesh ident.MeshID, to ident.PublicKey)
 
+	// Refused is told of a stream that a member opened and that was ended for what it
+	// said, not for what became of the connection. May be nil.
+	Refused func(mesh ident.MeshID, from ident.PublicKey)
+
 	// Log may be nil.
 	Log *slog.Logger
 }

@@ -47,6 +47,9 @@ type Act struct {
 	At     time.Time
 	Event  string
 	Data   map[string]string
+	// Void says that its signer had no right to it, as far as was known when it came
+	// here, so that it changed nothing.
+	Void bool
 }
 
 // Event is something for this node's own chain.

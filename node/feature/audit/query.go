@@ -119,7 +119,7 @@ func (w wanted) has(e chain.Entry) bool {
 
 // refused tells whether refusals are wanted. Those are the newest that there were.
 func (w wanted) refused(r refusal, t tally) bool {
-	e := chain.Entry{Mesh: r.mesh.String(), At: chain.Moment(t.last), Event: "refused"}
+	e := chain.Entry{Mesh: r.mesh.String(), At: chain.Moment(t.last), Event: eventRefused}
 	if r.mesh == (ident.MeshID{}) {
 		e.Mesh = ""
 	}

@@ -22,6 +22,16 @@ const (
 	mostPause  = time.Hour
 )
 
+// How a refusal is told.
+const (
+	eventRefused = "refused"
+	dataReason   = "reason"
+	dataTimes    = "times"
+	dataAct      = "act" // what it would have been
+	// reasonNoRight is of what was signed rightly by somebody who may not do it.
+	reasonNoRight = "no_right"
+)
+
 // refusal is what refusals are counted by.
 type refusal struct {
 	mesh   ident.MeshID
@@ -76,8 +86,8 @@ func (f *Feature) announce(refused map[refusal]uint64, end bool) []Event {
 		case p.times == 0 && wait < -mostPause:
 			delete(f.pending, r)
 		case p.times > 0 && (end || wait <= 0 || wait > mostPause): // or the clock was set back
-			out = append(out, Event{Mesh: r.mesh, Actor: r.who, Name: "refused", Data: map[string]string{
-				"reason": r.reason, "times": strconv.FormatUint(p.times, 10),
+			out = append(out, Event{Mesh: r.mesh, Actor: r.who, Name: eventRefused, Data: map[string]string{
+				dataReason: r.reason, dataTimes: strconv.FormatUint(p.times, 10),
 			}})
 			p.pause = min(max(2*p.pause, leastPause), mostPause)
 			p.times, p.due = 0, now.Add(p.pause)

@@ -112,7 +112,8 @@ func (f *Feature) changed(tx *store.Tx, c record.Change) error {
 func seenKey(member ident.PublicKey, i uint64) []byte { return append(member[:], number(i)...) }
 
 // Took puts what others have changed into this node's own chain, in the commit that
-// takes it over. What this node's own member changes is in that member's chain.
+// takes it over. What this node's own member changes is in that member's chain. What
+// somebody signed without a right to is a refusal.
 func (f *Feature) Took(tx *store.Tx, mesh ident.MeshID, self ident.PublicKey, acts []Act) error {
 	if f == nil {
 		return nil
@@ -121,7 +122,14 @@ func (f *Feature) Took(tx *store.Tx, mesh ident.MeshID, self ident.PublicKey, ac
 		if a.Signer == self {
 			continue
 		}
-		if err := f.Write(tx, Event{Mesh: mesh, Actor: a.Signer, Name: a.Event, Data: dataOf(a)}); err != nil {
+		e := Event{Mesh: mesh, Actor: a.Signer, Name: a.Event, Data: dataOf(a)}
+		if a.Void {
+			e.Name, e.Data[dataReason], e.Data[dataAct] = eventRefused, reasonNoRight, a.Event
+			if err := f.count(tx, map[refusal]uint64{{mesh, a.Signer, reasonNoRight}: 1}); err != nil {
+				return err
+			}
+		}
+		if err := f.Write(tx, e); err != nil {
 			return err
 		}
 	}

@@ -15,5 +15,8 @@ var ErrUnknownMesh error = op.Errorf(op.Unavailable, "this mesh is just being ma
 // ErrCard refuses a session card that could not be shown.
 var ErrCard = errors.New("malformed session card")
 
+// ErrFalse says that a beacon can never be good: it is malformed or not its member's.
+var ErrFalse = errors.New("no beacon of this member")
+
 // ErrKnown says that a beacon tells nothing that is not known already.
 var ErrKnown = errors.New("beacon known already")

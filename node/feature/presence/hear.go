@@ -94,19 +94,19 @@ func (f *Feature) attest(l *live, m Mesh) ([]byte, error) {
 
 // verify decodes a member's beacon and checks its signature and every attestation
 // in it. A session whose attestation does not hold, or that does not itself say that
-// it is the member's, is left out.
-func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) (roster.Beacon, error) {
+// it is the member's, is left out; left is how many are.
+func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) (b roster.Beacon, left int, err error) {
 	stmt, err := ident.ParseStatement(raw, roster.MaxBeacon)
 	if err != nil {
-		return roster.Beacon{}, fmt.Errorf("%w: %w", roster.ErrBeacon, err)
+		return roster.Beacon{}, 0, fmt.Errorf("%w: %w", roster.ErrBeacon, err)
 	}
 	if err := stmt.Verify(ident.KindBeacon, mesh, member); err != nil {
-		return roster.Beacon{}, err
+		return roster.Beacon{}, 0, err
 	}
-	b, err := roster.Decode(stmt.Body)
-	if err != nil {
-		return roster.Beacon{}, err
+	if b, err = roster.Decode(stmt.Body); err != nil {
+		return roster.Beacon{}, 0, err
 	}
+	all := len(b.Cards)
 	sure := f.consented(mesh, member)
 	kept := b.Cards[:0]
 	for _, c := range b.Cards {
@@ -125,11 +125,19 @@ func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) 
 		kept = append(kept, c)
 	}
 	b.Cards = kept
-	return b, nil
+	return b, all - len(kept), nil
+}
+
+// refuse tells of something that a member said and that is not so.
+func (f *Feature) refuse(mesh ident.MeshID, from ident.PublicKey, what string) {
+	if f.cfg.Refused != nil {
+		f.cfg.Refused(mesh, from, what)
+	}
 }
 
 // Hear takes a beacon, signed by member, that is age old. It returns an error for
-// one that must not be passed on: ErrKnown if that is only because it is no news.
+// one that must not be passed on: ErrKnown if that is only because it is no news,
+// ErrFalse if nobody may do so.
 func (f *Feature) Hear(ctx context.Context, mesh ident.MeshID, member ident.PublicKey, raw []byte, age time.Duration) error {
 	return f.hear(ctx, mesh, member, raw, age, age == 0)
 }
@@ -155,9 +163,13 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 		f.echo(m, raw)
 		return ErrKnown
 	}
-	b, err := f.verify(mesh, member, raw)
+	b, left, err := f.verify(mesh, member, raw)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrFalse, err)
+	}
+	isMember := func(p Member) bool { return p.Key == member }
+	if left > 0 && slices.ContainsFunc(f.cfg.Meshes.Members(mesh), isMember) {
+		f.refuse(mesh, member, "session") // nothing that a stranger says holds, which is no fault
 	}
 	if age < 0 {
 		age = b.Lease
@@ -210,6 +222,9 @@ func (f *Feature) Meet(ctx context.Context, mesh ident.MeshID, member ident.Publ
 		age := min(time.Duration(max(a.AgeMS, 0)), 24*time.Hour/time.Millisecond) * time.Millisecond
 		if err := f.hear(ctx, mesh, who, a.Beacon, age, who == member); err != nil && !errors.Is(err, ErrKnown) {
 			f.cfg.Log.Debug("beacon of a roster refused", "mesh", mesh, "member", who, "error", err)
+			if errors.Is(err, ErrFalse) {
+				f.refuse(mesh, member, "beacon")
+			}
 		}
 	}
 	return nil

@@ -51,7 +51,10 @@ type Config struct {
 	// Seen hears that a session of another member came or went: peer_joined, peer_left
 	// or peer_returned. It must not block. Nil: nobody needs to know.
 	Seen func(mesh ident.MeshID, member ident.PublicKey, event, name string)
-	Log  *slog.Logger
+	// Refused hears that a member said of a session, or passed on in a list, what is not
+	// so: session or beacon.
+	Refused func(mesh ident.MeshID, from ident.PublicKey, what string)
+	Log     *slog.Logger
 }
 
 // Feature is the presence of one node. Its methods are safe for concurrent use.
@@ -157,7 +160,7 @@ func (f *Feature) load(tx *store.Tx) error {
 // remember takes up a beacon of an earlier run: its sessions are known, and away
 // until they are heard of.
 func (f *Feature) remember(r *roster.Roster, mesh ident.MeshID, member ident.PublicKey, raw []byte) {
-	b, err := f.verify(mesh, member, append([]byte(nil), raw...))
+	b, _, err := f.verify(mesh, member, append([]byte(nil), raw...))
 	if err != nil {
 		f.cfg.Log.Debug("remembered beacon dropped", "mesh", mesh, "member", member, "error", err)
 		return

@@ -404,7 +404,7 @@ func TestASessionConsentsToItsMember(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := ana.verify(w.id, ben.key, honest)
+	b, _, err := ana.verify(w.id, ben.key, honest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -417,7 +417,7 @@ func TestASessionConsentsToItsMember(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := ana.verify(w.id, eve.key, raw); err != nil || len(got.Cards) != 0 {
+		if got, left, err := ana.verify(w.id, eve.key, raw); err != nil || len(got.Cards) != 0 || left != 1 {
 			t.Errorf("consent %s: %d cards, %v", what, len(got.Cards), err)
 		}
 	}
