@@ -168,9 +168,15 @@ func TestSharedStateOfWhomOneDoesNotLet(t *testing.T) {
 	holds(ana, as, "own", "")
 	set(bo, bs, "k", `"bo's again"`)
 	set(bo, bs, "own", `2`)
-	set(ana, as, "fence", `1`) // behind it bo has exchanged with ana
+	set(ana, as, "fence", `1`)
 	holds(bo, bs, "fence", `1`)
 	holds(bo, bs, "k", `"bo's again"`)
+	// What bo writes next comes to ana behind it, records of one author being in order.
+	bio := "after the state"
+	nodetest.CallAs(bo, bs, profile.Set, profile.SetRequest{Bio: &bio})
+	ana.Wait("in possession of what bo wrote", func() bool {
+		return nodetest.CallAs(ana, as, profile.Get, profile.GetRequest{Member: "bo"}).Bio == bio
+	})
 	nodetest.Call(ana, grant.Add, grant.AddRequest{WhichPeer: peerOf("bo"), Caps: []string{"state-write"}})
 	holds(ana, as, "k", `"bo's again"`) // it was replicated all the time
 	holds(ana, as, "own", `2`)

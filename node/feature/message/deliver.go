@@ -84,7 +84,7 @@ func (f *Feature) take(ctx context.Context, mesh ident.MeshID, arrivals []*incom
 	}
 	for _, a := range arrivals {
 		if a.news == nil && !a.known && (a.verdict == delivery.Never || a.verdict == delivery.BadlySigned) {
-			f.refuse(mesh, a.sender(), "message")
+			f.refuse(mesh, a.msg.Origin, "message") // who cried it, or whose node gave it
 		}
 		if a.fresh && f.cfg.Taken != nil && !isNotice(a.msg) {
 			f.cfg.Taken(Taken{Mesh: mesh, Member: a.msg.Origin, Session: a.name, ID: a.msg.ID.String(), Priority: a.msg.Priority.String()})
@@ -92,15 +92,6 @@ func (f *Feature) take(ctx context.Context, mesh ident.MeshID, arrivals []*incom
 	}
 	f.settle(g, gates)
 	return items, nil
-}
-
-// sender is the member who sent a message, as far as that is sure: what comes through the
-// air can be shouted in anybody's name.
-func (a *incoming) sender() ident.PublicKey {
-	if a.air {
-		return ident.PublicKey{}
-	}
-	return a.msg.Origin
 }
 
 // receipt signs one receipt for the items that fit. What does not is sent again
