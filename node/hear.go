@@ -78,7 +78,6 @@ func (s *syncs) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, raw []byte
 	}
 	switch v {
 	case replica.Reject:
-		s.refused(m.ID(), ident.PublicKey{}, "record")
 		return gossip.Reject
 	case replica.Accept:
 		if want {

@@ -295,3 +295,23 @@ func TestRefusalsThatGoOnAreFewEntries(t *testing.T) {
 		t.Errorf("of a mesh that was left: %+v", got)
 	}
 }
+
+// What somebody signed who had no right to it any more is told as refused, and by whom.
+func TestAnActThatDoesNotCountIsARefusal(t *testing.T) {
+	w := newWorld(t, 0)
+	eve := ident.PrivateKeyFromSeed([32]byte{3}).Public()
+	w.update(func(tx *store.Tx) error {
+		return w.f.Took(tx, w.mesh.ID, w.mesh.Self, []audit.Act{
+			{ID: ident.ID{1}, Signer: eve, Event: "invite_made", Data: map[string]string{"role": "member"}},
+			{ID: ident.ID{2}, Signer: eve, Event: "member_removed", Void: true},
+		})
+	})
+	out := w.query(audit.QueryRequest{Member: eve.String()})
+	if len(out.Entries) != 2 || out.Entries[0].Event != "refused" || out.Entries[0].Data["act"] != "member_removed" ||
+		out.Entries[0].Data["reason"] != "no_right" || out.Entries[1].Event != "invite_made" {
+		t.Errorf("%+v", out.Entries)
+	}
+	if len(out.Refusals) != 1 || out.Refusals[0].Reason != "no_right" || out.Refusals[0].Key != eve.String() || out.Refusals[0].Times != 1 {
+		t.Errorf("%+v", out.Refusals)
+	}
+}
