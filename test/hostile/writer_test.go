@@ -182,8 +182,10 @@ func TestAFloodOfRecords(t *testing.T) {
 	}
 	must(t, shared(ctx, ana, ben, "after"))
 	for _, h := range []*harness.Home{ana, ben} {
-		if got := peak(t, h); got > mostMemory {
-			t.Errorf("the node of %s used %d KiB, at most %d allowed", h.Name, got, mostMemory)
+		// How much of its store is in memory is the system's affair, and grows with what is
+		// stored: 200,000 records of a member at most.
+		if got := peak(t, h) - memory(t, h, "RssFile:"); got > mostMemory {
+			t.Errorf("the node of %s used %d KiB beside its store, at most %d allowed", h.Name, got, mostMemory)
 		}
 		out, err := audit.Query.Call(ctx, h.API(), op.Caller{User: true, Approved: true}, audit.QueryRequest{})
 		must(t, err)
