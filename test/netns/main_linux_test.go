@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -66,11 +67,11 @@ func network(t *testing.T, machines int) *LAN {
 }
 
 // user makes a home on machine n whose node starts by itself and has the settings
-// that it has without any.
-func user(t *testing.T, l *LAN, n int, name string) *harness.Home {
+// that it has without any, but for those given.
+func user(t *testing.T, l *LAN, n int, name string, env ...string) *harness.Home {
 	t.Helper()
 	w, err := harness.New(harness.Config{
-		Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1", Env: Settings,
+		Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1", Env: append(slices.Clone(Settings), env...),
 		Enter: func() error { return l.Enter(n) },
 	})
 	if err != nil {
