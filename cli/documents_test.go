@@ -9,6 +9,7 @@ import (
 // undocumented are the commands that print no document but a failure.
 var undocumented = map[string]bool{
 	"claudemesh mcp": true, "claudemesh hook": true, "claudemesh node run": true, "claudemesh help": true, "claudemesh launch": true,
+	"claudemesh open-link": true,
 }
 
 // What each command prints with --json is known, and so are the schemas of all.

@@ -26,6 +26,8 @@ func (a *app) programCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.installCommand(), a.uninstallCommand(), a.launchCommand(), a.doctorCommand(), a.hookCommand(), a.statusLineCommand(), a.mcpCommand(), a.nodeCommand(),
 		a.configCommand(),
+		a.urlHandlerCommand(),
+		a.openLinkCommand(),
 		a.upgradeCommand(),
 		a.telemetryCommand(),
 		a.callCommand(),

@@ -24,6 +24,7 @@ cli/launch              < cli/launch/* cli/agent cli/term               # from q
 cli/term                <                                               # printing, and nothing but printing
 cli/lang                <                                               # the languages it speaks to people
 cli/settings            < store/file                                    # the folder, config.json, environment and flags
+cli/scheme              < store/file                                    # what a desktop is told of our links, and which links may be opened
 cli/upgrade/*           <                                               # what a release consists of; knows neither disk nor network
 cli/upgrade             < cli/upgrade/* store/file                      # replacing this program by a newer release
 cli/daemon              < store/file                                    # finding, starting and ending the node's process
