@@ -111,7 +111,11 @@ func (p Profile) encode(f field) []byte {
 	case fGroups:
 		words := make([]string, 0, len(p.Groups))
 		for _, g := range p.Groups {
-			words = append(words, strings.TrimSuffix(g.Name+":"+g.Role, ":"))
+			word := g.Name
+			if g.Role != "" {
+				word += ":" + g.Role // which may be a colon itself
+			}
+			words = append(words, word)
 		}
 		w.List(tagGroups, raw(words))
 	case fMode:
