@@ -90,7 +90,7 @@ func unreached(ctx context.Context, err error) error {
 	case err == nil || ctx.Err() != nil:
 		return err
 	case absent(err) || op.CodeOf(err) == op.Internal && op.AsError(err).Hint == "":
-		return op.Errorf(op.Unavailable, "the node has gone: %w", err).WithHint("it is looked for, and started if need be")
+		return op.Errorf(op.Unavailable, "the node has gone").WithHint("it is looked for, and started if need be")
 	}
 	return asError(ctx, err)
 }

@@ -162,12 +162,12 @@ func (c Config) banner() {
 	}
 	t.Note("%s %s%s on %s%s", term.Green(term.OK), who, role, term.Bold(s.Mesh), groups)
 	t.Note("  %s", term.Dim(mode))
-	t.Note("  %s", term.Dim("Members of "+s.Mesh+" see its name, role, groups, folder and status, and can write to it."))
+	t.Note("  %s", term.Dim("Its members see its name, role, groups, folder and status, and can write to it."))
 	if s.Unasked {
 		t.Note("%s %s", term.Yellow(term.Care), "Claude Code will not ask before it acts, also on what others write.")
 	}
 	if c.Servers != "" {
-		t.Note("  %s", term.Dim("Claude Code is set up with claudemesh for this session alone; `claudemesh install` does it for all, with hooks."))
+		t.Note("  %s", term.Dim("Set up for this session alone; `claudemesh install` does it for all, with hooks."))
 	}
 	if c.Plan.Dropped() {
 		t.Warn("--dangerously-skip-permissions was left out: give it before the --, as a flag of launch")
