@@ -130,7 +130,18 @@ func (n *Node) Invite() string {
 // Join joins by a link.
 func (n *Node) Join(link string) mesh.Info {
 	n.t.Helper()
-	return Call(n, mesh.Join, mesh.JoinRequest{Link: link}).Info
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		out, err := mesh.Join.Call(ctx, n.Ops(), User(), mesh.JoinRequest{Link: link})
+		if err == nil {
+			return out.Info
+		}
+		// On a busy machine a connection may take longer than the host gives it.
+		if code := op.CodeOf(err); code != op.Offline && code != op.Unavailable || ctx.Err() != nil {
+			n.t.Fatalf("%s at %s: %v", mesh.Join.ID, n.Name, err)
+		}
+	}
 }
 
 // Agent opens a session and returns its caller.
