@@ -263,6 +263,15 @@ func replaces(t *testing.T) {
 	if !dropped {
 		t.Error("the old connection goes on")
 	}
+	replaced := false // by another connection of the same token, too
+	for _, drop := range []func(){func() { replaced = true }, func() {}} {
+		if _, err := bo.Attach(first, drop); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !replaced {
+		t.Error("two connections are attached to one session")
+	}
 	bo.fileCards(t.Context())
 	for _, p := range []*person{ana, bo} {
 		if got := p.peers(t, op.Caller{User: true}, false); len(got) != 1 {

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -179,11 +180,13 @@ func (p *person) Attest(mesh ident.MeshID, session ident.PublicKey, name, _ stri
 	var f ident.Fields
 	f.Bytes(1, session[:])
 	f.Text(2, name)
+	until := p.w.now.Add(24 * time.Hour)
+	f.Bytes(3, binary.BigEndian.AppendUint32(nil, uint32(until.Unix())))
 	stmt := ident.Sign(ident.KindAttest, mesh, f.Body(), p.w.keys[p.key])
-	return stmt.Marshal(), p.w.now.Add(24 * time.Hour), nil
+	return stmt.Marshal(), until, nil
 }
 
-func (p *person) Vouched(mesh ident.MeshID, member ident.PublicKey, attest []byte, _ time.Time) (ident.PublicKey, string, error) {
+func (p *person) Vouched(mesh ident.MeshID, member ident.PublicKey, attest []byte, at time.Time) (ident.PublicKey, string, error) {
 	stmt, err := ident.ParseStatement(attest, 1024)
 	if err != nil {
 		return ident.PublicKey{}, "", err
@@ -191,11 +194,16 @@ func (p *person) Vouched(mesh ident.MeshID, member ident.PublicKey, attest []byt
 	if err := stmt.Verify(ident.KindAttest, mesh, member); err != nil {
 		return ident.PublicKey{}, "", err
 	}
-	r, err := ident.ReadFields(stmt.Body, 1, 2)
+	r, err := ident.ReadFields(stmt.Body, 1, 2, 3)
 	if err != nil {
 		return ident.PublicKey{}, "", err
 	}
 	key, name := r.Key(1), r.Text(2, 64)
+	var end [4]byte
+	r.Fixed(3, end[:])
+	if until := time.Unix(int64(binary.BigEndian.Uint32(end[:])), 0); at.After(until) {
+		return ident.PublicKey{}, "", fmt.Errorf("attested until %s", until)
+	}
 	return key, name, r.Err()
 }
 
