@@ -51,7 +51,7 @@ func TestADamagedPage(t *testing.T) {
 	defer cancel()
 	ana, path, good := stocked(ctx, t)
 	page := os.Getpagesize()
-	count, step := len(good)/page, 5
+	count, step := len(good)/page, 8
 	if os.Getenv("CLAUDEMESH_LONG") == "1" {
 		step = 1
 	}
