@@ -5,9 +5,21 @@ import (
 	"testing"
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
+	"github.com/claudemesh/claudemesh/node/feature/overview"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/nodetest"
+	"github.com/claudemesh/claudemesh/node/op"
 )
+
+// Who has made a mesh is in it when that is answered.
+func TestASessionIsInAMeshAtOnce(t *testing.T) {
+	ana := nodetest.Start(t, "ana")
+	for _, name := range []string{"first", "second", "third"} {
+		nodetest.Call(ana, mesh.New, mesh.NewRequest{Name: name})
+		nodetest.Call(ana, overview.Info, overview.InfoRequest{InMesh: op.InMesh{Mesh: name}})
+	}
+}
 
 func TestAMessageToAllAndToAGroup(t *testing.T) {
 	ana, bo := pair(t)

@@ -166,6 +166,13 @@ func (n *network) Changed(id ident.MeshID, gone []ident.PublicKey) {
 	})
 }
 
+// Entered implements mesh.Net.
+func (n *network) Entered(ctx context.Context, id ident.MeshID) {
+	if err := n.presence.Refresh(ctx); err != nil && ctx.Err() == nil {
+		n.log.Error("sessions not refreshed", "mesh", id, "error", err)
+	}
+}
+
 // shoutHeads tells the members connected now what the admin log's heads are, unless
 // they have heard just that: whoever learns of a change by a shout need not repeat it.
 func (n *network) shoutHeads(ctx context.Context, id ident.MeshID) {

@@ -116,5 +116,6 @@ func (a *Meshes) enter(ctx context.Context, seed ident.Seed, entries []trust.Ent
 	}
 	m.use(first, now)
 	a.add(m)
+	a.cfg.Net.Entered(ctx, m.id)
 	return m, nil
 }

@@ -102,8 +102,10 @@ func (h *home) pass(d time.Duration) {
 	h.now = h.now.Add(d)
 }
 
-func (h *home) Proved(host.Peer) {}
-func (h *home) Lost(host.Peer)   {}
+func (h *home) Proved(host.Peer)                      {}
+func (h *home) Lost(host.Peer)                        {}
+func (h *home) Entered(context.Context, ident.MeshID) {}
+
 func (h *home) Changed(_ ident.MeshID, gone []ident.PublicKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -58,7 +58,7 @@ type Config struct {
 	Session func(mesh ident.MeshID, name string) (ident.PublicKey, bool)
 }
 
-// Net is the network as the meshes use it. It has eight methods because what the host
+// Net is the network as the meshes use it. It has nine methods because what the host
 // reports of a mesh's peers passes through here to whoever keeps them, and because who
 // is in decides who is connected.
 type Net interface {
@@ -70,6 +70,9 @@ type Net interface {
 	// they were. It returns once the network follows: connections of those who left
 	// are closed, those of newcomers open. gone lists who is no member any more.
 	Changed(mesh ident.MeshID, gone []ident.PublicKey)
+	// Entered follows Changed for a mesh that this node came into, before whoever asked
+	// for that is answered: it returns once the sessions of this node are in it.
+	Entered(ctx context.Context, mesh ident.MeshID)
 	// Tell has every connected member take over the admin log now and returns how
 	// many did.
 	Tell(ctx context.Context, mesh ident.MeshID) int

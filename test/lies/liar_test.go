@@ -244,6 +244,7 @@ type nowhere struct{}
 
 func (nowhere) Proved(host.Peer)                                 {}
 func (nowhere) Lost(host.Peer)                                   {}
+func (nowhere) Entered(context.Context, ident.MeshID)            {}
 func (nowhere) Changed(ident.MeshID, []ident.PublicKey)          {}
 func (nowhere) Tell(context.Context, ident.MeshID) int           { return 0 }
 func (nowhere) Near(ident.MeshID) map[ident.PublicKey]op.Doer    { return nil }
