@@ -14,7 +14,7 @@ import (
 func TestTheLargestBeaconFits(t *testing.T) {
 	word := strings.Repeat("w", MaxWord)
 	card := Card{
-		Attest: make([]byte, 400), Summary: strings.Repeat("é", 2*MaxSummary), Opened: time.UnixMilli(1 << 40), Sight: Hiding,
+		Attest: make([]byte, 700), Summary: strings.Repeat("é", 2*MaxSummary), Opened: time.UnixMilli(1 << 40), Sight: Hiding,
 		Role: word, Cwd: strings.Repeat("/", MaxCwd), Host: word, Kind: word, Channel: word, Model: word,
 		Groups: []group.Group{}, Counts: Counts{1 << 50, 1 << 50, 1 << 50, 1 << 50, time.Hour}, Consent: make([]byte, consentSize),
 	}
