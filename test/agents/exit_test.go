@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -87,6 +89,10 @@ func TestTheServerEndsAtOnceDuringACall(t *testing.T) {
 	must(t, err)
 	node := w.ana.Node().PID()
 	must(t, syscall.Kill(node, syscall.SIGSTOP))
+	must(t, harness.Until(ctx, func() (bool, any, error) { // it stops soon after
+		out, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(node)).Output()
+		return strings.HasPrefix(strings.TrimSpace(string(out)), "T"), string(out), err
+	}))
 	answered := make(chan error, 1)
 	go func() {
 		r, err := a.CallTool(ctx, "list_peers", nil)

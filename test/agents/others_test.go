@@ -36,7 +36,6 @@ type other struct {
 
 // others are the agents that `claudemesh install` knows, in versions of npm.txt.
 func others() []other {
-	const json = "{\n  // mine\n  \"theme\": \"dark\"\n}\n"
 	return []other{
 		{
 			name: "codex", program: module(".bin", "codex"),
@@ -45,19 +44,21 @@ func others() []other {
 		},
 		{
 			name: "opencode", program: module("opencode-"+system(), "bin", "opencode"),
-			file: ".config/opencode/opencode.json", text: "{\n  // mine\n  \"share\": \"disabled\"\n}\n",
+			file: ".config/opencode/opencode.json", text: "{\n  \"$schema\": \"https://opencode.ai/config.json\",\n  // mine\n  \"share\": \"disabled\"\n}\n",
 			env:    []string{"OPENCODE_DISABLE_AUTOUPDATE=1", "OPENCODE_DISABLE_MODELS_FETCH=1", "OPENCODE_DISABLE_DEFAULT_PLUGINS=1", "OPENCODE_DISABLE_LSP_DOWNLOAD=1"},
 			listed: regexp.MustCompile(`✓ +claudemesh\s.*connected`),
 		},
 		{
-			name: "gemini", program: module(".bin", "gemini"), file: ".gemini/settings.json", text: json,
+			name: "gemini", program: module(".bin", "gemini"), file: ".gemini/settings.json", text: "{\n  // mine\n  \"theme\": \"dark\"\n}\n",
 			trust: func(u *user) {
 				u.write(".gemini/trustedFolders.json", fmt.Sprintf("{%q: \"TRUST_FOLDER\"}", u.work))
 			},
 			listed: regexp.MustCompile(`✓ +claudemesh: .*Connected`),
 		},
 		{
-			name: "qwen", program: module(".bin", "qwen"), file: ".qwen/settings.json", text: json,
+			name: "qwen", program: module(".bin", "qwen"), file: ".qwen/settings.json",
+			// As it writes the file itself: at its start it brings others into this form.
+			text:   "{\n  \"ui\": {\n    \"theme\": \"dark\"\n  },\n  \"$version\": 4\n}\n",
 			listed: regexp.MustCompile(`✓ +claudemesh: .*Connected`),
 		},
 		{
