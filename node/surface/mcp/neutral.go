@@ -67,15 +67,23 @@ func opensReserved(s string) bool {
 	var name strings.Builder
 	for len(s) > 0 && name.Len() <= longestName {
 		r, size := utf8.DecodeRuneInString(s)
-		if !invisible(r) {
-			if !nameRune(r) {
-				break
+		switch {
+		case invisible(r):
+			if reserved[name.String()] {
+				return true // some show a gap there, and others nothing
 			}
+		case !nameRune(r):
+			return isReserved(name.String())
+		default:
 			name.WriteRune(unicode.ToLower(r))
 		}
 		s = s[size:]
 	}
-	return reserved[name.String()] || strings.HasPrefix(name.String(), reservedPrefix)
+	return isReserved(name.String())
+}
+
+func isReserved(name string) bool {
+	return reserved[name] || strings.HasPrefix(name, reservedPrefix)
 }
 
 // skipBlank drops blanks and invisible characters in front.
