@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// ErrNoClaude means that Claude Code was not found.
-var ErrNoClaude = errors.New("Claude Code was not found")
+// ErrNoClaude means that no Claude Code was found.
+var ErrNoClaude = errors.New("no Claude Code was found")
 
 // Ended is how Claude Code ended, if not with status 0.
 type Ended struct {
