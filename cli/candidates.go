@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/claudemesh/claudemesh/cli/agent"
 	"github.com/claudemesh/claudemesh/cli/settings"
-	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/feature/state"
@@ -82,13 +82,24 @@ func (a *app) candidates(at place, word string) []string {
 			out = append(out, name)
 		}
 	}
-	out = slices.DeleteFunc(out, func(one string) bool { return one == "" || !strings.HasPrefix(one, word) })
+	out = slices.DeleteFunc(out, func(one string) bool { return !strings.HasPrefix(one, word) || !harmless(one) })
 	slices.Sort(out)
 	out = slices.Compact(out)
 	for i := range out {
-		out[i] = before + term.Clean(out[i])
+		out[i] = before + out[i]
 	}
 	return out
+}
+
+// acts are characters with which a shell does something when it reads a word.
+const acts = "$`\\;&|<>(){}!\"'"
+
+// harmless tells whether a word may be offered to a shell. Peers choose names and keys, and
+// shells put what several of them begin with on the line as it is: bash evaluates that
+// line when it completes again.
+func harmless(word string) bool {
+	return word != "" && word[0] != '-' && !strings.HasPrefix(word, "_activeHelp_") && !strings.ContainsAny(word, acts) &&
+		strings.IndexFunc(word, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
 // sources find what placeholders stand for. They return nothing rather than fail.

@@ -30,7 +30,8 @@ func (a *app) completionsCommand() *cobra.Command {
 		Short: "Print the script that completes commands in a shell",
 		Long: "Print the script that completes commands, flags and values in a shell: also the names of\n" +
 			"meshes, peers, groups, sessions and shared keys, as the node knows them. No node is\n" +
-			"started for that, and one that does not answer at once is not waited for.\n\n" +
+			"started for that, and one that does not answer at once is not waited for. Names with\n" +
+			"characters that a shell acts on are left out.\n\n" +
 			"  bash        source <(claudemesh completions bash)     in ~/.bashrc\n" +
 			"  zsh         source <(claudemesh completions zsh)      in ~/.zshrc, behind compinit\n" +
 			"  fish        claudemesh completions fish | source      in ~/.config/fish/config.fish\n" +
