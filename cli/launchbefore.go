@@ -16,7 +16,8 @@ import (
 // what was chosen last.
 func (a *app) beforehand(cmd *cobra.Command, f launchFlags, set settings.Settings, way launch.Way) (*flow.Session, error) {
 	s := &flow.Session{
-		Mesh: a.mesh, Link: asLink(f.join), Folder: workFolder(), Unasked: f.unasked, Resumes: resumes(f), Online: -1,
+		Speech: a.term.Say,
+		Mesh:   a.mesh, Link: asLink(f.join), Folder: workFolder(), Unasked: f.unasked, Resumes: resumes(f), Online: -1,
 		Name: said(cmd, "name", f.name), Role: said(cmd, "role", f.role), Groups: said(cmd, "groups", f.groups), Mode: said(cmd, "message-mode", f.mode),
 		User: a.userName(set),
 	}

@@ -50,7 +50,7 @@ func TestSpanishIsWhole(t *testing.T) {
 
 // sayers are the functions whose literal first argument is said: of a terminal, and
 // what looks a text up.
-var sayers = []string{"Line", "Note", "Warn", "Progress", "Say", "say", "fill"}
+var sayers = []string{"Line", "Note", "Warn", "Progress", "Say", "Tell", "say", "fill"}
 
 // fields are those of a command that help says.
 var fields = []string{"Short", "Long"}
@@ -70,6 +70,7 @@ func texts(t *testing.T, root string) map[string]string {
 		if err != nil {
 			return err
 		}
+		asks := filepath.Base(filepath.Dir(path)) == "flow"
 		keep := func(e ast.Expr) {
 			if text, ok := literal(e); ok && wordy.MatchString(text) {
 				found[text] = files.Position(e.Pos()).String()
@@ -85,6 +86,9 @@ func texts(t *testing.T, root string) map[string]string {
 				if slices.Contains(sayers, name) && len(n.Args) > 0 {
 					keep(n.Args[0])
 				}
+				if refuses(n) {
+					return false
+				}
 				if name == "holder" && len(n.Args) >= 3 {
 					keep(n.Args[1])
 					keep(n.Args[2])
@@ -95,6 +99,10 @@ func texts(t *testing.T, root string) map[string]string {
 				}
 				if flagKind.MatchString(name) && len(n.Args) >= 3 {
 					keep(n.Args[len(n.Args)-1])
+				}
+			case *ast.BasicLit:
+				if text, ok := literal(n); ok && asks && phrase.MatchString(text) {
+					keep(n)
 				}
 			case *ast.KeyValueExpr:
 				if key, ok := n.Key.(*ast.Ident); ok && slices.Contains(fields, key.Name) {
@@ -109,6 +117,16 @@ func texts(t *testing.T, root string) map[string]string {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// phrase is what the steps of a flow say, beside their keys: it has a blank, or begins
+// like a sentence.
+var phrase = regexp.MustCompile(`^[A-Z][a-z]|^[^-^].* `)
+
+// refuses tells whether a call makes an error.
+func refuses(call *ast.CallExpr) bool {
+	fn, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && (fn.Sel.Name == "Errorf" || fn.Sel.Name == "WithHint" || fn.Sel.Name == "New")
 }
 
 // wordy is a text with a word in it, beside places to fill in.

@@ -18,7 +18,7 @@ func confirm() Step {
 		Ask: func(s *Session) Question {
 			q := Question{Title: "Start Claude Code?", Rows: true, Options: []Option{{goOn, "Continue", ""}}}
 			for _, e := range changes(s) {
-				q.Options = append(q.Options, Option{change + e.id, "Change the " + e.label, ""})
+				q.Options = append(q.Options, Option{change + e.id, e.label, ""})
 			}
 			q.Options = append(q.Options, optionQuit())
 			return q
@@ -51,13 +51,13 @@ type changed struct {
 // then.
 func changes(s *Session) []changed {
 	out := []changed{
-		{"name", "name", func(s *Session) { s.Name.Known = false }},
-		{"role", "role", func(s *Session) { s.Role.Known = false }},
-		{"groups", "groups", func(s *Session) { s.Groups.Known = false }},
-		{"mode", "message mode", func(s *Session) { s.Mode.Known = false }},
+		{"name", "Change the name", func(s *Session) { s.Name.Known = false }},
+		{"role", "Change the role", func(s *Session) { s.Role.Known = false }},
+		{"groups", "Change the groups", func(s *Session) { s.Groups.Known = false }},
+		{"mode", "Change the message mode", func(s *Session) { s.Mode.Known = false }},
 	}
 	if len(s.Meshes) > 0 || s.NewMesh != "" || s.Link != "" {
-		out = append([]changed{{"mesh", "mesh", func(s *Session) {
+		out = append([]changed{{"mesh", "Change the mesh", func(s *Session) {
 			s.Mesh, s.NewMesh, s.Link, s.Start = "", "", "", Undecided
 		}}}, out...)
 	}
@@ -82,13 +82,13 @@ type Row struct {
 
 // Rows describe the session, in the order in which people look for them.
 func (s *Session) Rows() []Row {
-	rows := []Row{{"Directory", s.Folder, Known}, s.meshRow(), s.textRow("Name", s.Name, ""), s.textRow("Role", s.Role, "none")}
-	rows = append(rows, s.textRow("Groups", s.Groups, "none"), s.textRow("Messages", s.Mode, "as your profile and settings say"))
+	rows := []Row{{"Directory", s.Folder, Known}, s.meshRow(), s.textRow("Name", s.Name, ""), s.textRow("Role", s.Role, s.Tell("none"))}
+	rows = append(rows, s.textRow("Groups", s.Groups, s.Tell("none")), s.textRow("Messages", s.Mode, s.Tell("as your profile and settings say")))
 	if s.Resumes != "" {
 		rows = append(rows, Row{"Resumes", s.Resumes, Known})
 	}
 	if s.Unasked {
-		rows = append(rows, Row{"Permissions", "skipped: Claude Code will not ask before it acts", Care})
+		rows = append(rows, Row{"Permissions", s.Tell("skipped: Claude Code will not ask before it acts"), Care})
 	}
 	return rows
 }
@@ -96,7 +96,7 @@ func (s *Session) Rows() []Row {
 func (s *Session) textRow(label string, t Text, empty string) Row {
 	switch {
 	case !t.Known:
-		return Row{label, "to choose", Open}
+		return Row{label, s.Tell("to choose"), Open}
 	case t.Value == "":
 		return Row{label, empty, Known}
 	}
@@ -106,13 +106,13 @@ func (s *Session) textRow(label string, t Text, empty string) Row {
 func (s *Session) meshRow() Row {
 	switch {
 	case s.NewMesh != "" && s.Mesh == "":
-		return Row{"Mesh", s.NewMesh + ", to be made on this machine", Known}
+		return Row{"Mesh", s.fill("%s, to be made on this machine", s.NewMesh), Known}
 	case s.Link != "" && s.Mesh == "":
-		return Row{"Mesh", "the one that the invite leads to", Known}
+		return Row{"Mesh", s.Tell("the one that the invite leads to"), Known}
 	case s.Mesh == "":
-		return Row{"Mesh", "to choose", Open}
+		return Row{"Mesh", s.Tell("to choose"), Open}
 	case s.Online < 0:
 		return Row{"Mesh", s.Mesh, Known}
 	}
-	return Row{"Mesh", fmt.Sprintf("%s, %d online", s.Mesh, s.Online), Known}
+	return Row{"Mesh", s.fill("%s, %d online", s.Mesh, s.Online), Known}
 }

@@ -169,7 +169,7 @@ func meshes() Step {
 				if m.Name == s.Last {
 					q.At = i
 				}
-				q.Options = append(q.Options, Option{m.Name, m.Name, fmt.Sprintf("%d in it, you are %s", m.Members, m.Member)})
+				q.Options = append(q.Options, Option{m.Name, m.Name, s.fill("%d in it, you are %s", m.Members, m.Member)})
 			}
 			q.Options = append(q.Options, Option{string(Create), "Create another", ""}, Option{string(Join), "Join another by a link or code", ""})
 			return q
@@ -277,7 +277,7 @@ func makeMesh() Step {
 		ID:       "make",
 		Show:     func(s *Session) bool { return s.NewMesh != "" },
 		Complete: func(s *Session) bool { return s.Mesh != "" },
-		Doing:    func(s *Session) string { return "Making the mesh " + s.NewMesh },
+		Doing:    func(s *Session) string { return s.fill("Making the mesh %s", s.NewMesh) },
 		Do: func(ctx context.Context, w World, s Session) (func(*Session), error) {
 			slug, err := w.Make(ctx, s.NewMesh, s.Name.Value)
 			return func(s *Session) { s.Mesh, s.Online = slug, 0 }, err

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"fmt"
 	"strings"
 )
 
@@ -77,6 +78,9 @@ type Session struct {
 	Resumes string
 	// Unasked is true if the agent will not ask before it uses a tool.
 	Unasked bool
+	// Speech gives a text in the person's language; nil leaves it as it is. What a step or
+	// a row says goes through it where it is shown, and before places in it are filled in.
+	Speech func(text string) string
 	// User is the name by which the person is known to the machine, Last the mesh that was used last.
 	User, Last string
 }
@@ -105,6 +109,19 @@ func (s *Session) names() []string {
 		out = append(out, m.Name)
 	}
 	return out
+}
+
+// Tell is a text in the person's language.
+func (s *Session) Tell(text string) string {
+	if s.Speech == nil {
+		return text
+	}
+	return s.Speech(text)
+}
+
+// fill is a text with places to fill in, in the person's language.
+func (s *Session) fill(format string, args ...any) string {
+	return fmt.Sprintf(s.Tell(format), args...)
 }
 
 // Reached tells that nothing stands between the session and its start.

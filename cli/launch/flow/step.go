@@ -49,11 +49,20 @@ type Question struct {
 	Rows bool
 }
 
-// Option is one of several answers.
+// Option is one of several answers. A label that is the value is a name, the same in every
+// language.
 type Option struct {
 	Value, Label string
 	// Note is what it means; may be empty.
 	Note string
+}
+
+// In is the label in the person's language.
+func (o Option) In(tell func(string) string) string {
+	if o.Label == o.Value {
+		return o.Label
+	}
+	return tell(o.Label)
 }
 
 // Flow is an ordered list of steps.

@@ -40,7 +40,7 @@ func Run(ctx context.Context, t *term.Term, walk *flow.Walk, world flow.World) e
 }
 
 func work(ctx context.Context, t *term.Term, walk *flow.Walk, world flow.World, e flow.Step) {
-	t.Note("%s …", e.Doing(walk.Session()))
+	t.Note("%s …", t.Say(e.Doing(walk.Session())))
 	apply, err := e.Do(ctx, world, *walk.Session())
 	walk.Done(e, apply, err)
 }
@@ -48,9 +48,9 @@ func work(ctx context.Context, t *term.Term, walk *flow.Walk, world flow.World, 
 // overlay tells what is wrong and asks what to do. What would be tried again by itself
 // waits for an answer here: a line that comes by itself confuses who has it read aloud.
 func overlay(ctx context.Context, t *term.Term, walk *flow.Walk, o flow.Overlay) error {
-	t.Warn("%s", o.Title)
+	t.Warn("%s", t.Say(o.Title))
 	if o.Text != "" {
-		t.Note("  %s", o.Text)
+		t.Note("  %s", t.Say(o.Text))
 	}
 	value, err := choose(ctx, t, o.Options, 0)
 	if err != nil {
@@ -65,12 +65,12 @@ func ask(ctx context.Context, t *term.Term, walk *flow.Walk, e flow.Step) error 
 	t.Note("%s", "")
 	if q.Rows {
 		for _, r := range walk.Session().Rows() {
-			t.Note("%s: %s", r.Label, r.Value)
+			t.Note("%s: %s", t.Say(r.Label), r.Value)
 		}
 		t.Note("%s", "")
 	}
 	if q.Help != "" {
-		t.Note("%s", q.Help)
+		t.Note("%s", t.Say(q.Help))
 	}
 	for {
 		value, err := one(ctx, t, q)
@@ -87,10 +87,10 @@ func ask(ctx context.Context, t *term.Term, walk *flow.Walk, e flow.Step) error 
 
 func one(ctx context.Context, t *term.Term, q flow.Question) (string, error) {
 	if len(q.Options) > 0 {
-		t.Note("%s", q.Title)
+		t.Note("%s", t.Say(q.Title))
 		return choose(ctx, t, q.Options, q.At)
 	}
-	return answered(t.Prompt(ctx, q.Title, q.Text))
+	return answered(t.Prompt(ctx, t.Say(q.Title), q.Text))
 }
 
 // choose asks for one of several options, by number or by its word.
@@ -98,12 +98,12 @@ func choose(ctx context.Context, t *term.Term, options []flow.Option, at int) (s
 	for i, o := range options {
 		note := ""
 		if o.Note != "" {
-			note = ": " + o.Note
+			note = ": " + t.Say(o.Note)
 		}
-		t.Note("  %s", fmt.Sprintf("%d %s%s", i+1, o.Label, note))
+		t.Note("  %s", fmt.Sprintf("%d %s%s", i+1, o.In(t.Say), note))
 	}
 	for {
-		said, err := answered(t.Prompt(ctx, "Choice", strconv.Itoa(at+1)))
+		said, err := answered(t.Prompt(ctx, t.Say("Choice"), strconv.Itoa(at+1)))
 		if err != nil {
 			return "", err
 		}
@@ -111,7 +111,7 @@ func choose(ctx context.Context, t *term.Term, options []flow.Option, at int) (s
 			return options[n-1].Value, nil
 		}
 		for _, o := range options {
-			if strings.EqualFold(said, o.Value) || strings.EqualFold(said, o.Label) {
+			if strings.EqualFold(said, o.Value) || strings.EqualFold(said, o.Label) || strings.EqualFold(said, o.In(t.Say)) {
 				return o.Value, nil
 			}
 		}

@@ -90,7 +90,7 @@ func (m *model) rows(width int) []string {
 	}
 	var out []string
 	for _, r := range s.Rows() {
-		label := m.hues.muted.Render(fmt.Sprintf("%-*s", labels, r.Label))
+		label := m.hues.muted.Render(fmt.Sprintf("%-*s", labels, s.Tell(r.Label)))
 		out = append(out, margin+label+m.hues.mark(r.Mark)+" "+cut(oneLine(r.Value), width-labels-2))
 	}
 	return out
@@ -108,22 +108,22 @@ func (m *model) below(f *frame) {
 	switch {
 	case !ok:
 	case e.IsWork():
-		text := e.Doing(m.walk.Session()) + " …"
+		text := m.say(e.Doing(m.walk.Session())) + " …"
 		if m.left {
-			text = "Cancelling …"
+			text = m.say("Cancelling …")
 		}
 		f.put(m.hues.accent.Render(term.Busy) + " " + cut(oneLine(text), f.width-2))
 		f.gap()
-		f.put(m.hues.muted.Render("Esc cancels"))
+		f.put(m.hues.muted.Render(m.say("Esc cancels")))
 	default:
 		m.question(f, e.Ask(m.walk.Session()))
 	}
 }
 
 func (m *model) question(f *frame, q flow.Question) {
-	f.wrapped(m.hues.bold, q.Title)
+	f.wrapped(m.hues.bold, m.say(q.Title))
 	if q.Help != "" {
-		f.wrapped(m.hues.muted, q.Help)
+		f.wrapped(m.hues.muted, m.say(q.Help))
 	}
 	f.gap()
 	if len(q.Options) == 0 {
@@ -143,12 +143,12 @@ func (m *model) question(f *frame, q flow.Question) {
 
 // overlay is drawn in place of the question.
 func (m *model) overlay(f *frame, o flow.Overlay) {
-	f.wrapped(m.hues.bad, term.Bad+" "+o.Title)
+	f.wrapped(m.hues.bad, term.Bad+" "+m.say(o.Title))
 	if o.Text != "" {
-		f.wrapped(m.hues.muted, o.Text)
+		f.wrapped(m.hues.muted, m.say(o.Text))
 	}
 	if o.Retry > 0 {
-		f.put(fmt.Sprintf("Trying again in %d s.", flow.Countdown(m.now(), m.until)))
+		f.put(fmt.Sprintf(m.say("Trying again in %d s."), flow.Countdown(m.now(), m.until)))
 	}
 	f.gap()
 	m.options(f, o.Options)
@@ -165,22 +165,25 @@ func (m *model) options(f *frame, options []flow.Option) {
 	}
 	for i := from; i < to; i++ {
 		o := options[i]
-		mark, label := " ", cut(oneLine(o.Label), f.width-2)
+		mark, label := " ", cut(oneLine(o.In(m.say)), f.width-2)
 		if i == m.at {
 			mark, label = m.hues.primary.Render(term.Here), m.hues.bold.Render(label)
 		}
 		note := ""
-		if room := f.width - 4 - lipgloss.Width(o.Label); o.Note != "" && room > 8 {
-			note = "  " + m.hues.muted.Render(cut(oneLine(o.Note), room))
+		if room := f.width - 4 - lipgloss.Width(o.In(m.say)); o.Note != "" && room > 8 {
+			note = "  " + m.hues.muted.Render(cut(oneLine(m.say(o.Note)), room))
 		}
 		f.put(mark + " " + label + note)
 	}
 }
 
 func (m *model) keys(f *frame, typed bool) {
-	text := "↑↓ choose " + term.Point + " Enter takes " + term.Point + " Esc cancels"
-	if typed {
-		text = "Enter takes " + term.Point + " Esc cancels"
+	parts := []string{m.say("Enter takes"), m.say("Esc cancels")}
+	if !typed {
+		parts = append([]string{m.say("↑↓ choose")}, parts...)
 	}
-	f.put(m.hues.muted.Render(text))
+	f.put(m.hues.muted.Render(strings.Join(parts, " "+term.Point+" ")))
 }
+
+// say is a text in the person's language.
+func (m *model) say(text string) string { return m.walk.Session().Tell(text) }
