@@ -239,6 +239,16 @@ func TestSave(t *testing.T) {
 	if _, err := ask(in); err != nil {
 		t.Error(err)
 	}
+	link := filepath.Join(filepath.Dir(path), "link.cmb")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{link, filepath.Dir(path)} { // a device is the same to it
+		in.File = other
+		if _, err := ask(in); op.CodeOf(err) != op.Conflict || !strings.Contains(err.Error(), "no plain file") {
+			t.Errorf("%s: %v", other, err)
+		}
+	}
 	in.File = filepath.Join(filepath.Dir(path), "none", "a.cmb")
 	if _, err := ask(in); op.CodeOf(err) != op.NotFound {
 		t.Error(err)

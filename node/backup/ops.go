@@ -66,8 +66,8 @@ func (s *Saver) save(ctx context.Context, _ op.Caller, in SaveRequest) (SaveResp
 		return SaveResponse{}, op.Errorf(op.Invalid, "a backup needs an absolute path, a salt of %d and a key of %d bytes", SaltSize, KeySize).
 			WithHint("use `claudemesh backup`, which makes them")
 	}
-	if _, err := os.Lstat(in.File); err == nil && !in.Replace {
-		return SaveResponse{}, op.Errorf(op.Conflict, "%s exists already", in.File).WithHint("choose another name; --yes replaces it")
+	if err := place(in); err != nil {
+		return SaveResponse{}, err
 	}
 	c, err := s.Content(ctx)
 	if err != nil {
@@ -90,6 +90,21 @@ func (s *Saver) save(ctx context.Context, _ op.Caller, in SaveRequest) (SaveResp
 		out.Meshes = append(out.Meshes, m.Slug)
 	}
 	return out, nil
+}
+
+// place refuses a name that something has which is not to be replaced: in the place of a
+// device, say, a file would break the machine, and in that of a link hide what it leads to.
+func place(in SaveRequest) error {
+	info, err := os.Lstat(in.File)
+	switch {
+	case err != nil:
+		return nil // nothing is there, or writing tells why not
+	case !info.Mode().IsRegular():
+		return op.Errorf(op.Conflict, "%s is no plain file", in.File).WithHint("choose another name: only a file is replaced")
+	case !in.Replace:
+		return op.Errorf(op.Conflict, "%s exists already", in.File).WithHint("choose another name; --yes replaces it")
+	}
+	return nil
 }
 
 // writeError says what a person can do about a file that cannot be written.
