@@ -240,6 +240,29 @@ func TestNoColourAndPlain(t *testing.T) {
 	s.recorded()
 }
 
+// In another language.
+func TestSpanish(t *testing.T) {
+	s := open(t, 80, 24, "CLAUDEMESH_LANG=es")
+	s.shell("claudemesh")
+	s.await("Aún no estás en ninguna malla")
+	s.shot("welcome")
+	s.press("Enter")
+	s.await("¿Cómo se llamará la malla?")
+	s.press("luz", "Enter")
+	s.await("Tu nombre en la malla:")
+	s.press("Enter")
+	s.await("Su papel:")
+	s.press("Enter")
+	s.await("Sus grupos:")
+	s.press("Enter")
+	s.await("¿Arrancar Claude Code?")
+	s.shot("confirm")
+	s.press("Escape")
+	s.await("cancelled")
+	s.asBefore("1")
+	s.recorded()
+}
+
 // settledOn waits until a text stands at the end of what is to be seen.
 func (s *stage) settledOn(text string) {
 	s.t.Helper()
