@@ -174,7 +174,8 @@ func (o *owner) is(version string) {
 	}
 }
 
-// The real program, its node and a release made as `make release` makes it.
+// The real program, its node and a release made as `make release` makes it. What says
+// which version it is, the program and the node, is what was built (catalogue 26).
 func TestReleases(t *testing.T) {
 	old, shop := released(t)
 	t.Run("upgrade", func(t *testing.T) { upgradeAndBack(t, newOwner(t, old, shop.url), shop) })

@@ -10,7 +10,8 @@ import (
 )
 
 // Two machines that were off get other addresses from the network when they come
-// back: all that each remembers of the other is wrong, and mDNS alone is left.
+// back: all that each remembers of the other is wrong, and mDNS alone is left. Who they
+// are does not depend on network adapters (catalogue 19).
 func TestNewAddressesWhileOff(t *testing.T) {
 	l := network(t, 2)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
