@@ -88,9 +88,8 @@ func (a *Meshes) answerClose(ctx context.Context, _ op.Caller, in CloseRequest) 
 	if out.Waiting, err = m.awaitHeard(ctx); err != nil || len(out.Waiting) > 0 {
 		return out, err
 	}
-	a.remove(m.id)
 	out.Forgotten = true
-	return out, a.forget(ctx, m)
+	return out, a.drop(ctx, m)
 }
 
 // removeAll removes the members with these keys and cuts them off.

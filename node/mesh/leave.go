@@ -31,8 +31,7 @@ func (a *Meshes) answerLeave(ctx context.Context, _ op.Caller, in LeaveRequest) 
 	told, cancel := context.WithTimeout(ctx, tellFor)
 	out.Told = a.cfg.Net.Tell(told, m.id)
 	cancel()
-	a.remove(m.id)
-	return out, a.forget(ctx, m)
+	return out, a.drop(ctx, m)
 }
 
 // sayLeave writes the own leave into the admin log. An owner cannot leave: without
@@ -61,8 +60,10 @@ func (m *Mesh) sayLeave(ctx context.Context, force bool) error {
 	return err
 }
 
-// forget removes all that is kept of a mesh.
-func (a *Meshes) forget(ctx context.Context, m *Mesh) error {
+// drop takes a mesh out of this node and removes all that is kept of it. A mesh whose
+// data stays, as on a full disk, stays: it can be left again.
+func (a *Meshes) drop(ctx context.Context, m *Mesh) error {
+	a.remove(m.id)
 	err := a.cfg.DB.Update(ctx, func(tx *store.Tx) error {
 		if a.cfg.Forget != nil {
 			if err := a.cfg.Forget(tx, m.id); err != nil {
@@ -72,7 +73,9 @@ func (a *Meshes) forget(ctx context.Context, m *Mesh) error {
 		return tx.Bucket(bucketMesh).DeleteBucket(m.id.String())
 	})
 	if err != nil {
-		return fmt.Errorf("forget mesh: %w", err)
+		a.add(m)
+		return op.Errorf(op.Unavailable, "%s and its keys are still on this machine: %w", m.Slug(), err).
+			WithHint("put that right, then run it again")
 	}
 	return removeSeed(a.cfg.Dir, m.id)
 }

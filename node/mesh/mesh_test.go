@@ -16,6 +16,7 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/trust"
 	"github.com/claudemesh/claudemesh/overlay/wire"
+	"github.com/claudemesh/claudemesh/store"
 )
 
 func TestJoinByInvite(t *testing.T) {
@@ -217,6 +218,27 @@ func TestLeaving(t *testing.T) {
 	}
 	if _, in := at.State().Member(m.self); in {
 		t.Error("ana still counts bo in")
+	}
+}
+
+// A mesh whose data cannot be removed stays in sight, and can be left again.
+func TestLeavingWithAFullDisk(t *testing.T) {
+	ana := newHome(t, "ana")
+	m := ana.found("team")
+	ana.cfg.Forget = func(*store.Tx, ident.MeshID) error { return store.ErrFull }
+	_, left := ana.answerLeave(t.Context(), user(), LeaveRequest{Mesh: "team", Force: true})
+	_, closed := ana.answerClose(t.Context(), user(), CloseRequest{Mesh: "team"})
+	for _, err := range []error{left, closed} {
+		if op.CodeOf(err) != op.Unavailable || !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "still on this machine") {
+			t.Error(err)
+		}
+	}
+	if _, here := ana.Get(m.id); !here {
+		t.Fatal("the mesh is out of sight, and its data is there")
+	}
+	ana.cfg.Forget = nil
+	if _, err := ana.answerLeave(t.Context(), user(), LeaveRequest{Mesh: "team", Force: true}); err != nil || len(ana.All()) != 0 {
+		t.Errorf("%v, %d meshes", err, len(ana.All()))
 	}
 }
 
