@@ -293,3 +293,23 @@ func FuzzParseGroups(f *testing.F) {
 		}
 	})
 }
+
+// A name that no session can have is refused before the agent starts: it would start, and
+// not be on the mesh.
+func TestNamesThatNoSessionCanHave(t *testing.T) {
+	for _, e := range flow.Launch(isLink) {
+		if e.ID != "name" {
+			continue
+		}
+		for _, bad := range []string{"", "a:b", "@all", "x\x1b[31m", "-y", "a(b)", strings.Repeat("x", op.MaxName+1)} {
+			if err := e.Answer(&flow.Session{}, bad); err == nil {
+				t.Errorf("%q is taken", bad)
+			}
+		}
+		if err := e.Answer(&flow.Session{}, " Ana Ñ "); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	t.Fatal("nobody asks for a name")
+}

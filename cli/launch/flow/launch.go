@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // meshName is what a mesh can be called.
@@ -220,7 +222,7 @@ func name() Step {
 			if v == "" {
 				return errors.New("a name is needed")
 			}
-			return short(v)
+			return named(v)
 		})
 }
 
@@ -231,6 +233,16 @@ func role() Step {
 func groups() Step {
 	return text("groups", "--groups <list>", "Its groups:", "as in frontend:lead,qa; messages to @qa then reach it; may stay empty", func(s *Session) *Text { return &s.Groups }, nothing,
 		func(v string) error { _, err := ParseGroups(v); return err })
+}
+
+// named refuses what no session can be called: it would start, and not be on the mesh.
+func named(v string) error {
+	err := op.CheckName(v)
+	if err == nil {
+		return nil
+	}
+	e := op.AsError(err)
+	return fmt.Errorf("%s: %s", e.Message, e.Hint)
 }
 
 // short refuses what nobody could read in a list.
