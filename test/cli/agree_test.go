@@ -5,6 +5,7 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,46 @@ func TestTextAndJSONAgree(t *testing.T) {
 		}
 	}
 }
+
+// Where two users do the same, one reading text and the other documents, both are told
+// the same: what is in the document of any command is in its text, but for what differs
+// from run to run.
+func TestEveryCommandTellsTheSameInBothForms(t *testing.T) {
+	text, docs := newStage(t), newStage(t)
+	for _, c := range samples {
+		of := func(s *stage) *harness.Home {
+			if c.ben {
+				return s.ben
+			}
+			return s.ana
+		}
+		doc := docs.until(t, of(docs), c.status, c.right+" --json")
+		said := text.until(t, of(text), c.status, c.right)
+		if name, key, ok := strings.Cut(c.kept, "="); ok {
+			docs.keep(name, doc.Stdout, strings.Split(key, ".")...)
+			text.vars[name] = uuid.FindString(said.Stdout + said.Stderr)
+		}
+		var tree any
+		if err := json.Unmarshal([]byte(doc.Stdout), &tree); err != nil {
+			t.Errorf("%s: %v", c.right, err)
+			continue
+		}
+		all := said.Stdout + said.Stderr
+		for _, l := range leaves(tree, "") {
+			if l.key == "pid" || slices.Contains(strings.Fields(c.json), l.key) || passing.MatchString(l.text) || strings.Contains(c.right, l.text) ||
+				strings.Contains(l.text, "/cmesh-") || strings.Contains(all, l.text) {
+				continue
+			}
+			t.Errorf("%s: the document has %s %q, the text does not:\n%s", c.right, l.key, l.text, all)
+		}
+	}
+}
+
+// uuid is the id of a message.
+var uuid = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// passing are values that differ from run to run: keys, ids, times, durations, addresses.
+var passing = regexp.MustCompile(`^([0-9a-f]{16,}|[a-z2-7]{26,}|[A-Za-z0-9_-]{40,}|claudemesh://.*|.*[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9.]+ ?(ms|s|m)|/ip4/.*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|12D3.*)$`)
 
 // run runs a command that must succeed and returns what it printed.
 func run(t *testing.T, h *harness.Home, words ...string) string {

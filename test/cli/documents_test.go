@@ -115,7 +115,7 @@ var samples = []sample{
 	{right: "node up", json: "version", wrong: "node up now", wrongStatus: 3},
 	{right: "node logs", wrong: "node logs all", wrongStatus: 3},
 	{right: "node down", wrong: "node down now", wrongStatus: 3},
-	{right: "status-line"},
+	{right: "status-line", json: "line"},
 }
 
 // noDocument are the commands that print none when all is well, and why.
