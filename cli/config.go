@@ -8,6 +8,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
@@ -160,6 +161,11 @@ func (a *app) writeConfig(key, value string) error {
 
 // putSetting writes a setting; a value that cannot be is the user's to correct.
 func (a *app) putSetting(k settings.Key, dir, value string) error {
+	if k.Name == settings.KeyRights {
+		if err := node.CheckRights(value); err != nil {
+			return err
+		}
+	}
 	if err := k.Set(dir, value); err != nil {
 		return op.Errorf(op.Invalid, "%w", err).WithHint("%s is: %s", k.Name, k.Doc)
 	}

@@ -78,6 +78,9 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 	if err != nil {
 		return err
 	}
+	if err := node.CheckRights(set.Rights.Value); err != nil {
+		return err
+	}
 	log, file, err := agent.OpenLog(dir, os.Getpid(), daemon.Alive, a.debug())
 	if err != nil {
 		return err

@@ -39,6 +39,13 @@ func rightsOf(list string) (trust.Rights, error) {
 	return out, nil
 }
 
+// CheckRights refuses a list that is not one of what a session may do: names of rights
+// with commas between, or words for several of them; an empty one means all.
+func CheckRights(list string) error {
+	_, err := rightsOf(list)
+	return err
+}
+
 // canonical is presence.Config.Rights: one way to write a set of rights.
 func canonical(list string) (string, error) {
 	r, err := rightsOf(list)

@@ -33,8 +33,12 @@ type Shown struct {
 	Source string `json:"source"`
 }
 
-// KeyTelemetry names the setting that `claudemesh telemetry` changes.
-const KeyTelemetry = "telemetry"
+const (
+	// KeyTelemetry names the setting that `claudemesh telemetry` changes.
+	KeyTelemetry = "telemetry"
+	// KeyRights names the setting whose words the node knows, not this package.
+	KeyRights = "mcp.rights"
+)
 
 // Keys lists all settings.
 func Keys() []Key {
@@ -47,7 +51,7 @@ func Keys() []Key {
 		{"node.portMap", "ask the router for a port: on or off", EnvPortMap, shower(func(s Settings) Value[bool] { return s.PortMap }), onOff},
 		{"mcp.tools", "tools of an agent session: full, core or none", EnvTools, shower(func(s Settings) Value[string] { return s.Tools }), word},
 		{"mcp.joins", "tell agent sessions who comes and goes: on or off", EnvJoins, shower(func(s Settings) Value[bool] { return s.Joins }), onOff},
-		{"mcp.rights", "what agent sessions may do, as in send,profile,state; empty for everything", EnvRights, shower(func(s Settings) Value[string] { return s.Rights }), word},
+		{KeyRights, "what agent sessions may do, as in send,profile,state; empty for everything", EnvRights, shower(func(s Settings) Value[string] { return s.Rights }), word},
 		{"updateUrl", "the address below which the newest release lies; empty: none is looked for", EnvUpdateURL, shower(func(s Settings) Value[string] { return s.UpdateURL }), word},
 		{KeyTelemetry, "let versions that might send figures about use do so: on or off; this one sends nothing", EnvTelemetry, shower(func(s Settings) Value[bool] { return s.Telemetry }), onOff},
 	}
