@@ -237,6 +237,11 @@ func TestNoColourAndPlain(t *testing.T) {
 	s.press("C-c")
 	s.await("cancelled")
 	s.asBefore("1")
+	s.shell("clear; claudemesh launch --plain")
+	s.settledOn("Choice [1]")
+	s.press("C-c")
+	s.await("cancelled")
+	s.asBefore("1")
 	s.recorded()
 }
 
