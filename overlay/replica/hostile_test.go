@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func (s script) until(kind byte) {
 	}
 }
 
-// against lets p, the opener, exchange with a script, which gives up at its end.
+// against lets p, the opener, exchange with a script, which says nothing more at its end.
 func against(t *testing.T, p *node, play func(s script)) (Result, error) {
 	t.Helper()
 	x, y := streams(-1, -1)
@@ -38,7 +39,8 @@ func against(t *testing.T, p *node, play func(s script)) (Result, error) {
 	go func() {
 		defer close(done)
 		play(script{t, wire.NewConn(y)})
-		y.shut()
+		y.out.shut()
+		_, _ = io.Copy(io.Discard, y)
 	}()
 	res, err := p.Exchange(bg, wire.NewConn(x), true)
 	x.shut()

@@ -46,17 +46,23 @@ func (s *shelf) Put(ctx context.Context, mesh ident.MeshID, kind, key string, va
 		return record.Entry{}, fmt.Errorf("%s may not write %s: %v", s.p.name, key, k.Check(value))
 	}
 	e := record.Entry{Key: key, Value: value, Author: s.p.key, Clock: record.Clock(uint64(w.at().UnixMilli()) << 16)}
+	w.mu.Lock()
 	w.records[key] = e
+	w.mu.Unlock()
 	return e, w.spread(ctx, key, &e)
 }
 
 func (s *shelf) Delete(ctx context.Context, _ ident.MeshID, _, key string) (bool, error) {
+	s.p.w.mu.Lock()
 	_, had := s.p.w.records[key]
 	delete(s.p.w.records, key)
+	s.p.w.mu.Unlock()
 	return had, s.p.w.spread(ctx, key, nil)
 }
 
 func (s *shelf) List(_ ident.MeshID, _, prefix string) ([]record.Entry, error) {
+	s.p.w.mu.Lock()
+	defer s.p.w.mu.Unlock()
 	var out []record.Entry
 	for key, e := range s.p.w.records {
 		if strings.HasPrefix(key, prefix) {
