@@ -83,6 +83,20 @@ func (u *Upgrader) download(ctx context.Context, name string, sums release.Sums)
 	return u.finish(f, err)
 }
 
+// stands tells whether the program in place is the one that a release lists under a name.
+func (u *Upgrader) stands(name string, sums release.Sums) bool {
+	f, err := os.Open(u.cfg.Executable)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return false
+	}
+	return sums.Check(name, [sha256.Size]byte(sum.Sum(nil))) == nil
+}
+
 // copyPrevious makes a copy of the program that was kept.
 func (u *Upgrader) copyPrevious() (string, error) {
 	old, err := os.Open(u.Previous())

@@ -131,6 +131,11 @@ func (u *Upgrader) Install(ctx context.Context, f Found) error {
 	if err != nil {
 		return err
 	}
+	// Where another upgrade was faster, a second exchange would keep the new program as
+	// the one before, and lose that.
+	if u.stands(name, f.sums) {
+		return u.drop(next, nil)
+	}
 	return u.put(ctx, next, f.Version)
 }
 

@@ -154,6 +154,23 @@ func TestUpgradeAndBack(t *testing.T) {
 	}
 }
 
+// Of two upgrades at once the second does not keep the new program as the one before.
+func TestTwoUpgradesLeaveAWayBack(t *testing.T) {
+	s := newStage(t)
+	f, err := s.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Install(t.Context(), f); err != nil || s.installed(t) != "v2.0.0" {
+			t.Fatalf("%s, %v", s.installed(t), err)
+		}
+	}
+	if got, err := s.Back(t.Context()); err != nil || got != "v1.0.0" {
+		t.Errorf("back to %s, %v", got, err)
+	}
+}
+
 // Whatever is wrong with a release, the old program stays, and nothing lies about.
 func TestReleasesThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
