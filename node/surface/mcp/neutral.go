@@ -68,7 +68,7 @@ func opensReserved(s string) bool {
 	for len(s) > 0 && name.Len() <= longestName {
 		r, size := utf8.DecodeRuneInString(s)
 		switch {
-		case invisible(r):
+		case invisible(r) || unicode.IsSpace(r):
 			if reserved[name.String()] {
 				return true // some show a gap there, and others nothing
 			}
