@@ -142,7 +142,7 @@ func TestCompletionsInOtherShells(t *testing.T) {
 	}
 }
 
-// completionTime is how long completing may take: the acceptance line of 100 ms with
+// completionTime is how long completing may take: the 100 ms that are promised with
 // room for the start of a process on a busy machine.
 const completionTime = 2 * time.Second
 
