@@ -14,6 +14,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/feature/overview"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
@@ -144,6 +145,11 @@ func (a *app) reach(ctx context.Context, client *local.Client) ([]reachable, err
 		})
 	}
 	asked.Wait()
+	lost, err := unusable(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, lost...)
 	kept := []reachable{}
 	for _, m := range found {
 		if a.mesh == "" || m.Slug == a.mesh || strings.HasPrefix(m.ID, a.mesh) {
@@ -154,6 +160,18 @@ func (a *app) reach(ctx context.Context, client *local.Client) ([]reachable, err
 		return nil, op.Errorf(op.NotFound, "you are in no mesh %q", a.mesh).WithHint("`claudemesh list` shows yours")
 	}
 	return kept, nil
+}
+
+// unusable are the meshes in which nothing is sent or received any more, as the own
+// member was removed there or has its home elsewhere.
+func unusable(ctx context.Context, client *local.Client) (out []reachable, err error) {
+	all, err := mesh.List.Call(ctx, client, op.Caller{}, mesh.ListRequest{})
+	for _, m := range all.Meshes {
+		if why := m.Trouble(); why != "" {
+			out = append(out, reachable{Slug: m.Slug, ID: m.ID, Key: m.MemberKey, What: why})
+		}
+	}
+	return out, err
 }
 
 // connection is what a mesh's connection means to people.
