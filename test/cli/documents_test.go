@@ -91,7 +91,7 @@ var samples = []sample{
 	{right: "bans", json: "mesh", wrong: "bans ben", wrongStatus: 3},
 	{right: "unban ben", wrong: "unban zoe", wrongStatus: 5},
 	{right: "audit --kind member_removed", wrong: "audit --since yesterday", wrongStatus: 3},
-	{right: "audit verify", json: "mesh chain", wrong: "audit verify all", wrongStatus: 3},
+	{right: "audit verify", json: "mesh chain entries", wrong: "audit verify all", wrongStatus: 3},
 	{right: "log --no-follow --lines 1", json: "at data seq i event chain", wrong: "log --lines 0", wrongStatus: 3},
 	{right: "upgrade --check", status: whatever, wrong: "upgrade now", wrongStatus: 3},
 	{right: "policy show", wrong: "policy show all", wrongStatus: 3},
