@@ -29,6 +29,8 @@ type world struct {
 	f    *audit.Feature
 	mesh audit.Mesh
 	acts []audit.Act
+
+	mu   sync.Mutex // guards book
 	book map[string]record.Entry
 	now  time.Time
 }
@@ -81,6 +83,8 @@ func (w *world) query(in audit.QueryRequest) audit.QueryResponse {
 
 func (w *world) Put(_ context.Context, _ ident.MeshID, _, key string, value []byte) (record.Entry, error) {
 	w.show(key, value)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.book[key], nil
 }
 
@@ -88,13 +92,17 @@ func (w *world) Put(_ context.Context, _ ident.MeshID, _, key string, value []by
 func (w *world) show(key string, value []byte) {
 	w.t.Helper()
 	e := record.Entry{Key: key, Value: value}
+	w.mu.Lock()
 	w.book[key] = e
+	w.mu.Unlock()
 	w.update(func(tx *store.Tx) error {
 		return w.f.Kinds()[0].Changed(tx, record.Change{Mesh: w.mesh.ID, Kind: "audit", Key: key, New: &e})
 	})
 }
 
 func (w *world) List(ident.MeshID, string, string) (out []record.Entry, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for i := range uint64(len(w.book) + 2) {
 		if e, ok := w.book[w.key(i+1)]; ok {
 			out = append(out, e)
