@@ -75,7 +75,7 @@ func (p approving) Do(ctx context.Context, c op.Caller, id string, in json.RawMe
 	if question == "" {
 		question = "Do " + id + "?"
 	}
-	if err := p.app.sure(question); err != nil {
+	if err := p.app.sure(ctx, question); err != nil {
 		return nil, err
 	}
 	return p.wait(ctx, p.client.Approved(), id, in)
@@ -88,12 +88,14 @@ func (p approving) wait(ctx context.Context, client *local.Client, id string, in
 
 // sure asks before something is done that cannot simply be undone. Without a
 // terminal the answer is no, unless --yes was given.
-func (a *app) sure(question string) error {
+func (a *app) sure(ctx context.Context, question string) error {
 	if a.yes || a.mode() == string(policy.Yolo) {
 		return nil
 	}
-	i, err := a.term.Choose(question, []string{"no", "yes"})
+	i, err := a.term.Choose(ctx, question, []string{"no", "yes"})
 	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
 	case err != nil:
 		return op.Errorf(op.Denied, "this needs a yes: %s", question).WithHint("add --yes to answer it without a terminal")
 	case i == 0:

@@ -49,7 +49,7 @@ func (a *app) backupCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			passphrase, err := a.passphrase(from, true)
+			passphrase, err := a.passphrase(cmd.Context(), from, true)
 			if err != nil {
 				return err
 			}
@@ -85,13 +85,13 @@ func backupPath(args []string) (string, error) {
 
 // passphrase asks for the passphrase of a backup, twice for a new one, or reads it
 // from a file.
-func (a *app) passphrase(from string, fresh bool) (string, error) {
+func (a *app) passphrase(ctx context.Context, from string, fresh bool) (string, error) {
 	var text string
 	var err error
 	if from != "" {
 		text, err = passphraseOf(from)
 	} else {
-		text, err = a.typedPassphrase(fresh)
+		text, err = a.typedPassphrase(ctx, fresh)
 	}
 	if err != nil {
 		return "", err
@@ -103,11 +103,11 @@ func (a *app) passphrase(from string, fresh bool) (string, error) {
 	return text, nil
 }
 
-func (a *app) typedPassphrase(fresh bool) (string, error) {
-	text, err := a.term.Secret("Passphrase:")
+func (a *app) typedPassphrase(ctx context.Context, fresh bool) (string, error) {
+	text, err := a.term.Secret(ctx, "Passphrase:")
 	if err == nil && fresh {
 		var again string
-		if again, err = a.term.Secret("Once more:"); err == nil && again != text {
+		if again, err = a.term.Secret(ctx, "Once more:"); err == nil && again != text {
 			return "", usage("type it anew", "the two passphrases differ")
 		}
 	}
@@ -145,7 +145,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		Example: "claudemesh restore ~/claudemesh.cmb",
 		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			content, err := a.openBackup(args[0], from)
+			content, err := a.openBackup(cmd.Context(), args[0], from)
 			if err != nil {
 				return err
 			}
@@ -161,7 +161,7 @@ func (a *app) restoreCommand() *cobra.Command {
 }
 
 // openBackup reads and opens a backup file.
-func (a *app) openBackup(path, from string) (backup.Content, error) {
+func (a *app) openBackup(ctx context.Context, path, from string) (backup.Content, error) {
 	raw, err := readBackup(path)
 	if err != nil {
 		return backup.Content{}, err
@@ -169,7 +169,7 @@ func (a *app) openBackup(path, from string) (backup.Content, error) {
 	if _, err := backup.Head(raw); err != nil {
 		return backup.Content{}, op.Errorf(op.Invalid, "%s: %w", path, err).WithHint("give a file that `claudemesh backup` wrote")
 	}
-	passphrase, err := a.passphrase(from, false)
+	passphrase, err := a.passphrase(ctx, from, false)
 	if err != nil {
 		return backup.Content{}, err
 	}
@@ -187,6 +187,10 @@ func (a *app) openBackup(path, from string) (backup.Content, error) {
 }
 
 func readBackup(path string) ([]byte, error) {
+	// Others, a pipe say, could keep it waiting for ever.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, op.Errorf(op.Invalid, "%s is no plain file", path).WithHint("give the path of a backup")
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, op.Errorf(op.NotFound, "there is no file %s", path).WithHint("give the path of a backup")

@@ -106,8 +106,10 @@ func (a *app) meshToDelete(ctx context.Context, name string) (mesh.Info, error) 
 	if name != "" {
 		return mesh.Info{}, op.Errorf(op.NotFound, "you are in no mesh named %q", name).WithHint("your meshes: %s", strings.Join(slugs, ", "))
 	}
-	i, err := a.term.ChooseOr("Which mesh?", append(slugs, "cancel"), len(slugs))
+	i, err := a.term.ChooseOr(ctx, "Which mesh?", append(slugs, "cancel"), len(slugs))
 	switch {
+	case ctx.Err() != nil:
+		return mesh.Info{}, ctx.Err()
 	case err != nil:
 		return mesh.Info{}, usage("name one of: "+strings.Join(slugs, ", "), "no mesh was named")
 	case i == len(slugs):
@@ -132,8 +134,10 @@ func (a *app) deleteAsked(ctx context.Context, m mesh.Info) error {
 		choices = append(choices, "everywhere: everybody else is removed")
 	}
 	cancel := len(choices)
-	i, err := a.term.ChooseOr("Delete "+m.Slug+"?", append(choices, "cancel"), cancel)
+	i, err := a.term.ChooseOr(ctx, "Delete "+m.Slug+"?", append(choices, "cancel"), cancel)
 	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
 	case err != nil:
 		return op.Errorf(op.Denied, "nobody can be asked where to delete %s", m.Slug).
 			WithHint("add --yes for this machine alone, or, as the owner, --everywhere %s", m.Slug)
@@ -142,7 +146,7 @@ func (a *app) deleteAsked(ctx context.Context, m mesh.Info) error {
 	case i == 0:
 		return a.deleteHere(ctx, m)
 	}
-	typed, err := a.term.Ask("Type " + m.Slug + " to end it for everybody:")
+	typed, err := a.term.Ask(ctx, "Type "+m.Slug+" to end it for everybody:")
 	if err != nil || strings.TrimSpace(typed) == "" {
 		return nothingDone()
 	}

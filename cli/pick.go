@@ -47,7 +47,10 @@ func (a *app) oneMesh(ctx context.Context) (string, error) {
 			return s, nil
 		}
 	}
-	i, err := a.term.Choose("Which mesh?", slugs)
+	i, err := a.term.Choose(ctx, "Which mesh?", slugs)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
 	if err != nil {
 		return "", op.Errorf(op.Invalid, "you are in several meshes").
 			WithHint("add --mesh with one of: %s", strings.Join(slugs, ", "))

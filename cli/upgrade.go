@@ -114,7 +114,7 @@ func (a *app) upgrade(ctx context.Context, set settings.Settings, doc upgradeDoc
 	if check || !found.Newer {
 		return show(a, doc, a.printUpgrade)
 	}
-	if err := a.sure("Replace claudemesh v" + doc.Current + " by v" + doc.Latest + "?"); err != nil {
+	if err := a.sure(ctx, "Replace claudemesh v"+doc.Current+" by v"+doc.Latest+"?"); err != nil {
 		return err
 	}
 	stop = a.term.Progress("fetching claudemesh " + found.Version)
@@ -133,7 +133,7 @@ func (a *app) goBack(ctx context.Context, doc upgradeDoc) error {
 	if err != nil {
 		return err
 	}
-	if err := a.sure("Put the program before this one back in its place?"); err != nil {
+	if err := a.sure(ctx, "Put the program before this one back in its place?"); err != nil {
 		return err
 	}
 	version, err := up.Back(ctx)

@@ -128,7 +128,7 @@ func (a *app) openLinkCommand() *cobra.Command {
 			if err != nil {
 				status = a.fail(cmd.Context(), err)
 			}
-			_, _ = a.term.Ask("Press Return to close.")
+			_, _ = a.term.Ask(cmd.Context(), "Press Return to close.")
 			return verdict(status)
 		},
 	}
@@ -145,7 +145,7 @@ func (a *app) openLink(ctx context.Context, args []string) error {
 	a.term.Line("A web page or another program asks you to join a mesh by this link:")
 	a.term.Line("  %s", term.Cyan(args[0]))
 	a.term.Line("Its members will see when you are there, and can send messages to your agents.")
-	i, err := a.term.Choose("Do you know who sent it, and join?", []string{"no", "yes"})
+	i, err := a.term.Choose(ctx, "Do you know who sent it, and join?", []string{"no", "yes"})
 	if err != nil || i == 0 {
 		return nothingDone()
 	}

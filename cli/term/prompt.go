@@ -34,6 +34,18 @@ func (t *Term) Prompt(ctx context.Context, question, otherwise string) (string, 
 		question += " [" + otherwise + "]"
 	}
 	t.write(false, indent+oneLine(question)+" ")
+	line, err := t.line(ctx)
+	if err != nil {
+		return "", err
+	}
+	if line = strings.TrimSpace(line); line == "" {
+		line = otherwise
+	}
+	return line, nil
+}
+
+// line reads what is typed, until Return or the end of ctx.
+func (t *Term) line(ctx context.Context) (string, error) {
 	r, err := cancelreader.NewReader(t.in)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNoAnswer, err)
@@ -48,9 +60,6 @@ func (t *Term) Prompt(ctx context.Context, question, otherwise string) (string, 
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNoAnswer, err)
-	}
-	if line = strings.TrimSpace(line); line == "" {
-		line = otherwise
 	}
 	return line, nil
 }

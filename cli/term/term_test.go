@@ -110,7 +110,7 @@ func TestQuiet(t *testing.T) {
 
 func TestNobodyIsAskedWithoutATerminal(t *testing.T) {
 	tm, _, errs := newTerm("2\n")
-	if _, err := tm.Choose("which?", []string{"a", "b"}); err == nil || errs.Len() > 0 {
+	if _, err := tm.Choose(t.Context(), "which?", []string{"a", "b"}); err == nil || errs.Len() > 0 {
 		t.Fatalf("%v, %q", err, errs)
 	}
 }

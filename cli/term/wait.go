@@ -1,7 +1,7 @@
 package term
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -44,14 +44,15 @@ func (t *Term) showProgress(text string) {
 }
 
 // Choose asks for one of several options and returns its index. Return alone, or
-// what is no number of an option, means the first.
-func (t *Term) Choose(question string, options []string) (int, error) {
-	return t.ChooseOr(question, options, 0)
+// what is no number of an option, means the first. It fails with ErrNoAnswer, or with
+// what ended ctx.
+func (t *Term) Choose(ctx context.Context, question string, options []string) (int, error) {
+	return t.ChooseOr(ctx, question, options, 0)
 }
 
 // ChooseOr is Choose where Return alone, or what is no number of an option, means
 // the option of index otherwise.
-func (t *Term) ChooseOr(question string, options []string, otherwise int) (int, error) {
+func (t *Term) ChooseOr(ctx context.Context, question string, options []string, otherwise int) (int, error) {
 	if !t.Interactive() {
 		return 0, ErrNoAnswer
 	}
@@ -62,9 +63,9 @@ func (t *Term) ChooseOr(question string, options []string, otherwise int) (int, 
 	}
 	b.WriteString(indent + fmt.Sprintf(t.say("Choice [%d]:"), otherwise+1) + " ")
 	t.write(false, b.String())
-	line, err := bufio.NewReader(t.in).ReadString('\n')
+	line, err := t.line(ctx)
 	if err != nil {
-		return 0, ErrNoAnswer
+		return 0, err
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || n < 1 || n > len(options) {
@@ -74,15 +75,15 @@ func (t *Term) ChooseOr(question string, options []string, otherwise int) (int, 
 }
 
 // Ask asks for a line of text and returns it without its end. It fails with
-// ErrNoAnswer where nobody can be asked, or where the input ends.
-func (t *Term) Ask(question string) (string, error) {
+// ErrNoAnswer where nobody can be asked, or where the input ends, and with what ended ctx.
+func (t *Term) Ask(ctx context.Context, question string) (string, error) {
 	if !t.Interactive() {
 		return "", ErrNoAnswer
 	}
 	t.write(false, indent+oneLine(question)+" ")
-	line, err := bufio.NewReader(t.in).ReadString('\n')
+	line, err := t.line(ctx)
 	if err != nil {
-		return "", ErrNoAnswer
+		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }
