@@ -233,6 +233,12 @@ func TestRolesAreFollowed(t *testing.T) {
 func TestVoidStrikesWhatAThiefDid(t *testing.T) {
 	ana, bo, cy := three(t)
 	nodetest.Call(ana, mesh.Promote, mesh.PromoteRequest{Member: "bo"})
+	// Who does not know that bo may remove would not believe it.
+	cy.Wait("aware that bo is an admin", func() bool {
+		return slices.ContainsFunc(nodetest.Call(cy, presence.Members, presence.MembersRequest{}).Members, func(m presence.MemberState) bool {
+			return m.Name == "bo" && m.Role == "admin"
+		})
+	})
 	cs := cy.Agent("c")
 	nodetest.Call(bo, mesh.Ban, mesh.BanRequest{Members: []string{"cy"}})
 	eve := nodetest.Start(t, "eve")
