@@ -16,13 +16,20 @@ import (
 	"github.com/claudemesh/claudemesh/test/harness"
 )
 
-// installed is Claude Code set up by `claudemesh install` instead of its own command.
-func installed(ctx context.Context, t *testing.T, h *harness.Home, model modelapi.Model) *claude {
+// unset is Claude Code that knows nothing of claudemesh.
+func unset(ctx context.Context, t *testing.T, h *harness.Home, model modelapi.Model) *claude {
 	t.Helper()
 	c := newClaude(ctx, t, h, model)
 	c.configure() // without any server
 	// What a user's shell has, a plain `claude` hands on to servers and hooks.
 	c.env = append(c.env, "CLAUDEMESH_CONFIG_DIR="+h.Dir, "CLAUDEMESH_AUTOSTART=0")
+	return c
+}
+
+// installed is Claude Code set up by `claudemesh install` instead of its own command.
+func installed(ctx context.Context, t *testing.T, h *harness.Home, model modelapi.Model) *claude {
+	t.Helper()
+	c := unset(ctx, t, h, model)
 	for _, want := range []string{"added", "unchanged"} {
 		out := execute(ctx, t, c.env, c.work, bin, "install", "--agent", "claude")
 		if out.Status != 0 || !strings.Contains(out.Stdout, want) {

@@ -23,7 +23,7 @@ func TestArguments(t *testing.T) {
 		"unasked":            {claude.Plan{Unasked: true}, "--session-id ID --dangerously-skip-permissions", "ID"},
 		"all in their order": {
 			claude.Plan{Resume: "u-1", Unasked: true, System: "be brief", Servers: "/m.json", Rest: []string{"--model", "opus"}},
-			"--resume u-1 --dangerously-skip-permissions --system-prompt be brief --mcp-config /m.json --model opus", "u-1",
+			"--resume u-1 --dangerously-skip-permissions --system-prompt be brief --mcp-config=/m.json --model opus", "u-1",
 		},
 		"our own flags handed on":   {claude.Plan{Rest: []string{"--dangerously-skip-permissions", "--dangerously-load-development-channels", "server:other", "-p"}}, "--session-id ID -p", "ID"},
 		"joined by an equals sign":  {claude.Plan{Rest: []string{"--dangerously-load-development-channels=server:other", "hi"}}, "--session-id ID hi", "ID"},
@@ -39,7 +39,7 @@ func TestArguments(t *testing.T) {
 				got = strings.Replace(got, id, "ID", 1)
 				id = "ID"
 			}
-			if want := "--dangerously-load-development-channels server:claudemesh " + c.want; got != want || id != c.id {
+			if want := "--dangerously-load-development-channels=server:claudemesh " + c.want; got != want || id != c.id {
 				t.Errorf("got  %s (%s)\nwant %s (%s)", got, id, want, c.id)
 			}
 		})

@@ -33,7 +33,8 @@ type Plan struct {
 // Args are the arguments of Claude Code, and the id by which it will know the
 // conversation; empty where it alone knows.
 func (p Plan) Args() (args []string, session string) {
-	args = []string{flagChannels, channel}
+	// These two take every word up to the next flag, a prompt in Rest too, unless joined.
+	args = []string{flagChannels + "=" + channel}
 	rest, _ := p.rest()
 	own := owned(rest)
 	switch {
@@ -59,7 +60,7 @@ func (p Plan) Args() (args []string, session string) {
 		args = append(args, "--system-prompt", p.System)
 	}
 	if p.Servers != "" {
-		args = append(args, "--mcp-config", p.Servers)
+		args = append(args, "--mcp-config="+p.Servers)
 	}
 	return append(args, rest...), session
 }
