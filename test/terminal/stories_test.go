@@ -157,10 +157,18 @@ func TestResize(t *testing.T) {
 	s.shell("clear; claudemesh launch --name ana --role 'a role that is too long for a narrow terminal to show' --groups eng/backend:lead,qa,frontend/css:member")
 	s.await("Start Claude Code?")
 	s.shot("100 x 30")
-	for _, size := range [][2]string{{"60", "24"}, {"60", "12"}, {"40", "24"}, {"100", "30"}} {
-		s.tmux("resize-window", "-t", "main", "-x", size[0], "-y", size[1])
+	// What tells that the screen was drawn anew: what is there then, and what is not.
+	for _, size := range []struct{ width, height, there, not string }{
+		{"60", "24", "narrow term…", "to show"},
+		{"60", "12", "Start Claude Code?", "Directory"},
+		{"40", "24", "too lo…", "narrow"},
+		{"100", "30", "terminal to show", "…"},
+	} {
+		s.tmux("resize-window", "-t", "main", "-x", size.width, "-y", size.height)
+		s.await(size.there)
+		s.gone(size.not)
 		s.settled()
-		s.shot(size[0] + " x " + size[1])
+		s.shot(size.width + " x " + size.height)
 	}
 	s.press("Escape")
 	s.await("cancelled")
