@@ -176,6 +176,7 @@ var elsewhereSeen = map[string]string{
 }
 
 // Every flag of every command does something that can be seen.
+// Catalogue 13: flags accepted and ignored.
 func TestEveryFlagHasAnEffect(t *testing.T) {
 	s := newStage(t)
 	run(t, s.ana, "new", "guild", "--as", "ana")

@@ -28,6 +28,7 @@ var complaints = map[int]string{
 	10: "a number in the meta of a notification had it dropped",
 	11: "the welcome came too early",
 	12: "a flag ate the next word",
+	13: "flags were accepted and ignored",
 	14: "what was asked of one mesh was answered from several",
 	15: "commands inside a session looked for the node in its temporary folder",
 	16: "registration failed silently",
