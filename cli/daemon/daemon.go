@@ -152,6 +152,9 @@ func (c *Control) lockOrReady(ctx context.Context) (*fileLock, State, error) {
 func (c *Control) ready(ctx context.Context, exited <-chan struct{}) (State, error) {
 	for {
 		s, err := c.cfg.Probe(ctx)
+		if err != nil && ctx.Err() != nil {
+			return State{}, context.Cause(ctx) // the time was over while it was asked
+		}
 		if err == nil && s.Ready || err != nil && !c.cfg.Absent(err) {
 			return s, err
 		}
