@@ -109,7 +109,7 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 			},
 			Manual:   a.env.Getenv(envAutoStart) == "0",
 			Listener: ctl.Listener,
-			Explain: func(err error) (wrong, todo string) {
+			Explain: func(err error) (wrong, remedy string) {
 				e := asError(ctx, err)
 				return e.Message, e.Hint
 			},

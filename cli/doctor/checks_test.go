@@ -40,7 +40,7 @@ type sick struct {
 	cause  func(t *testing.T, p *patient)
 	status Status
 	says   string // in the detail
-	todo   string // in the fix
+	remedy string // in the fix
 	mended string // what --fix says; empty: it mends nothing
 }
 
@@ -258,9 +258,9 @@ func TestFaultsAreNamedWithTheirRemedies(t *testing.T) {
 			p := newPatient(t)
 			s.cause(t, p)
 			r := p.look(t, s.check, false)
-			i := slices.IndexFunc(r.Findings, func(f Finding) bool { return strings.Contains(f.Detail, s.says) && strings.Contains(f.Fix, s.todo) })
+			i := slices.IndexFunc(r.Findings, func(f Finding) bool { return strings.Contains(f.Detail, s.says) && strings.Contains(f.Fix, s.remedy) })
 			if r.Status != s.status && s.status != Pass || i < 0 || r.Findings[i].Status != s.status {
-				t.Fatalf("%s, not %s with %q and %q: %+v", r.Status, s.status, s.says, s.todo, r.Findings)
+				t.Fatalf("%s, not %s with %q and %q: %+v", r.Status, s.status, s.says, s.remedy, r.Findings)
 			}
 			if r.Findings[i].Done != "" {
 				t.Error("mended without being asked to:", r.Findings[i].Done)

@@ -31,7 +31,7 @@ type Node struct {
 	Start  func(context.Context) error
 	Manual bool
 	// Explain puts an error into words: what is wrong, and what to do.
-	Explain func(error) (wrong, todo string)
+	Explain func(error) (wrong, remedy string)
 	// Listener is the process behind the socket, 0 if that is not known.
 	Listener func() int
 	// Doer asks it in the person's name.

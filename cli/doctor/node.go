@@ -31,8 +31,8 @@ func lookAtStore(ctx context.Context, x *exam) []Finding {
 		return one(fail("the store is broken: "+e.store.Error(),
 			"move "+x.in("node.db")+" away and put a copy in its place, as of `claudemesh restore`; without one you keep your keys and lose mail that is not delivered"))
 	}
-	wrong, todo := x.Node.Explain(e.store)
-	return one(fail(wrong, todo))
+	wrong, remedy := x.Node.Explain(e.store)
+	return one(fail(wrong, remedy))
 }
 
 // socketIs is what is found at the socket's path.
@@ -138,8 +138,8 @@ func lookAtNode(ctx context.Context, x *exam) []Finding {
 		}
 		return one(fail(who+" hangs: it does not answer", "`claudemesh node down --force` ends it; the next command starts a new one"))
 	}
-	wrong, todo := x.Node.Explain(s.err)
-	return one(fail(wrong, todo))
+	wrong, remedy := x.Node.Explain(s.err)
+	return one(fail(wrong, remedy))
 }
 
 // listens tells whether anybody is at the socket.

@@ -2,6 +2,6 @@
 // was put by hand are told so, with what to do about it, in time; what
 // --fix mends stays mended; and a home in which everything works passes.
 //
-// Faults of the network are in test/netns, those that cannot be had by hand (a clock, a
-// member that lies) in the tests of cli/doctor.
+// Faults of the network are in test/netns. Where a fault is another machine's (a clock
+// that differs, a member whose program lies), that is a node inside the test.
 package doctor

@@ -17,7 +17,7 @@ type fault struct {
 	check  string
 	status string
 	says   string // in the detail
-	todo   string // in the fix
+	remedy string // in the fix
 	mended string // what --fix says it did; empty: nothing
 }
 
@@ -152,8 +152,8 @@ func TestFaultsPutInByHand(t *testing.T) {
 			h := newWard(t)
 			f.cause(h)
 			s := h.doctor()
-			if status, _, ok := s.find(f.check, f.says, f.todo); !ok || status != f.status {
-				t.Fatalf("%q is %q, not named with %q as %s:\n%s", f.says, status, f.todo, f.status, s)
+			if status, _, ok := s.find(f.check, f.says, f.remedy); !ok || status != f.status {
+				t.Fatalf("%q is %q, not named with %q as %s:\n%s", f.says, status, f.remedy, f.status, s)
 			}
 			if s.OK && f.status == "fail" {
 				t.Errorf("it passes:\n%s", s)

@@ -13,11 +13,11 @@ import (
 )
 
 // names fails the test if a fault is not named with its remedy.
-func (h *ward) names(status, check, says, todo string) {
+func (h *ward) names(status, check, says, remedy string) {
 	h.t.Helper()
 	s := h.doctor()
-	if got, _, ok := s.find(check, says, todo); !ok || got != status {
-		h.t.Errorf("%s: %q is %q, not named with %q as %s:\n%s", check, says, got, todo, status, s)
+	if got, _, ok := s.find(check, says, remedy); !ok || got != status {
+		h.t.Errorf("%s: %q is %q, not named with %q as %s:\n%s", check, says, got, remedy, status, s)
 	}
 	if status == "fail" && s.OK {
 		h.t.Errorf("it passes:\n%s", s)
