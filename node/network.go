@@ -63,8 +63,12 @@ type network struct {
 	wg      sync.WaitGroup
 }
 
-// meetFor is how long meeting one peer may take.
-const meetFor = 30 * time.Second
+const (
+	// meetFor is how long meeting one peer may take.
+	meetFor = 30 * time.Second
+	// maxCardAddrs is how many addresses of a node a beacon takes.
+	maxCardAddrs = 16
+)
 
 // later has fn run by the network's own goroutine, in order: callbacks of the host
 // may not wait for the host.
@@ -133,6 +137,22 @@ func (n *network) meet(ctx context.Context, p host.Peer) {
 	if err := n.presence.Meet(ctx, p.Mesh, p.Key); err != nil {
 		n.log.Debug("roster not given", "mesh", p.Mesh, "member", p.Key, "error", err)
 	}
+	n.later(func(context.Context) { n.locate(p) })
+}
+
+// locate remembers where a member is by what its connection tells, until the member says
+// it in a beacon: whoever stops or is backed up before that must find it again.
+func (n *network) locate(p host.Peer) {
+	m, ok := n.meshes.Get(p.Mesh)
+	if !ok || len(m.Homes()[p.Peer]) > 0 {
+		return
+	}
+	known := n.host.AddrsOf(p.Peer)
+	addrs := make([]string, 0, min(len(known), maxCardAddrs))
+	for _, a := range known[:cap(addrs)] {
+		addrs = append(addrs, a.String())
+	}
+	m.Met(p.Key, nil, addrs)
 }
 
 // Lost implements mesh.Net.
@@ -437,9 +457,8 @@ func (n *network) Card(id ident.MeshID) roster.Node {
 	if !ok {
 		return roster.Node{}
 	}
-	const most = 16 // what a beacon takes
 	addrs := n.Addrs()
-	return roster.Node{Bind: m.Bind(), Addrs: addrs[:min(len(addrs), most)], Heads: m.Heads()}
+	return roster.Node{Bind: m.Bind(), Addrs: addrs[:min(len(addrs), maxCardAddrs)], Heads: m.Heads()}
 }
 
 // Met implements presence.Air.

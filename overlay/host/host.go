@@ -232,6 +232,10 @@ func (h *Host) Addrs() []ma.Multiaddr {
 	return out
 }
 
+// AddrsOf returns the addresses that are remembered of p, without its peer id: those it was dialled at
+// and those that it told of when it connected. They are the peer's own word.
+func (h *Host) AddrsOf(p peer.ID) []ma.Multiaddr { return h.inner.Peerstore().Addrs(p) }
+
 // LibP2P returns the libp2p host underneath, for discovery alone: who opens streams on it goes around
 // the handshake.
 func (h *Host) LibP2P() p2phost.Host { return h.inner }

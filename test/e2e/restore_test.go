@@ -82,6 +82,16 @@ func wreck(t *testing.T, h *harness.Home) {
 	}
 }
 
+// heardOf waits until h has heard of a session of another home, and with it where that
+// home is: a backup made before that could not tell.
+func heardOf(ctx context.Context, t *testing.T, h, other *harness.Home) {
+	t.Helper()
+	must(ctx, t, other, "call", "session.open", `{"agent_session":"b","name":"here"}`)
+	eventually(ctx, t, "was the session heard of", func() bool {
+		return strings.Contains(must(ctx, t, h, "peers"), "here")
+	})
+}
+
 func valueOf(ctx context.Context, h *harness.Home, key string) string {
 	var out struct{ Value json.RawMessage }
 	if err := h.JSON(ctx, &out, "state", "get", key); err != nil {
@@ -99,6 +109,7 @@ func TestRestoreAfterALoss(t *testing.T) {
 	_, ana, bo := pair(ctx, t)
 	must(ctx, t, ana, "state", "set", "ana-before", "1")
 	must(ctx, t, bo, "state", "set", "bo-before", "2")
+	heardOf(ctx, t, ana, bo)
 	file := save(ctx, t, ana)
 	must(ctx, t, ana, "state", "set", "ana-after", "3")
 	must(ctx, t, ana, "profile", "--title", "Night shift")
@@ -144,11 +155,7 @@ func TestARestoredCopySuspendsTheOriginal(t *testing.T) {
 	ctx := within(t, 90*time.Second)
 	w, ana, bo := pair(ctx, t)
 	must(ctx, t, ana, "state", "set", "k", "1")
-	// Where bo is, which the copy must know, ana hears with what bo says of his sessions.
-	must(ctx, t, bo, "call", "session.open", `{"agent_session":"b","name":"here"}`)
-	eventually(ctx, t, "was bo's session heard of", func() bool {
-		return strings.Contains(must(ctx, t, ana, "peers"), "here")
-	})
+	heardOf(ctx, t, ana, bo)
 	file := save(ctx, t, ana)
 	copied, err := w.Home("copy")
 	if err != nil {
