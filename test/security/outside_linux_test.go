@@ -3,14 +3,11 @@ package security
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,8 +26,6 @@ const (
 	asChild = "CLAUDEMESH_TEST_REACH" // in a child: the folder to reach into
 	nobody  = 65534
 	limit   = 2 * time.Minute
-	// patience is how long a page waits for an answer that does not come.
-	patience = 2 * time.Second
 )
 
 var bin string
@@ -182,57 +177,6 @@ func field(doc, name string) string {
 	return m[1]
 }
 
-// A page in a browser can reach TCP ports alone. The node has none but libp2p's, and
-// that one answers no HTTP.
-func TestNoPortButLibp2ps(t *testing.T) {
-	_, ana, _, ctx := pair(t)
-	must(ctx, t, ana, "new", "team")
-	ports, err := listening(ana.Node().PID())
-	if err != nil || len(ports) != 1 {
-		t.Fatalf("it listens at %v, %v", ports, err)
-	}
-	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
-	for name, request := range map[string]string{
-		"a request":                "GET /v1/hello HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n",
-		"a name that was rebound":  "GET / HTTP/1.1\r\nHost: evil.example:" + strconv.Itoa(ports[0]) + "\r\nOrigin: http://evil.example:" + strconv.Itoa(ports[0]) + "\r\n\r\n",
-		"a form":                   "POST /v1/op/mesh.invite HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
-		"asking whether it may":    "OPTIONS /v1/op/mesh.invite HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nAccess-Control-Request-Method: POST\r\n\r\n",
-		"a web socket":             "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://evil.example\r\n\r\n",
-		"HTTP/2, knowing of it":    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
-		"libp2p's words in a form": "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n\x13/multistream/1.0.0\n",
-	} {
-		if answer := answered(t, at, request); bytes.Contains(answer, []byte("HTTP/")) || bytes.Contains(answer, []byte("claudemesh")) || len(answer) > 32 {
-			t.Errorf("%s is answered: %q", name, answer)
-		}
-	}
-	for _, scheme := range []string{"http://", "https://"} {
-		client := http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-		if resp, err := client.Get(scheme + at + "/"); err == nil {
-			_ = resp.Body.Close()
-			t.Errorf("%s: a page gets an answer: %s", scheme, resp.Status)
-		}
-		client.CloseIdleConnections()
-	}
-}
-
-// answered is what comes back to a request: at most the first words of libp2p.
-func answered(t *testing.T, at, request string) []byte {
-	t.Helper()
-	conn, err := net.DialTimeout("tcp", at, 5*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Write([]byte(request)); err != nil {
-		t.Fatal(err)
-	}
-	answer, _ := io.ReadAll(io.LimitReader(conn, 4096)) // until it hangs up
-	return answer
-}
-
 // What other users of the machine share with this one: the abstract sockets, which no
 // folder protects, and the folders for temporary files.
 func TestNothingLiesOutsideTheFolder(t *testing.T) {
@@ -279,19 +223,22 @@ func TestNothingLiesOutsideTheFolder(t *testing.T) {
 }
 
 // listening are the TCP ports that a process listens at.
-func listening(pid int) (ports []int, err error) {
+func listening(pid int) ([]int, error) { return ports(pid, "tcp", "0A") }
+
+// ports are those of a process's sockets of a protocol that are in a state.
+func ports(pid int, protocol, state string) (ports []int, err error) {
 	own, err := sockets(pid)
 	if err != nil {
 		return nil, err
 	}
-	for _, table := range []string{"tcp", "tcp6"} {
+	for _, table := range []string{protocol, protocol + "6"} {
 		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
 		if err != nil {
 			return nil, err
 		}
 		for line := range strings.Lines(string(raw)) {
 			f := strings.Fields(line)
-			if len(f) < 10 || f[3] != "0A" || !own[f[9]] {
+			if len(f) < 10 || f[3] != state || !own[f[9]] {
 				continue
 			}
 			_, hexPort, _ := strings.Cut(f[1], ":")
