@@ -15,7 +15,8 @@ type world struct {
 	app *app
 	// approved: a person has seen what will be done and said yes.
 	approved bool
-	mu       sync.Mutex // guards the app's connection
+	mu       sync.Mutex // guards the app's connection, and what follows
+	met      bool       // a node was there before
 }
 
 // do finds a node, starting one if there is none, which may be another than a moment
@@ -28,9 +29,13 @@ func (w *world) do(ctx context.Context, anew bool) (op.Doer, error) {
 		w.app.client = nil
 	}
 	client, err := w.app.connect(ctx)
-	if err != nil {
+	switch {
+	case err != nil && w.met:
+		return nil, w.unreached(ctx, err)
+	case err != nil:
 		return nil, asError(ctx, err)
 	}
+	w.met = true
 	if w.approved {
 		return w.app.bounded(client.Approved()), nil
 	}
@@ -45,7 +50,7 @@ func (w *world) Meshes(ctx context.Context) ([]flow.Mesh, error) {
 	}
 	out, err := mesh.List.Call(ctx, doer, op.Caller{}, mesh.ListRequest{})
 	if err != nil {
-		return nil, unreached(ctx, err)
+		return nil, w.unreached(ctx, err)
 	}
 	all := make([]flow.Mesh, 0, len(out.Meshes))
 	for _, m := range out.Meshes {
@@ -61,7 +66,7 @@ func (w *world) Online(ctx context.Context, slug string) (int, error) {
 		return 0, err
 	}
 	out, err := overview.Info.Call(ctx, doer, op.Caller{}, overview.InfoRequest{InMesh: op.InMesh{Mesh: slug}})
-	return out.Peers, unreached(ctx, err)
+	return out.Peers, w.unreached(ctx, err)
 }
 
 // Make implements flow.World.
@@ -71,7 +76,7 @@ func (w *world) Make(ctx context.Context, name, member string) (string, error) {
 		return "", err
 	}
 	out, err := mesh.New.Call(ctx, doer, op.Caller{}, mesh.NewRequest{Name: name, Member: member})
-	return out.Slug, unreached(ctx, err)
+	return out.Slug, w.unreached(ctx, err)
 }
 
 // Join implements flow.World.
@@ -81,16 +86,20 @@ func (w *world) Join(ctx context.Context, link, member string) (string, bool, er
 		return "", false, err
 	}
 	out, err := mesh.Join.Call(ctx, doer, op.Caller{}, mesh.JoinRequest{Link: asLink(link), Member: member})
-	return out.Slug, out.Already, unreached(ctx, err)
+	return out.Slug, out.Already, w.unreached(ctx, err)
 }
 
 // unreached gives the failure of a node that has gone its code; others keep theirs.
-func unreached(ctx context.Context, err error) error {
+func (w *world) unreached(ctx context.Context, err error) error {
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err
 	case absent(err) || op.CodeOf(err) == op.Internal && op.AsError(err).Hint == "":
-		return op.Errorf(op.Unavailable, "the node has gone").WithHint("it is looked for, and started if need be")
+		gone := op.Errorf(op.Unavailable, "the node has gone")
+		if w.app.env.Getenv(envAutoStart) == "0" {
+			return gone.WithHint("it is looked for; nobody starts it here but you: `claudemesh node up`, or the service that runs it")
+		}
+		return gone.WithHint("it is looked for, and started if need be")
 	}
 	return asError(ctx, err)
 }

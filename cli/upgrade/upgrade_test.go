@@ -33,12 +33,12 @@ func program(version string) []byte {
 type shop struct {
 	files map[string][]byte
 	// serve answers in the place of files, where it is set.
-	serve func(w http.ResponseWriter, name string) bool
+	serve func(w http.ResponseWriter, r *http.Request, name string) bool
 }
 
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/latest/")
-	if s.serve != nil && s.serve(w, name) {
+	if s.serve != nil && s.serve(w, r, name) {
 		return
 	}
 	text, ok := s.files[name]
@@ -197,7 +197,7 @@ func TestReleasesThatAreRefused(t *testing.T) {
 		"nothing there at all": {func(_ *testing.T, s *stage) { s.shop.files = nil }, ErrNone},
 		"too large":            {func(t *testing.T, s *stage) { s.stock(t, "v2.0.0", make([]byte, 5000)) }, ErrTooLarge},
 		"too large, unsaid": {func(_ *testing.T, s *stage) {
-			s.serves(linux, func(w http.ResponseWriter) {
+			s.serves(linux, func(w http.ResponseWriter, _ *http.Request) {
 				for range 100 {
 					_, _ = w.Write(make([]byte, 100))
 					w.(http.Flusher).Flush()
@@ -205,7 +205,7 @@ func TestReleasesThatAreRefused(t *testing.T) {
 			})
 		}, ErrTooLarge},
 		"endless small file": {func(_ *testing.T, s *stage) {
-			s.serves(release.InfoName, func(w http.ResponseWriter) {
+			s.serves(release.InfoName, func(w http.ResponseWriter, _ *http.Request) {
 				for range release.MaxText {
 					if _, err := w.Write([]byte("{}")); err != nil {
 						return
@@ -214,33 +214,38 @@ func TestReleasesThatAreRefused(t *testing.T) {
 			})
 		}, ErrTooLarge},
 		"broken off": {func(_ *testing.T, s *stage) {
-			s.serves(linux, func(w http.ResponseWriter) {
+			s.serves(linux, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Length", fmt.Sprint(len(s.shop.files[linux])))
 				_, _ = w.Write(s.shop.files[linux][:10])
 			})
 		}, ErrUnreachable},
 		"stops in the middle": {func(_ *testing.T, s *stage) {
 			s.cfg.Patience = 50 * time.Millisecond
-			s.serves(linux, func(w http.ResponseWriter) {
+			s.serves(linux, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = w.Write(s.shop.files[linux][:10])
 				w.(http.Flusher).Flush()
-				time.Sleep(500 * time.Millisecond) // the silence that it is about
+				<-r.Context().Done() // silent until it is left
 			})
 		}, ErrUnreachable},
 		"slower than the limit": {func(_ *testing.T, s *stage) {
 			s.cfg.Limit = 200 * time.Millisecond
-			s.serves(linux, func(w http.ResponseWriter) {
-				for range 100 {
+			s.serves(linux, func(w http.ResponseWriter, r *http.Request) {
+				drip := time.NewTicker(10 * time.Millisecond) // never silent for long
+				defer drip.Stop()
+				for r.Context().Err() == nil {
 					if _, err := w.Write([]byte{' '}); err != nil {
 						return
 					}
 					w.(http.Flusher).Flush()
-					time.Sleep(10 * time.Millisecond) // never silent for long
+					select {
+					case <-drip.C:
+					case <-r.Context().Done():
+					}
 				}
 			})
 		}, ErrUnreachable},
 		"out of order": {func(_ *testing.T, s *stage) {
-			s.serves(linux, func(w http.ResponseWriter) { http.Error(w, "sorry", http.StatusBadGateway) })
+			s.serves(linux, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sorry", http.StatusBadGateway) })
 		}, ErrUnreachable},
 		"does not start":     {func(t *testing.T, s *stage) { s.stock(t, "v2.0.0", []byte("#!/bin/sh\nexit 1\n")) }, ErrBroken},
 		"another version":    {func(t *testing.T, s *stage) { s.stock(t, "v2.0.0", program("v1.5.0")) }, ErrBroken},
@@ -265,10 +270,10 @@ func TestReleasesThatAreRefused(t *testing.T) {
 }
 
 // serves answers for one file.
-func (s *stage) serves(name string, answer func(http.ResponseWriter)) {
-	s.shop.serve = func(w http.ResponseWriter, asked string) bool {
+func (s *stage) serves(name string, answer func(http.ResponseWriter, *http.Request)) {
+	s.shop.serve = func(w http.ResponseWriter, r *http.Request, asked string) bool {
 		if asked == name {
-			answer(w)
+			answer(w, r)
 		}
 		return asked == name
 	}

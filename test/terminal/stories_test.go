@@ -3,6 +3,7 @@
 package terminal_test
 
 import (
+	"encoding/json"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -160,7 +161,7 @@ func TestResize(t *testing.T) {
 	// What tells that the screen was drawn anew: what is there then, and what is not.
 	for _, size := range []struct{ width, height, there, not string }{
 		{"60", "24", "narrow term…", "to show"},
-		{"60", "12", "Start Claude Code?", "Directory"},
+		{"60", "12", "claudemesh", "Change the role"},
 		{"40", "24", "too lo…", "narrow"},
 		{"100", "30", "terminal to show", "…"},
 	} {
@@ -210,6 +211,60 @@ func TestANodeThatGoesAway(t *testing.T) {
 	s.press("Escape")
 	s.await("cancelled")
 	s.asBefore("1")
+	s.recorded()
+}
+
+// kill ends the node as a machine does that runs out of memory.
+func (s *stage) kill() {
+	s.t.Helper()
+	var status struct{ PID int }
+	must(s.t, json.Unmarshal([]byte(s.run("node", "status", "--json")), &status))
+	must(s.t, syscall.Kill(status.PID, syscall.SIGKILL))
+}
+
+// A node that is killed outright while the screen is open: what was counted is not shown
+// any more, and it is said who starts it.
+func TestANodeThatIsKilled(t *testing.T) {
+	s := open(t, 80, 24, "CLAUDEMESH_AUTOSTART=0")
+	s.env = append(s.env, "CLAUDEMESH_AUTOSTART=1")
+	s.run("new", "team", "--as", "ana")
+	s.shell("clear; claudemesh launch --name ana --role x --groups y")
+	s.await("online")
+	s.await("Start Claude Code?")
+	s.kill()
+	s.await("Trying again in")
+	s.gone("online")
+	s.shot("the node is killed")
+	s.run("node", "up")
+	s.await("Start Claude Code?")
+	s.await("online")
+	s.shot("it is back")
+	s.kill()
+	s.await("Trying again in")
+	s.press("Escape")
+	s.await("cancelled")
+	s.asBefore("1")
+	s.recorded()
+}
+
+// Where commands start the node, the screen finds one again by itself, and the session
+// that is launched is on the mesh.
+func TestANodeThatIsKilledIsStartedAgain(t *testing.T) {
+	s := open(t, 80, 24)
+	s.run("new", "team", "--as", "ana")
+	s.shell("clear; claudemesh launch --name ana --role x --groups y")
+	s.await("online")
+	s.await("Start Claude Code?")
+	s.kill()
+	s.await("Trying again in")
+	s.shot("the node is killed")
+	s.await("Start Claude Code?")
+	s.await("online")
+	s.press("Enter")
+	s.await("type:")
+	s.shot("the agent")
+	s.enter("hello")
+	s.asBefore("4")
 	s.recorded()
 }
 

@@ -88,6 +88,7 @@ func (w *Walk) Lost(err error) {
 	o := lost(err)
 	o.Retry = lostFirst
 	w.over = append(w.over, o)
+	w.s.Online = -1 // what was counted holds no more
 }
 
 // Through goes through the whole flow without asking anybody: where there is no answer
