@@ -12,32 +12,24 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // The programs under test and those that drive it.
 var bin, claudeBin, inspectorBin string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "cmesh-bin-")
-	if err == nil {
-		err = programs(dir)
-	}
-	if err != nil {
+	if err := programs(); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir) // a temporary folder
-		os.Exit(code)
-	}))
+	harnesstest.Main(m, &bin)
 }
 
-// programs finds what npm has installed and builds claudemesh.
-func programs(dir string) error {
+// programs finds what npm has installed.
+func programs() error {
 	if os.Getenv(envAgents) == "" {
 		return fmt.Errorf("%s does not say where the agents are installed: run `make test-agents`", envAgents)
 	}
@@ -52,11 +44,7 @@ func programs(dir string) error {
 			return fmt.Errorf("%w: run `make test-agents`", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	var err error
-	bin, err = harness.Build(ctx, dir)
-	return err
+	return nil
 }
 
 // envAgents names the folder in which npm has installed the agents.
@@ -100,21 +88,10 @@ type world struct {
 	ana, bo *harness.Home
 }
 
-// newWorld makes a world that ends with the test. A failed test shows its logs.
+// newWorld makes a world that ends with the test.
 func newWorld(ctx context.Context, t *testing.T) *world {
 	t.Helper()
-	w, err := harness.New(harness.Config{Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the ends of the logs in %s:\n%s", w.Root(), w.Logs())
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w := harnesstest.World(t, harness.Config{Bin: bin})
 	out := &world{World: w, ana: home(ctx, t, w, anaName), bo: home(ctx, t, w, boName)}
 	var invite mesh.InviteResponse
 	must(t, out.ana.JSON(ctx, &struct{}{}, "new", meshName, "--as", anaName))
@@ -137,17 +114,7 @@ func home(ctx context.Context, t *testing.T, w *harness.World, name string) *har
 // agent starts an agent of the harness's own, as the other side of a talk.
 func agent(ctx context.Context, t *testing.T, h *harness.Home, session string) *harness.Agent {
 	t.Helper()
-	a, err := h.Agent(ctx, harness.AgentConfig{Session: session})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		a.Kill()
-		if err := a.Breach(); err != nil {
-			t.Error(err)
-		}
-	})
-	return a
+	return harnesstest.Agent(ctx, t, h, session)
 }
 
 func must(t *testing.T, err error) {

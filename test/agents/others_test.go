@@ -18,6 +18,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/test/agents/modelapi"
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // other is another agent than Claude Code.
@@ -84,13 +85,7 @@ type user struct {
 // newUser makes a home with a settings file of the agent's.
 func newUser(ctx context.Context, t *testing.T, o other) *user {
 	t.Helper()
-	w, err := harness.New(harness.Config{Bin: bin})
-	must(t, err)
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w := harnesstest.World(t, harness.Config{Bin: bin})
 	h := home(ctx, t, w, anaName)
 	must(t, h.JSON(ctx, &struct{}{}, "new", meshName, "--as", anaName))
 	api, err := modelapi.New(func(r modelapi.Request) modelapi.Reply {

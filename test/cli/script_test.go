@@ -14,27 +14,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // program is the path of the built program.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
-
-func build(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "cmesh-bin-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if program, err = harness.Build(context.Background(), dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { harnesstest.Main(m, &program) }
 
 // TestScripts runs each script with two users: ana, who is the current one, and
 // ben, as whom `as ben` goes on. Both have a home of their own, listen on 127.0.0.1

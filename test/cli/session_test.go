@@ -13,15 +13,13 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // newHome makes a home whose commands and agents start their node by themselves.
 func newHome(t *testing.T) *harness.Home {
 	t.Helper()
-	w, err := harness.New(harness.Config{Bin: program, Env: []string{"CLAUDEMESH_AUTOSTART=1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := harnesstest.World(t, harness.Config{Bin: program, Env: []string{"CLAUDEMESH_AUTOSTART=1"}})
 	h, err := w.Home("ana")
 	if err != nil {
 		t.Fatal(err)
@@ -31,9 +29,6 @@ func newHome(t *testing.T) *harness.Home {
 		defer cancel()
 		if out, err := h.Command(ctx, "node", "down"); err != nil || out.Status != 0 {
 			t.Errorf("a node outlives its test: %+v, %v", out, err)
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
 		}
 	})
 	return h

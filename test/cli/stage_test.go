@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // stage is ana, who owns the mesh team and has the sessions robin and merle, and ben,
@@ -25,17 +26,10 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	w, err := harness.New(harness.Config{Bin: program, Env: []string{"CLAUDEMESH_AUTOSTART=1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w := harnesstest.World(t, harness.Config{Bin: program, Env: []string{"CLAUDEMESH_AUTOSTART=1"}})
 	s := &stage{vars: map[string]string{"WORK": t.TempDir()}}
 	for name, home := range map[string]**harness.Home{"ana": &s.ana, "ben": &s.ben} {
+		var err error
 		if *home, err = w.Home(name); err != nil {
 			t.Fatal(err)
 		}

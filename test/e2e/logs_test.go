@@ -11,21 +11,14 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // Logs, also at the level for finding faults, hold neither bodies nor secrets.
 func TestLogsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	ctx := within(t, 30*time.Second)
-	w, err := harness.New(harness.Config{Bin: bin, Env: []string{"CLAUDEMESH_DEBUG=1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w := harnesstest.World(t, harness.Config{Bin: bin, Env: []string{"CLAUDEMESH_DEBUG=1"}})
 	ana, bo, err := settle(ctx, w, harness.HomeConfig{Name: anaName}, harness.HomeConfig{Name: boName})
 	if err != nil {
 		t.Fatal(err)

@@ -3,14 +3,12 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 	"github.com/claudemesh/claudemesh/test/powercut"
 )
 
@@ -19,20 +17,7 @@ var bin string
 
 func TestMain(m *testing.M) {
 	powercut.Main(children)
-	dir, err := os.MkdirTemp("", "cmesh-bin-")
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		bin, err = harness.Build(ctx, dir)
-		cancel()
-	}
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir) // a temporary folder
-		os.Exit(code)
-	}))
+	harnesstest.Main(m, &bin)
 }
 
 // ana and bo are the two users of most tests.
@@ -50,22 +35,10 @@ func within(t *testing.T, limit time.Duration) context.Context {
 	return ctx
 }
 
-// newWorld makes a world that ends with the test. A failed test shows its logs.
+// newWorld makes a world that ends with the test.
 func newWorld(t *testing.T) *harness.World {
 	t.Helper()
-	w, err := harness.New(harness.Config{Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the ends of the logs in %s:\n%s", w.Root(), w.Logs())
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return w
+	return harnesstest.World(t, harness.Config{Bin: bin})
 }
 
 // pair makes two homes whose nodes run and share a mesh.
@@ -112,15 +85,5 @@ func settle(ctx context.Context, w *harness.World, one, two harness.HomeConfig) 
 // agent starts an agent whose server must keep to the protocol for its whole life.
 func agent(ctx context.Context, t *testing.T, h *harness.Home, session string) *harness.Agent {
 	t.Helper()
-	a, err := h.Agent(ctx, harness.AgentConfig{Session: session})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		a.Kill()
-		if err := a.Breach(); err != nil {
-			t.Error(err)
-		}
-	})
-	return a
+	return harnesstest.Agent(ctx, t, h, session)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -14,26 +13,13 @@ import (
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // bin is the program under test.
 var bin string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "cmesh-bin-")
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		bin, err = harness.Build(ctx, dir)
-		cancel()
-	}
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir) // a temporary folder
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harnesstest.Main(m, &bin) }
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -42,20 +28,10 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// world makes a world that ends with the test, and shows its logs if that failed.
+// world makes a world that ends with the test.
 func world(t *testing.T, enter func() error) *harness.World {
 	t.Helper()
-	w, err := harness.New(harness.Config{Bin: bin, Limit: 5 * time.Minute, Enter: enter})
-	must(t, err)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the ends of the logs:\n%s", w.Logs())
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return w
+	return harnesstest.World(t, harness.Config{Bin: bin, Limit: 5 * time.Minute, Enter: enter})
 }
 
 // home makes a home in a folder, or in one of its own.

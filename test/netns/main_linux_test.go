@@ -1,16 +1,14 @@
 package netns
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"slices"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // bin is the program under test; empty where there is no network to test it on.
@@ -20,29 +18,11 @@ var bin string
 var lacking = Possible()
 
 func TestMain(m *testing.M) {
-	var clean goleak.Option = goleak.Cleanup(os.Exit)
-	if lacking == nil {
-		dir, err := build()
-		if err != nil {
-			_, _ = fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		clean = goleak.Cleanup(func(code int) {
-			_ = os.RemoveAll(dir) // a temporary folder
-			os.Exit(code)
-		})
+	if lacking != nil {
+		goleak.VerifyTestMain(m) // every test skips itself
+		return
 	}
-	goleak.VerifyTestMain(m, clean)
-}
-
-func build() (dir string, err error) {
-	if dir, err = os.MkdirTemp("", "cmesh-bin-"); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	bin, err = harness.Build(ctx, dir)
-	return dir, err
+	harnesstest.Main(m, &bin)
 }
 
 // network makes a network of machines that ends with the test, or skips it.
@@ -70,20 +50,8 @@ func network(t *testing.T, machines int) *LAN {
 // that it has without any, but for those given.
 func user(t *testing.T, l *LAN, n int, name string, env ...string) *harness.Home {
 	t.Helper()
-	w, err := harness.New(harness.Config{
-		Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1", Env: append(slices.Clone(Settings), env...),
-		Enter: func() error { return l.Enter(n) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the ends of the logs in %s:\n%s", w.Root(), w.Logs())
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
+	w := harnesstest.World(t, harness.Config{
+		Bin: bin, Env: append(slices.Clone(Settings), env...), Enter: func() error { return l.Enter(n) },
 	})
 	h, err := w.Home(name)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/test/capture"
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 const (
@@ -35,35 +36,15 @@ func TestMain(m *testing.M) {
 		reach(dir)
 		os.Exit(0)
 	}
-	dir, err := os.MkdirTemp("", "cmesh-bin-")
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		bin, err = harness.Build(ctx, dir)
-		cancel()
-	}
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir) // a temporary folder
-	os.Exit(code)
+	harnesstest.Main(m, &bin)
 }
 
 // pair is two people in one mesh, with sessions of agents' names on both sides.
 func pair(t *testing.T) (*harness.World, *harness.Home, *harness.Home, context.Context) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	w, err := harness.New(harness.Config{Bin: bin, Limit: limit})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(cancel)
+	w := harnesstest.World(t, harness.Config{Bin: bin, Limit: limit})
 	var homes []*harness.Home
 	for _, name := range []string{"zaphodnimbus", "trillianquark"} {
 		h, err := w.Home(name)
