@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 )
 
 type nothing struct{}
@@ -15,14 +16,11 @@ func TestCallsOfToolsAreCounted(t *testing.T) {
 	fails := func(err error) func(context.Context, op.Caller, nothing) (nothing, error) {
 		return func(context.Context, op.Caller, nothing) (nothing, error) { return nothing{}, err }
 	}
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil },
+	set := optest.Set(t,
 		op.Spec[nothing, nothing]{ID: "a.tool", Names: op.Names{Tool: "a"}}.Bind(fails(nil)),
 		op.Spec[nothing, nothing]{ID: "a.bad", Names: op.Names{Tool: "b"}}.Bind(fails(op.Errorf(op.NotFound, "no"))),
 		op.Spec[nothing, nothing]{ID: "a.plain"}.Bind(fails(nil)),
 	)
-	if err != nil {
-		t.Fatal(err)
-	}
 	calls, errors := 0, 0
 	c := newCounted(set, set.Contracts(), func(session string, in, out, n, bad int) {
 		if session != "s" || in != 0 || out != 0 {

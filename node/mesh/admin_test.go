@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/trust"
 )
@@ -24,11 +25,7 @@ type asking struct {
 func (a asking) Do(ctx context.Context, _ op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
 	for _, o := range a.home.Ops() {
 		if o.ID == id {
-			set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, o)
-			if err != nil {
-				return nil, err
-			}
-			return set.Do(ctx, op.Caller{Member: a.as.String(), Mesh: a.mesh.String()}, id, in)
+			return optest.Set(a.home.t, o).Do(ctx, op.Caller{Member: a.as.String(), Mesh: a.mesh.String()}, id, in)
 		}
 	}
 	return nil, errors.New("no such operation")

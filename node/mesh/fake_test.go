@@ -19,7 +19,7 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/join"
 	"github.com/claudemesh/claudemesh/overlay/join/code"
 	"github.com/claudemesh/claudemesh/overlay/trust/invite"
-	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
 // home is one machine's meshes without a network: joining reaches the admitter named
@@ -63,25 +63,8 @@ func newPeer(t *testing.T) peer.ID {
 // start opens the meshes on what is on disk.
 func (h *home) start(name string) (stop func()) {
 	h.t.Helper()
-	db, err := store.Open(store.Config{Path: filepath.Join(h.dir, "node.db"), Schema: 1})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := db.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			h.t.Errorf("store: %v", err)
-		}
-	})
-	stop = sync.OnceFunc(func() {
-		cancel()
-		wg.Wait()
-		if err := db.Close(); err != nil {
-			h.t.Errorf("close: %v", err)
-		}
-	})
-	h.t.Cleanup(stop)
+	db, stop := storetest.Open(h.t, filepath.Join(h.dir, "node.db"))
+	var err error
 	h.Meshes, err = Open(Config{
 		Dir: h.dir, DB: db, Peer: h.peer, Name: name, Net: h, Log: slog.New(slog.DiscardHandler),
 		Now:  func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now },

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/node/policy"
 )
 
@@ -49,10 +50,7 @@ func newWorld(t *testing.T) *world {
 		bind("state.set", op.WriteState, true, op.Names{Tool: "set_state"}), bind("message.send", op.Send, false, op.Names{Tool: "send_message"}),
 		bind("peers.list", op.Look, false, op.Names{Tool: "list_peers"}), bind("session.open", op.Manage, false, op.Names{}),
 	)
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, ops...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := optest.Set(t, ops...)
 	w.gate.Next, w.gate.Contracts = set, make(map[string]op.Contract)
 	for _, k := range set.Contracts() {
 		w.gate.Contracts[k.ID] = k

@@ -3,7 +3,6 @@ package replica
 import (
 	"context"
 	"encoding/binary"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/wire"
 	"github.com/claudemesh/claudemesh/store"
 	"github.com/claudemesh/claudemesh/store/records"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
 // onStore is a Disk on the store.
@@ -26,22 +26,7 @@ func (d onStore) View(fn func(Tx) error) error {
 
 func openStore(t testing.TB) onStore {
 	t.Helper()
-	db, err := store.Open(store.Config{Path: filepath.Join(t.TempDir(), "store.db"), Schema: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(bg)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = db.Run(ctx)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		_ = db.Close()
-	})
-	return onStore{db}
+	return onStore{storetest.New(t)}
 }
 
 // authors are some keys, all of them members.

@@ -46,6 +46,7 @@ node/mesh               < node/backup node/op node/mesh/* overlay/host overlay/i
 node/nodetest           < node node/... overlay/... store               # a world of nodes for tests
 node/record             < node/op overlay/ident overlay/replica overlay/seal overlay/trust overlay/wire store store/records  !github.com/libp2p !net !os  # shared data as features see it: kinds, encryption, judging, folding; knows no network
 node/policy             < node/op store/file                  !github.com/libp2p !net  # rules about what may be asked of a node here
+node/op/optest          < node/op                                       # operations performed by tests as surfaces do
 node/op                 <                                      !github.com/libp2p !net !os  # what an operation is; knows nobody
 overlay/overlaytest     < overlay/...                                   # an in-memory network for tests
 overlay/gossip          < overlay/host overlay/ident overlay/wire       # the verb shout
@@ -65,6 +66,7 @@ overlay/seal            < overlay/ident                        !github.com/libp2
 overlay/ident           <                                      !github.com/libp2p !net !os  # keys, ids, signed statements
 store/records/*         < store store/records                  !github.com/libp2p !net  # what all tables of records must do
 store/records           < store                                !github.com/libp2p !net  # the tables of replicated records; knows no record
+store/storetest         < store                                         # stores for tests
 store/*                 <                              !github.com/libp2p !net  # what the store is made of, and the files beside it
 store                   < store/*                              !github.com/libp2p !net  # what a machine remembers; knows neither network nor meshes
 test/...                < cli/... node/... overlay/... store/... test/...  # what crosses packages; nothing imports it

@@ -14,6 +14,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/trust"
 	"github.com/claudemesh/claudemesh/store"
@@ -199,10 +200,7 @@ func (n *node) up() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	ops, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, f.Ops()...)
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	ops := optest.Set(n.t, f.Ops()...)
 	var parts sync.WaitGroup
 	run := func(what string, fn func(context.Context) error) {
 		parts.Go(func() {

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +16,11 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/audit"
 	"github.com/claudemesh/claudemesh/node/feature/audit/chain"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
 // world is one node's account over a book in memory.
@@ -39,24 +40,7 @@ func newWorld(t *testing.T, rows uint64) *world {
 	t.Helper()
 	w := &world{t: t, book: make(map[string]record.Entry)}
 	w.mesh = audit.Mesh{ID: ident.MeshID{1}, Slug: "team", Self: ident.PrivateKeyFromSeed([32]byte{1}).Public()}
-	var err error
-	if w.db, err = store.Open(store.Config{Path: filepath.Join(t.TempDir(), "node.db"), Schema: 1}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := w.db.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
-		if err := w.db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w.db = storetest.New(t)
 	w.now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	w.start(rows)
 	return w
@@ -67,14 +51,15 @@ func (w *world) start(rows uint64) {
 	w.f = audit.New(audit.Config{DB: w.db, Book: w, Meshes: meshes{w}, Now: func() time.Time { return w.now }, Rows: rows})
 }
 
+func (w *world) ops() *op.Set {
+	w.t.Helper()
+	return optest.Set(w.t, w.f.Ops()...)
+}
+
 // query asks as the person at the terminal.
 func (w *world) query(in audit.QueryRequest) audit.QueryResponse {
 	w.t.Helper()
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, w.f.Ops()...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := audit.Query.Call(w.t.Context(), set, op.Caller{User: true}, in)
+	out, err := audit.Query.Call(w.t.Context(), w.ops(), op.Caller{User: true}, in)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -149,11 +134,7 @@ func (w *world) sign(events ...string) {
 // states are what is said of the member's chain and of the own one.
 func (w *world) states() (shared, local audit.Chain) {
 	w.t.Helper()
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, w.f.Ops()...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := audit.Verify.Call(w.t.Context(), set, op.Caller{User: true}, audit.VerifyRequest{})
+	out, err := audit.Verify.Call(w.t.Context(), w.ops(), op.Caller{User: true}, audit.VerifyRequest{})
 	if err != nil || len(out.Chains) == 0 {
 		w.t.Fatalf("%+v, %v", out, err)
 	}

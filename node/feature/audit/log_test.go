@@ -15,11 +15,7 @@ func (w *world) log(in audit.LogRequest) audit.LogResponse {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer cancel()
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, w.f.Ops()...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := audit.Log.Call(ctx, set, op.Caller{User: true}, in)
+	out, err := audit.Log.Call(ctx, w.ops(), op.Caller{User: true}, in)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -3,10 +3,8 @@ package grant
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -55,20 +54,7 @@ func (s *stage) Release(context.Context, ident.MeshID, ident.PublicKey) (int, er
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{members: []Member{{keyOf(0), "ana"}, {keyOf(1), "bo"}, {keyOf(2), "cy"}, {keyOf(3), "Cy"}}}
-	var err error
-	if s.db, err = store.Open(store.Config{Path: filepath.Join(t.TempDir(), "db"), Schema: 1}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = s.db.Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
-		if err := s.db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s.db = storetest.New(t)
 	s.reopen(t)
 	return s
 }

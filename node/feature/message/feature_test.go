@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 )
 
 // scene runs a test with two nodes, alice and bob, each with a session of that
@@ -257,13 +258,7 @@ func TestOps(t *testing.T) {
 // TestThroughOperations sends and reads as a surface does.
 func TestThroughOperations(t *testing.T) {
 	scene(t, func(t *testing.T, _ *world, alice, bob *node) {
-		set := func(n *node) *op.Set {
-			s, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, n.f.Ops()...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
-		}
+		set := func(n *node) *op.Set { return optest.Set(t, n.f.Ops()...) }
 		ctx := context.Background()
 		out, err := Send.Call(ctx, set(alice), op.Caller{User: true}, SendRequest{To: Targets{"member:bob"}, Message: "hello", Priority: Low})
 		if err != nil {

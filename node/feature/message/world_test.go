@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -17,32 +16,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
-// TestMain runs properties over whole stores 25 times, and 300 times with
-// CLAUDEMESH_LONG=1, unless -rapid.checks says otherwise.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	said := false
-	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "rapid.checks" })
-	checks := "25"
-	if os.Getenv("CLAUDEMESH_LONG") == "1" {
-		checks = "300"
-	}
-	if !said {
-		if err := flag.Set("rapid.checks", checks); err != nil {
-			panic(err)
-		}
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { storetest.Main(m, 300) }
 
 // checker is what both testing.T and rapid.T can do.
 type checker interface {

@@ -2,7 +2,6 @@ package overview
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -134,23 +134,7 @@ func (w *world) Waiting(ident.MeshID) (int, error) { return w.waiting, nil }
 // ask performs an operation as a surface does and gives both renderings.
 func ask[In, Out any](w *world, c op.Caller, s op.Spec[In, Out], in string) (Out, string, error) {
 	w.t.Helper()
-	var out Out
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, w.f.Ops()...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	raw, err := set.Do(w.t.Context(), c, s.ID, json.RawMessage(in))
-	if err != nil {
-		return out, "", err
-	}
-	if err := json.Unmarshal(raw, &out); err != nil {
-		w.t.Fatal(err)
-	}
-	text, err := s.Contract().Text(raw)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return out, text, nil
+	return optest.Do(w.t, optest.Set(w.t, w.f.Ops()...), c, s, in)
 }
 
 var session = op.Caller{Session: "s"}

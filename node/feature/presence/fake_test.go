@@ -18,6 +18,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
 // world is a mesh of members whose presence features hear each other at once.
@@ -131,28 +132,15 @@ func (w *world) person(t *testing.T, name string) *person {
 // start builds the feature on its store, as after a restart of the node.
 func (p *person) start(t *testing.T) {
 	t.Helper()
-	db, err := store.Open(store.Config{Path: p.path, Schema: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := db.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("store: %v", err)
-		}
-	})
+	db, stop := storetest.Open(t, p.path)
 	one := &shelf{p, db}
 	p.w.shelves = append(p.w.shelves, one)
 	p.stop = sync.OnceFunc(func() {
 		p.w.shelves = slices.DeleteFunc(p.w.shelves, func(s *shelf) bool { return s == one })
-		cancel()
-		wg.Wait()
-		if err := db.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
+		stop()
 	})
 	t.Cleanup(p.stop)
+	var err error
 	p.Feature, err = New(Config{
 		DB: db, Meshes: p, Air: p, Node: "node", Host: "host", Log: slog.New(slog.DiscardHandler),
 		Now:     func() time.Time { return p.w.at().Add(p.skew) },

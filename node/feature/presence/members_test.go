@@ -1,10 +1,10 @@
 package presence
 
 import (
-	"context"
 	"testing"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -13,7 +13,7 @@ func TestMembersAreListedWithOrWithoutASession(t *testing.T) {
 	ana, bo := w.person(t, "ana"), w.person(t, "bo")
 	w.person(t, "cy")
 	bo.agent(t, "b1")
-	out, err := Members.Call(t.Context(), setOf(t, ana), op.Caller{User: true}, MembersRequest{})
+	out, err := Members.Call(t.Context(), optest.Set(t, ana.Ops()...), op.Caller{User: true}, MembersRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,17 +24,6 @@ func TestMembersAreListedWithOrWithoutASession(t *testing.T) {
 	if got["ana"] != "online" || got["bo"] != "online" || got["cy"] != "offline" || len(got) != 3 {
 		t.Errorf("got %v", got)
 	}
-}
-
-// setOf makes a person's operations callable.
-func setOf(t *testing.T, p *person) *op.Set {
-	t.Helper()
-	allow := func(_ context.Context, _ op.Caller, _ op.Contract) error { return nil }
-	s, err := op.NewSet(allow, p.Ops()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // What is known of a member beyond its name: who admitted it and how many sessions it
@@ -48,7 +37,7 @@ func TestMembersSayWhoAdmittedThem(t *testing.T) {
 	w.members[2].By, w.members[2].Since = ident.PublicKey{9}, w.now
 	bo.agent(t, "b1")
 	bo.agent(t, "b2")
-	out, err := Members.Call(t.Context(), setOf(t, ana), op.Caller{User: true}, MembersRequest{})
+	out, err := Members.Call(t.Context(), optest.Set(t, ana.Ops()...), op.Caller{User: true}, MembersRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,7 @@ package profile
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,9 +13,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,21 +57,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.team, w.other = Self{ident.MeshID{1}, "team", w.ana}, Self{ident.MeshID{2}, "other", w.ana}
 	w.admins = map[ident.PublicKey]bool{w.ana: true}
-	var err error
-	w.db, err = store.Open(store.Config{Path: filepath.Join(t.TempDir(), "db"), Schema: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = w.db.Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
-		if err := w.db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w.db = storetest.New(t)
 	w.f = New(Config{
 		Book: w, Meshes: meshes{w}, Now: w.now, Log: slog.New(slog.DiscardHandler),
 		Changed: func(_ context.Context, _ ident.MeshID, member ident.PublicKey) { w.changed <- member },
@@ -199,21 +185,5 @@ func (w *world) Admin(_ ident.MeshID, member ident.PublicKey) bool {
 // do performs an operation as a surface does, and gives both renderings.
 func do[In, Out any](w *world, s op.Spec[In, Out], in string) (Out, string, error) {
 	w.t.Helper()
-	var out Out
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, w.f.Ops()...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	raw, err := set.Do(context.Background(), op.Caller{User: true}, s.ID, json.RawMessage(in))
-	if err != nil {
-		return out, "", err
-	}
-	if err := json.Unmarshal(raw, &out); err != nil {
-		w.t.Fatal(err)
-	}
-	text, err := s.Contract().Text(raw)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return out, text, nil
+	return optest.Do(w.t, optest.Set(w.t, w.f.Ops()...), op.Caller{User: true}, s, in)
 }

@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,9 +12,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,21 +48,7 @@ func newWorld(t *testing.T) *world {
 		entries: make(map[string]record.Entry), settings: make(map[string]string), mayWrite: true, admin: true,
 		clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 	}
-	var err error
-	w.db, err = store.Open(store.Config{Path: filepath.Join(t.TempDir(), "db"), Schema: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = w.db.Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
-		if err := w.db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w.db = storetest.New(t)
 	for _, id := range []string{"user", "s-one", "s-two"} {
 		name := "ana"
 		if id == "s-two" {
@@ -211,11 +198,6 @@ func (w *world) SetSetting(_ context.Context, _ ident.MeshID, key, value string)
 // gives the response in both renderings.
 func do[In, Out any](w *world, c op.Caller, s op.Spec[In, Out], in any) (Out, string, error) {
 	w.t.Helper()
-	var out Out
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil }, w.f.Ops()...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	raw, ok := in.(string)
 	if !ok {
 		b, err := json.Marshal(in)
@@ -224,18 +206,7 @@ func do[In, Out any](w *world, c op.Caller, s op.Spec[In, Out], in any) (Out, st
 		}
 		raw = string(b)
 	}
-	answer, err := set.Do(context.Background(), c, s.ID, json.RawMessage(raw))
-	if err != nil {
-		return out, "", err
-	}
-	if err := json.Unmarshal(answer, &out); err != nil {
-		w.t.Fatal(err)
-	}
-	text, err := s.Contract().Text(answer)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return out, text, nil
+	return optest.Do(w.t, optest.Set(w.t, w.f.Ops()...), c, s, raw)
 }
 
 // fed is what the feed has for a session, by topic.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/op/optest"
 	"github.com/claudemesh/claudemesh/node/surface/mcp"
 )
 
@@ -30,16 +31,13 @@ func TestWhatWasShownIsReported(t *testing.T) {
 	take := op.Spec[listIn, takeOut]{ID: "text.take", Doc: "Take a text.", Names: op.Names{Tool: "take_text"}}
 	shown := op.Spec[shownIn, listOut]{ID: "text.shown", Doc: "Confirm."}
 	reports := make(chan string, 10)
-	set, err := op.NewSet(func(context.Context, op.Caller, op.Contract) error { return nil },
+	set := optest.Set(t,
 		take.Bind(func(context.Context, op.Caller, listIn) (takeOut, error) { return takeOut{Text: "hello"}, nil }),
 		shown.Bind(func(_ context.Context, _ op.Caller, in shownIn) (listOut, error) {
 			reports <- in.Text
 			return listOut{}, nil
 		}),
 	)
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := connect(t, mcp.Config{Doer: set, Catalogue: []op.Contract{take.Contract(), shown.Contract()}})
 	if r := w.call("take_text", `{}`); string(r.Structured) != `{"text":"hello"}` {
 		t.Fatalf("got %+v", r)

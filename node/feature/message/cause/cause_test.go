@@ -1,29 +1,16 @@
 package cause
 
 import (
-	"context"
-	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store"
+	"github.com/claudemesh/claudemesh/store/storetest"
 )
 
 func TestBox(t *testing.T) {
-	db, err := store.Open(store.Config{Path: filepath.Join(t.TempDir(), "db"), Schema: 1, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- db.Run(context.Background()) }()
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-		<-ended
-	}()
+	db := storetest.New(t)
 	session := ident.PublicKey{1}
 	last := Shown{Cause: ID{2}, Depth: 3, At: time.UnixMilli(4), Age: 5, ID: [16]byte{6}, Origin: ident.PublicKey{7}, Session: ident.PublicKey{8}}
 	must := func(what string, err error) {
@@ -32,7 +19,7 @@ func TestBox(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	err = db.Update(t.Context(), func(tx *store.Tx) error {
+	err := db.Update(t.Context(), func(tx *store.Tx) error {
 		b := In(tx)
 		must("the first is not counted", b.Add(ID{2}, 0, 1))
 		must("add", b.Add(ID{2}, 1, 1))
