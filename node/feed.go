@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence"
+	"github.com/claudemesh/claudemesh/node/feature/presence/passing"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/store"
 )
@@ -45,6 +46,9 @@ func (f *feed) Follow(ctx context.Context, c op.Caller, cursor string, fn func(o
 		}
 		defer detach()
 	}
+	// From before the welcome is made: who comes while it is given is told of as well.
+	heard := f.presence.Listen(to)
+	defer heard.Close()
 	if cursor == "" {
 		if e, ok := f.welcome(ctx, c); ok {
 			e.Cursor = at.String()
@@ -53,7 +57,7 @@ func (f *feed) Follow(ctx context.Context, c op.Caller, cursor string, fn func(o
 			}
 		}
 	}
-	err = f.pump(ctx, at, to, fn)
+	err = f.pump(ctx, at, to, heard, fn)
 	if errors.Is(context.Cause(ctx), presence.ErrReplaced) {
 		return op.Errorf(op.Denied, "%w", presence.ErrReplaced)
 	}
@@ -97,10 +101,8 @@ func (f *feed) start(cursor string) (position, error) {
 }
 
 // pump gives what is for one recipient until ctx ends.
-func (f *feed) pump(ctx context.Context, at position, to string, fn func(op.Event) error) error {
+func (f *feed) pump(ctx context.Context, at position, to string, heard *passing.Listener[op.Event], fn func(op.Event) error) error {
 	mine := func(c store.Change) bool { return c.To == to || c.To == "" }
-	passing := f.presence.Listen(to)
-	defer passing.Close()
 	for {
 		more := f.db.Feed().Wait()
 		changes, next, reset, err := f.db.Feed().Resume(at.store, at.seq, mine, feedBatch)
@@ -127,7 +129,7 @@ func (f *feed) pump(ctx context.Context, at position, to string, fn func(op.Even
 			}
 		}
 		at.seq = next
-		for _, e := range passing.Take() {
+		for _, e := range heard.Take() {
 			e.Cursor = at.String()
 			if err := fn(e); err != nil {
 				return err
@@ -140,7 +142,7 @@ func (f *feed) pump(ctx context.Context, at position, to string, fn func(op.Even
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-more:
-		case <-passing.Told():
+		case <-heard.Told():
 		}
 	}
 }

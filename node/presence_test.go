@@ -16,8 +16,15 @@ import (
 
 // follower collects what a session is told in passing.
 type follower struct {
-	mu   sync.Mutex // guards what follows
-	told []string
+	mu      sync.Mutex // guards what follows
+	welcome bool
+	told    []string
+}
+
+func (f *follower) welcomed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.welcome
 }
 
 // follow has an agent's session listen until the test ends.
@@ -32,10 +39,18 @@ func follow(t *testing.T, n *nodetest.Node, id string) *follower {
 		_ = client.Follow(ctx, op.Caller{}, "", func(e op.Event) error { f.hear(e); return nil })
 	})
 	t.Cleanup(func() { cancel(); wg.Wait(); client.Close() })
+	// What is told in passing is told to whoever listens then.
+	n.Wait("in a session's ear", f.welcomed)
 	return f
 }
 
 func (f *follower) hear(e op.Event) {
+	if e.Topic == op.TopicWelcome {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.welcome = true
+		return
+	}
 	var s op.System
 	if e.Topic != op.TopicSystem || json.Unmarshal(e.Data, &s) != nil {
 		return

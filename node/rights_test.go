@@ -53,7 +53,7 @@ func alone(t *testing.T, name string) *Node {
 
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	over := time.After(30 * time.Second)
+	over := time.After(2 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

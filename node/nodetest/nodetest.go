@@ -21,8 +21,9 @@ import (
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
 
-// patience bounds every wait for something that should take milliseconds.
-const patience = 30 * time.Second
+// patience bounds every wait for something that takes milliseconds on a machine that is
+// not busy.
+const patience = 2 * time.Minute
 
 // Node is one node of a test. Its methods fail the test instead of returning errors.
 type Node struct {

@@ -142,7 +142,7 @@ func TestAdoptionRunsByItself(t *testing.T) {
 	bo.start()
 	defer bo.run()()
 	w.meet(bo, ana)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		w.meet(bo, ana)
 		bo.mu.Lock()

@@ -17,8 +17,8 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
-// Patience is how long helpers here wait for what must happen.
-const Patience = 15 * time.Second
+// Patience is how long helpers here wait for what must happen, also on a busy machine.
+const Patience = 90 * time.Second
 
 // Options say how the hosts of a Net are.
 type Options struct {

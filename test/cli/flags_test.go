@@ -98,7 +98,7 @@ var effects = []effect{
 	{words: "group join eng --session robin", flag: "--role lead", want: "@eng:lead"},
 
 	// Messages.
-	{words: "send ben hello --json", flag: "--priority low", look: "inbox --wait 2 --json", want: `"priority": "low"`, other: true},
+	{words: "send ben hello --json", flag: "--priority low", look: "inbox --wait 20 --json", want: `"priority": "low"`, other: true},
 	{words: "send ben hello", flag: "--reply-to 7", want: "^status=3"},
 	{words: "send ben hello --json", flag: "--id 01890a5d-ac96-7cce-8abc-0123456789ab", want: `"id": "01890a5d-ac96-7cce-8abc-0123456789ab"`},
 	{words: "send ben hello", flag: "--expires soon", want: "^status=3"},

@@ -65,7 +65,7 @@ func setup(e *testscript.Env) error {
 
 // end stops the node of a home.
 func end(vars []string, home string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "node", "down")
 	cmd.Env = append(vars, "HOME="+home, "CLAUDEMESH_CONFIG_DIR=")

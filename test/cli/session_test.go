@@ -25,7 +25,7 @@ func newHome(t *testing.T) *harness.Home {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if out, err := h.Command(ctx, "node", "down"); err != nil || out.Status != 0 {
 			t.Errorf("a node outlives its test: %+v, %v", out, err)
@@ -36,7 +36,7 @@ func newHome(t *testing.T) *harness.Home {
 
 func limited(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

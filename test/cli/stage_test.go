@@ -34,7 +34,7 @@ func newStage(t *testing.T) *stage {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
 			if out, err := (*home).Command(ctx, "node", "down"); err != nil || out.Status != 0 {
 				t.Errorf("the node of %s outlives its test: %+v, %v", name, out, err)

@@ -138,7 +138,7 @@ func newOwner(t *testing.T, program, url string) *owner {
 }
 
 func (o *owner) command(name string, args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	o.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env, cmd.Dir = o.env, o.home
@@ -214,7 +214,7 @@ func upgradeAndBack(t *testing.T, o *owner, shop *shop) {
 	}
 	select {
 	case <-asked:
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Error("it never asked for the program")
 	}
 	_ = cmd.Process.Kill()

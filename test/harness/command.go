@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// commandLimit is how long a command may take.
-const commandLimit = 30 * time.Second
+// commandLimit is how long a command may take, also on a busy machine.
+const commandLimit = 2 * time.Minute
 
 // Output is what a command printed and how it ended.
 type Output struct {
@@ -35,7 +35,7 @@ func (h *Home) CommandEnv(ctx context.Context, env []string, args ...string) (Ou
 	cmd.Env, cmd.Dir, cmd.SysProcAttr = slices.Concat(h.env, env), h.work, apart()
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Cancel = func() error { killGroup(cmd.Process.Pid); return nil }
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 20 * time.Second // for who reads what it printed last
 	began := time.Now()
 	if err := h.world.run(cmd); err != nil {
 		return Output{}, fmt.Errorf("claudemesh %v: %w", args, err)

@@ -25,7 +25,7 @@ func start(t *testing.T, path string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return s.Run(ctx)
 }
@@ -169,7 +169,7 @@ func TestTheEndIsQuickAndFinishesWhatRuns(t *testing.T) {
 	path := socket(t)
 	began, finish := make(chan struct{}), make(chan struct{})
 	feed := newJournal()
-	stop := serve(t, local.ServerConfig{Socket: path, Feed: feed, Doer: doer(func(context.Context, op.Caller, string, json.RawMessage) (json.RawMessage, error) {
+	stop := serve(t, local.ServerConfig{Socket: path, Feed: feed, Drain: 2 * time.Minute, Doer: doer(func(context.Context, op.Caller, string, json.RawMessage) (json.RawMessage, error) {
 		close(began)
 		<-finish
 		return json.RawMessage(`{"done":true}`), nil
@@ -204,7 +204,7 @@ func TestTheEndIsQuickAndFinishesWhatRuns(t *testing.T) {
 		t.Errorf("the running operation: %v", err)
 	}
 	<-stopped
-	if took := time.Since(at); took > time.Second {
+	if took := time.Since(at); took > time.Minute { // half of what it would wait for at most
 		t.Errorf("took %v", took)
 	}
 	cancel()
