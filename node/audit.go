@@ -1,6 +1,8 @@
 package node
 
 import (
+	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -24,12 +26,8 @@ func (n *Node) newAudit() {
 }
 
 // took is mesh.Config.Took.
-func (n *Node) took(tx *store.Tx, id ident.MeshID, self ident.PublicKey, entries []trust.Entry, counts func(ident.ID) bool) error {
-	all := acts(entries)
-	for i, a := range all {
-		all[i].Void = !counts(a.ID)
-	}
-	return n.audits.Took(tx, id, self, all)
+func (n *Node) took(tx *store.Tx, id ident.MeshID, self ident.PublicKey, entries []trust.Entry, state *trust.State) error {
+	return n.audits.Took(tx, id, self, acts(entries, state))
 }
 
 // refused is mesh.Config.Refused and that of others.
@@ -122,16 +120,31 @@ func (a accounted) Acts(id ident.MeshID) []audit.Act {
 	if !ok {
 		return nil
 	}
-	return acts(m.Admin().Entries())
+	return acts(m.Admin().Entries(), m.State())
 }
 
-// acts puts entries of an admin log into words.
-func acts(entries []trust.Entry) []audit.Act {
+// acts puts entries of an admin log into words. A removal of several members is as many
+// acts: whoever looks for one of them finds it, and a member whom its signer may not
+// remove is told of as such.
+func acts(entries []trust.Entry, state *trust.State) []audit.Act {
 	out := make([]audit.Act, 0, len(entries))
 	for _, e := range entries {
-		a := audit.Act{ID: e.ID(), Signer: e.Signer(), At: e.Body().Header().Time, Data: make(map[string]string)}
+		a := audit.Act{
+			ID: e.ID(), Signer: e.Signer(), At: e.Body().Header().Time, Data: make(map[string]string),
+			Void: !state.Counted(e.ID()),
+		}
 		a.Event = describe(e.Body(), a.Data)
-		out = append(out, a)
+		remove, several := e.Body().(*trust.Remove)
+		if !several {
+			out = append(out, a)
+			continue
+		}
+		for _, who := range remove.Targets {
+			one := a
+			one.Data, one.Void = maps.Clone(a.Data), !state.Removed(e.ID(), who)
+			one.Data["member"] = ident.ID(who).String()
+			out = append(out, one)
+		}
 	}
 	return out
 }
@@ -146,7 +159,7 @@ func describe(body trust.Body, data map[string]string) string {
 		data["role"], data["uses"], data["expires"] = b.Role.String(), strconv.Itoa(b.Uses), b.Expires.UTC().Format(time.RFC3339)
 		return "invite_made"
 	case *trust.Uninvite:
-		data["invites"] = listed(b.Invites)
+		data["invites"], data["count"] = listed(b.Invites), strconv.Itoa(len(b.Invites))
 		return "invites_ended"
 	case *trust.Admit:
 		data["member"], data["name"], data["role"] = b.Claimed.Keys.Member.String(), b.Name, b.Role.String()
@@ -158,7 +171,12 @@ func describe(body trust.Body, data map[string]string) string {
 		data["member"], data["role"] = b.Member.String(), b.Role.String()
 		return "role_changed"
 	case *trust.Remove:
-		data["member"] = listed(b.Targets)
+		if n := len(b.Targets); n > 1 {
+			data["with"] = strconv.Itoa(n - 1) // others, by the same entry
+		}
+		if n := len(b.Invites); n > 0 {
+			data["invites"] = strconv.Itoa(n) // ended with it
+		}
 		return "member_removed"
 	case *trust.Leave:
 		return "member_left"
@@ -174,11 +192,18 @@ func describe(body trust.Body, data map[string]string) string {
 	return "changed"
 }
 
-// listed writes ids one behind the other.
-func listed[T interface{ ~[32]byte }](ids []T) string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = ident.ID(id).String()
+// mostListed is how many ids an entry of the account has room for, whole.
+const mostListed = 3
+
+// listed writes ids one behind the other, as far as there is room, and how many more
+// there are.
+func listed(ids []ident.ID) string {
+	var out []string
+	for _, id := range ids[:min(len(ids), mostListed)] {
+		out = append(out, id.String())
+	}
+	if more := len(ids) - len(out); more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(out, " ")
 }

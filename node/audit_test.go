@@ -84,6 +84,48 @@ func TestTheAccountIsSharedAndSurvives(t *testing.T) {
 	}
 }
 
+// A ban of many members is told of for each of them: in the own chain of who banned, and
+// in those of the others, who find each by name.
+func TestABanOfManyIsToldForEach(t *testing.T) {
+	ana := nodetest.Start(t, "ana")
+	ana.Found("team")
+	gone := []string{"eve-1", "eve-2", "eve-3", "eve-4", "eve-5"}
+	bo := nodetest.Start(t, "bo")
+	bo.Join(ana.Invite())
+	for _, name := range gone {
+		n := nodetest.Start(t, name)
+		n.Join(ana.Invite())
+		n.Stop()
+	}
+	bo.Wait("aware of all", func() bool { return info(bo).Members == 7 })
+	nodetest.Call(ana, mesh.Ban, mesh.BanRequest{Members: gone})
+	bo.Wait("aware of the ban", func() bool { return info(bo).Members == 2 })
+	for _, n := range []*nodetest.Node{ana, bo} {
+		n.Wait("one with ana's chain", func() bool {
+			return len(events(account(n, audit.QueryRequest{Kind: "member_removed"}), info(ana).MemberKey)) == len(gone)
+		})
+		for _, name := range gone {
+			chains := map[string]int{}
+			for _, e := range account(n, audit.QueryRequest{Kind: "member_removed", Member: name}) {
+				chains[e.Chain]++
+				if e.Actor != "ana" || len(e.Data["member"]) != 64 || e.Data["with"] != "4" {
+					t.Errorf("%s reads of %s: %+v", n.Name, name, e)
+				}
+			}
+			if chains[info(ana).MemberKey] != 1 || len(chains) > 2 || n == bo && chains["local"] != 1 {
+				t.Errorf("%s finds of %s %v", n.Name, name, chains)
+			}
+		}
+		if c := chainState(n, "ana"); c.State != audit.Valid {
+			t.Errorf("%s says of ana's chain: %+v", n.Name, c)
+		}
+	}
+	ana.Restart()
+	if got := events(account(ana, audit.QueryRequest{Kind: "member_removed"}), info(ana).MemberKey); len(got) != len(gone) {
+		t.Errorf("after a restart: %v", got)
+	}
+}
+
 // What a member lets others do is its own business, and so is the account of it: it is
 // in this node's chain with the change itself, and nobody else hears of it.
 func TestChangesOfGrantsAreInTheOwnChain(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/claudemesh/claudemesh/node/feature/audit"
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/mesh"
@@ -146,7 +147,14 @@ func TestAKickComesBack(t *testing.T) {
 	sees(bo, bs, "ana", "bo", "cy")
 	linked(bo, bs, "ana", "cy")
 	linked(ana, as, "bo", "cy")
+	closed := func(n *nodetest.Node) int {
+		return len(account(n, audit.QueryRequest{Member: "bo", Kind: "member_disconnected"}))
+	}
+	before := map[*nodetest.Node]int{ana: closed(ana), cy: closed(cy)}
 	out := nodetest.Call(ana, mesh.Kick, mesh.KickRequest{Member: "bo"})
+	for n, was := range before { // both with the one who kicked and with everybody else
+		n.Wait("cut off from bo", func() bool { return closed(n) > was })
+	}
 	if len(out.Kicked) != 1 || out.Kicked[0].Closed != 1 || out.Kicked[0].Refused != "" {
 		t.Errorf("%+v", out)
 	}

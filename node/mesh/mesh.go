@@ -239,7 +239,7 @@ func (m *Mesh) takeFrom(ctx context.Context, from ident.PublicKey, entries []tru
 			return err
 		}
 		if took := m.all.cfg.Took; took != nil && len(m.unsaved) > 0 {
-			if err := took(tx, m.id, m.self, m.unsaved, m.admin.State().Counted); err != nil {
+			if err := took(tx, m.id, m.self, m.unsaved, m.admin.State()); err != nil {
 				return err
 			}
 		}

@@ -45,8 +45,9 @@ type Config struct {
 	// keep nothing.
 	Forget func(tx *store.Tx, mesh ident.MeshID) error
 	// Took is told, in the same commit, which entries became part of an admin log that
-	// was here before. An error fails the commit. Nil: nobody needs to know.
-	Took func(tx *store.Tx, mesh ident.MeshID, self ident.PublicKey, entries []trust.Entry, counts func(ident.ID) bool) error
+	// was here before, and what that says now. An error fails the commit. Nil: nobody
+	// needs to know.
+	Took func(tx *store.Tx, mesh ident.MeshID, self ident.PublicKey, entries []trust.Entry, state *trust.State) error
 	// Refused hears, in one word, what was refused of what others say; who is zero
 	// where that is not known. It must not block. Nil: nobody needs to know.
 	Refused func(mesh ident.MeshID, who ident.PublicKey, what string)

@@ -32,6 +32,13 @@ type State struct {
 	Unclean []ident.PublicKey
 
 	counted map[ident.ID]bool
+	removed map[removal]bool
+}
+
+// removal is one target of a remove that takes effect on it.
+type removal struct {
+	entry ident.ID
+	who   Principal
 }
 
 // Member is one member.
@@ -103,8 +110,12 @@ func (s *State) FreeName(wish string) string {
 }
 
 // Counted tells whether an entry counts. A remove counts even where it may not
-// touch one of its targets.
+// touch one of its targets: see Removed.
 func (s *State) Counted(id ident.ID) bool { return s.counted[id] }
+
+// Removed tells whether a remove counts against one of its targets. What came after it
+// is another matter.
+func (s *State) Removed(id ident.ID, who Principal) bool { return s.removed[removal{id, who}] }
 
 // Epoch is the id of the present set of head epochs.
 func (s *State) Epoch() ident.ID { return EpochID(s.EpochHeads) }
@@ -150,12 +161,14 @@ func (r *rules) state() *State {
 		Invites:  map[ident.ID]InviteState{},
 		Settings: map[string]string{},
 		counted:  map[ident.ID]bool{},
+		removed:  map[removal]bool{},
 	}
 	for i, counts := range v.counts {
 		if counts {
 			s.counted[r.log.entries[i].id] = true
 		}
 	}
+	v.removals(s)
 	v.members(s)
 	v.invites(s)
 	v.settings(s)
@@ -166,6 +179,17 @@ func (r *rules) state() *State {
 	s.EpochHeads = sorted(s.EpochHeads)
 	s.Unclean = v.unclean(s, heads)
 	return s
+}
+
+// removals are whom counted removes touch.
+func (v *view) removals(s *State) {
+	for key, acts := range v.acts {
+		for _, a := range acts {
+			if e := v.log.entries[a.at]; e.body.Kind() == ident.KindRemove {
+				s.removed[removal{e.id, Principal(key)}] = true
+			}
+		}
+	}
 }
 
 // members is rule 5.

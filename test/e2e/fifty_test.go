@@ -18,7 +18,14 @@ import (
 
 const (
 	fifty = 50
-	looks = 200 // of each measurement
+	looks = 200 // of each measurement, at least
+
+	// rounds is long enough for two rounds of what a node does now and then about its
+	// sessions, which must not hold up who asks meanwhile. stall is how long that may
+	// take once in a while: far more than it does, and far less than a listing of
+	// processes for each of fifty.
+	rounds = 11 * time.Second
+	stall  = 500 * time.Millisecond
 )
 
 // Bug catalogue, line 17: fifty sessions that are attached and ask all the time do
@@ -28,7 +35,7 @@ const (
 func TestFiftySessionsDoNotStallTheirNode(t *testing.T) {
 	ctx := within(t, 2*time.Minute)
 	_, ana, bo := pair(ctx, t)
-	alone := measure(ctx, t, ana)
+	alone, _ := measure(ctx, t, ana, 0)
 
 	clients := make([]*local.Client, fifty)
 	for i := range clients {
@@ -42,7 +49,7 @@ func TestFiftySessionsDoNotStallTheirNode(t *testing.T) {
 		clients[i] = ana.API().As(s.Token)
 	}
 	stop := attach(ctx, t, clients)
-	idle := measure(ctx, t, ana)
+	idle, longest := measure(ctx, t, ana, rounds)
 
 	ask, cancel := context.WithCancel(ctx)
 	var asking sync.WaitGroup
@@ -62,7 +69,7 @@ func TestFiftySessionsDoNotStallTheirNode(t *testing.T) {
 			}
 		})
 	}
-	busy := measure(ctx, t, ana)
+	busy, _ := measure(ctx, t, ana, 0)
 	// A message from another node gets through meanwhile.
 	id := sendAs(ctx, t, bo, "ana-50")
 	err := harness.Until(ctx, func() (bool, any, error) {
@@ -75,30 +82,35 @@ func TestFiftySessionsDoNotStallTheirNode(t *testing.T) {
 	cancel()
 	asking.Wait()
 	stop()
-	t.Logf("list_peers: alone %v, beside %d idle sessions %v, beside %d that ask all the time (%d times) %v",
-		alone, fifty, idle, fifty, asked, busy)
+	t.Logf("list_peers: alone %v, beside %d idle sessions %v (slowest but one %v), beside %d that ask all the time (%d times) %v",
+		alone, fifty, idle, longest, fifty, asked, busy)
+	if longest > stall {
+		t.Errorf("beside %d attached sessions a call takes %v again and again", fifty, longest)
+	}
 	// Listing fifty costs fifty times what listing none does, at the most.
 	if idle > fifty*alone {
 		t.Errorf("%d attached sessions make one call take %v instead of %v", fifty, idle, alone)
 	}
-	if turns := fifty * idle; busy > 2*turns {
+	// Fifty clients and their node share a machine that is perhaps busy with others.
+	if turns := fifty * idle; busy > 4*turns {
 		t.Errorf("a call takes %v beside %d sessions that ask, one after the other would be %v", busy, fifty, turns)
 	}
 }
 
-// measure is the median of how long a call takes.
-func measure(ctx context.Context, t *testing.T, h *harness.Home) time.Duration {
+// measure is the median of how long a call takes, and what the slowest but one took: a
+// single one may have met a hiccup of the machine.
+func measure(ctx context.Context, t *testing.T, h *harness.Home, least time.Duration) (median, slow time.Duration) {
 	t.Helper()
-	took := make([]time.Duration, looks)
-	for i := range took {
+	var took []time.Duration
+	for start := time.Now(); len(took) < looks || time.Since(start) < least; {
 		began := time.Now()
 		if _, err := presence.Peers.Call(ctx, h.API(), op.Caller{}, presence.PeersRequest{}); err != nil {
 			t.Fatal(err)
 		}
-		took[i] = time.Since(began)
+		took = append(took, time.Since(began))
 	}
 	slices.Sort(took)
-	return took[looks/2]
+	return took[len(took)/2], took[len(took)-2]
 }
 
 // attach has sessions follow their feeds and waits until all are welcome.

@@ -285,6 +285,20 @@ func TestRefusalsThatGoOnAreFewEntries(t *testing.T) {
 	}
 }
 
+// A text that has no room is cut, and shows that it is.
+func TestALongTextIsCutAndMarked(t *testing.T) {
+	w := newWorld(t, 0)
+	for name, text := range map[string]string{"room": strings.Repeat("n", 256), "cut": strings.Repeat("ü", 200)} {
+		w.update(func(tx *store.Tx) error {
+			return w.f.Write(tx, audit.Event{Name: "message_sent", Data: map[string]string{"target": text, "id": name}})
+		})
+		got := w.query(audit.QueryRequest{Limit: 1}).Entries[0].Data["target"]
+		if name == "room" && got != text || name == "cut" && (got == text || len(got) > 256 || strings.Trim(got, "ü") != "…") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // What somebody signed who had no right to it any more is told as refused, and by whom.
 func TestAnActThatDoesNotCountIsARefusal(t *testing.T) {
 	w := newWorld(t, 0)

@@ -28,8 +28,12 @@ var (
 // maxEntries is how many entries of the own chain are kept if nothing else is said.
 const maxEntries = 100_000
 
-// maxText is how much of a text in an event is kept, in bytes.
-const maxText = 256
+// maxText is how much of a text in an event is kept, in bytes. One that was cut ends
+// with cutMark, which counts.
+const (
+	maxText = 256
+	cutMark = "…"
+)
 
 // Write puts an event into this node's own chain, in a commit of the caller's.
 func (f *Feature) Write(tx *store.Tx, e Event) error {
@@ -77,7 +81,10 @@ func (f *Feature) entry(e Event) chain.Entry {
 func cut(data map[string]string) map[string]string {
 	out := maps.Clone(data)
 	for name, text := range out {
-		out[name] = strings.ToValidUTF8(text[:min(len(text), maxText)], "")
+		if len(text) > maxText {
+			text = strings.ToValidUTF8(text[:maxText-len(cutMark)], "") + cutMark
+		}
+		out[name] = strings.ToValidUTF8(text, "")
 	}
 	return out
 }

@@ -147,7 +147,7 @@ func (w wanted) about(e chain.Entry) bool {
 	if is(e.Actor) || e.Data["name"] == w.member {
 		return true
 	}
-	return slices.ContainsFunc(strings.Fields(e.Data["member"]), is)
+	return is(e.Data[dataMember])
 }
 
 // kept is an entry with its hash.

@@ -20,6 +20,9 @@ const kind = "audit"
 // dataEntry names, in an entry's data, the entry of the admin log that it is about.
 const dataEntry = "entry"
 
+// dataMember names, in an entry's data, the member that it is about.
+const dataMember = "member"
+
 // Kinds are the records of the feature.
 func (f *Feature) Kinds() []record.Kind {
 	return []record.Kind{{
@@ -175,11 +178,11 @@ func (f *Feature) catchUp(ctx context.Context, m Mesh) error {
 	var h chain.Hash
 	done := make(map[string]bool)
 	for _, l := range have {
-		done[l.entry.Data[dataEntry]] = true
+		done[about(l.entry.Data)] = true
 		i, h = l.i, l.hash // ascending: the last one is the head
 	}
 	for _, a := range f.cfg.Meshes.Acts(m.ID) {
-		if a.Signer != m.Self || done[a.ID.String()] {
+		if a.Signer != m.Self || done[about(dataOf(a))] {
 			continue
 		}
 		e := chain.Entry{
@@ -198,6 +201,10 @@ func (f *Feature) catchUp(ctx context.Context, m Mesh) error {
 	}
 	return nil
 }
+
+// about tells acts apart: a removal of several members is as many acts of one entry of
+// the admin log.
+func about(data map[string]string) string { return data[dataEntry] + " " + data[dataMember] }
 
 // dataOf is what an entry says of an act.
 func dataOf(a Act) map[string]string {

@@ -40,9 +40,9 @@ func (f *Feature) verifyShared(mesh ident.MeshID) ([]Chain, error) {
 		return nil, err
 	}
 	chains := links(all)
-	due := make(map[ident.PublicKey][]ident.ID)
+	due := make(map[ident.PublicKey][]string)
 	for _, a := range acts {
-		due[a.Signer] = append(due[a.Signer], a.ID)
+		due[a.Signer] = append(due[a.Signer], about(dataOf(a)))
 		if _, ok := chains[a.Signer]; !ok {
 			chains[a.Signer] = nil
 		}
@@ -74,7 +74,7 @@ func compare(a, b string) int {
 }
 
 // judge checks one member's chain. due are the changes that it is to have.
-func (f *Feature) judge(tx *store.Tx, mesh ident.MeshID, member ident.PublicKey, links []link, due []ident.ID) Chain {
+func (f *Feature) judge(tx *store.Tx, mesh ident.MeshID, member ident.PublicKey, links []link, due []string) Chain {
 	forked := tx.Bucket(bucketAudit, bucketForked, mesh.String())
 	seen := tx.Bucket(bucketAudit, bucketSeen, mesh.String())
 	var w chain.Walk
@@ -93,14 +93,14 @@ func (f *Feature) judge(tx *store.Tx, mesh ident.MeshID, member ident.PublicKey,
 		if err != nil {
 			return Chain{State: Broken, At: l.i, Why: err.Error()}
 		}
-		said[e.Data[dataEntry]] = true
+		said[about(e.Data)] = true
 	}
 	if seen.Get(seenKey(member, w.I+1)) != nil {
 		return f.gap(f.cfg.Meshes.Member(mesh, member), w.I+1)
 	}
 	missing := 0
 	for _, id := range due {
-		if !said[id.String()] {
+		if !said[id] {
 			missing++
 		}
 	}
