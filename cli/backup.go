@@ -53,7 +53,7 @@ func (a *app) backupCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			stop := a.term.Progress("deriving the key")
+			stop := a.term.Working("deriving the key")
 			in := backup.NewSave(path, passphrase, a.yes)
 			stop()
 			out, err := call(cmd.Context(), a, backup.Save, in)
@@ -173,7 +173,7 @@ func (a *app) openBackup(ctx context.Context, path, from string) (backup.Content
 	if err != nil {
 		return backup.Content{}, err
 	}
-	stop := a.term.Progress("opening the backup")
+	stop := a.term.Working("opening the backup")
 	defer stop()
 	plain, err := backup.Open(passphrase, raw)
 	if err != nil {

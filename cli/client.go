@@ -138,6 +138,7 @@ func (a *app) control(dir string, log *slog.Logger) *daemon.Control {
 		},
 		Absent:   absent,
 		Progress: a.term.Progress,
+		Working:  a.term.Working,
 		Now:      time.Now,
 		Log:      log,
 	})

@@ -55,6 +55,8 @@ type Config struct {
 	Absent func(error) bool
 	// Progress tells a person what is being waited for, until stop is called.
 	Progress func(text string) (stop func())
+	// Working is Progress for what takes long whatever comes.
+	Working func(text string) (stop func())
 	// Now is the wall clock; it dates the failed start.
 	Now func() time.Time
 	Log *slog.Logger
@@ -186,30 +188,33 @@ func (c *Control) Down(ctx context.Context, force bool) (ran bool, err error) {
 // Without is Down that then runs fn: no command starts a node before that has
 // returned. fn's error is its own.
 func (c *Control) Without(ctx context.Context, force bool, fn func() error) (ran bool, err error) {
-	stop := c.cfg.Progress("stopping the node")
-	defer stop()
 	ending, cancel := context.WithTimeoutCause(ctx, stopLimit, ErrSlow)
 	defer cancel()
+	waited := c.cfg.Progress("stopping the node")
+	defer waited()
 	lock, err := c.lock(ending)
 	if err != nil {
 		return false, err
 	}
 	defer lock.unlock()
-	if ran, err = c.down(ending, force); err != nil {
+	if ran, err = c.down(ending, force, waited); err != nil {
 		return ran, err
 	}
-	stop()
+	waited()
 	return ran, fn()
 }
 
-// down ends the node. The caller holds the lock.
-func (c *Control) down(ctx context.Context, force bool) (ran bool, err error) {
+// down ends the node. The caller holds the lock. found is called once one is found, which
+// is told.
+func (c *Control) down(ctx context.Context, force bool, found func()) (ran bool, err error) {
 	if err := file.Write(c.path(stoppedFile), nil); err != nil {
 		return false, fmt.Errorf("note that the node was stopped: %w", err)
 	}
 	s, err := c.cfg.Probe(ctx)
 	switch {
 	case err == nil:
+		found()
+		defer c.cfg.Working("stopping the node")()
 		return true, end(ctx, s.PID, force)
 	case c.cfg.Absent(err):
 		return false, nil

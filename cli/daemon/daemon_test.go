@@ -113,6 +113,7 @@ func (w *world) control(mode string) *daemon.Control {
 		Probe:    func(ctx context.Context) (daemon.State, error) { return probe(ctx, socket) },
 		Absent:   func(err error) bool { var e *net.OpError; return errors.As(err, &e) && e.Op == "dial" },
 		Progress: func(string) func() { return func() {} },
+		Working:  func(string) func() { return func() {} },
 		Now:      func() time.Time { return w.now },
 		Log:      slog.New(slog.DiscardHandler),
 	})

@@ -50,7 +50,7 @@ func TestSpanishIsWhole(t *testing.T) {
 
 // sayers are the functions whose literal first argument is said: of a terminal, and
 // what looks a text up.
-var sayers = []string{"Line", "Note", "Warn", "Progress", "Say", "Tell", "say", "fill"}
+var sayers = []string{"Line", "Note", "Warn", "Progress", "Working", "Say", "Tell", "say", "fill"}
 
 // fields are those of a command that help says.
 var fields = []string{"Short", "Long"}

@@ -136,6 +136,16 @@ func TestAProgressLineOnlyShowsForWhatTakesLong(t *testing.T) {
 	}
 }
 
+func TestWhatAlwaysTakesLongIsToldAtOnce(t *testing.T) {
+	tm, out, errs := newTerm("")
+	stop := tm.Working("deriving the key")
+	if got := errs.String(); got != "  deriving the key …\n" || out.Len() > 0 {
+		t.Fatalf("%q, %q", got, out)
+	}
+	stop()
+	stop()
+}
+
 // narrow is a stdout that takes a number of writes.
 type narrow int
 

@@ -10,23 +10,41 @@ import (
 	"time"
 )
 
-// patience is how long something may take before a progress line shows.
-const patience = time.Second
+// How long something may take before a progress line shows: on a terminal, where the line
+// goes away again, and elsewhere, where it stays in somebody's log.
+const (
+	patience    = 40 * time.Millisecond
+	logPatience = time.Second
+)
 
 // ErrNoAnswer is returned when a question found nobody to answer it.
 var ErrNoAnswer = errors.New("nobody answered")
 
-// Progress shows "text …" on stderr if stop is not called within a second. On a
-// terminal the line goes away with stop. Quiet and concurrent use are fine; stop
-// may be called more than once.
+// Progress shows "text …" on stderr if stop is not called within 40 ms, or 1 s where that is
+// no terminal. On a terminal the line goes away with stop. Quiet and concurrent use are
+// fine; stop may be called more than once.
 func (t *Term) Progress(text string) (stop func()) {
-	timer := time.AfterFunc(patience, func() { t.showProgress(text) })
+	wait := logPatience
+	if t.errTTY {
+		wait = patience
+	}
+	timer := time.AfterFunc(wait, func() { t.showProgress(text) })
 	return func() {
 		timer.Stop()
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.wipe()
+		t.endProgress()
 	}
+}
+
+// Working is Progress for what takes long whatever comes: it shows at once.
+func (t *Term) Working(text string) (stop func()) {
+	t.showProgress(text)
+	return t.endProgress
+}
+
+func (t *Term) endProgress() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wipe()
 }
 
 func (t *Term) showProgress(text string) {
