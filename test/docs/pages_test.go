@@ -1,10 +1,6 @@
 package docs_test
 
 import (
-	"bytes"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,44 +9,15 @@ import (
 )
 
 // TestCommandsAreCurrent compares the page of all commands and the published schemas of
-// what they print with --json with the table of commands and its types. -update writes
-// them; what is lost from a schema breaks scripts.
+// what they print with --json with the table of commands and its types. What is lost from
+// a schema breaks scripts.
 func TestCommandsAreCurrent(t *testing.T) {
 	pages, err := cli.Pages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := filepath.Join("..", "..", "docs")
-	for path, want := range pages {
-		full := filepath.Join(root, filepath.FromSlash(path))
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(full, want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if have, err := os.ReadFile(full); err != nil || !bytes.Equal(have, want) {
-			t.Errorf("docs/%s is not what the commands say (%v): run `make docs`", path, err)
-		}
-	}
-	err = filepath.WalkDir(filepath.Join(root, "schema"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
-		if _, ok := pages[filepath.ToSlash(rel)]; !ok && *update {
-			return os.Remove(path)
-		} else if !ok {
-			t.Errorf("docs/%s belongs to nothing", rel)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	written(t, "docs", pages, "make docs")
+	strays(t, "docs", "schema", pages)
 }
 
 // requests are lines of roff that do something; all others are text.

@@ -1,10 +1,7 @@
 package docs_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,25 +13,9 @@ import (
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
-var update = flag.Bool("update", false, "rewrite docs/reference.md")
-
 // TestReferenceIsCurrent compares the page with the operations.
 func TestReferenceIsCurrent(t *testing.T) {
-	page := filepath.Join("..", "..", "docs", "reference.md")
-	text := reference(t)
-	if *update {
-		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	have, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(have) != text {
-		t.Error("docs/reference.md is not what the operations say: run `make docs`")
-	}
+	written(t, "docs", map[string][]byte{"reference.md": []byte(reference(t))}, "make docs")
 }
 
 func reference(t *testing.T) string {
