@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/feature/presence/card"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -69,7 +69,7 @@ func TestWhoIsGoneIsKnownByCards(t *testing.T) {
 			t.Errorf("the text: %s", text)
 		}
 	}
-	w.pass(keepClosed - time.Hour)
+	w.pass(card.Keep - time.Hour)
 	bo.fileCards(t.Context())
 	if _, err := cy.Resolve(w.id, ident.PublicKey{1}, "reviewer"); err != nil {
 		t.Errorf("29 days: %v", err)
@@ -125,7 +125,7 @@ func TestCardsAreWrittenOnChange(t *testing.T) {
 		}
 	}
 	ana.show(t, c, true)
-	w.pass(seenEvery)
+	w.pass(card.Again)
 	if n := writes(); n < 1 {
 		t.Error("nobody would know after a day that it is still there")
 	}
@@ -142,7 +142,7 @@ func TestForgottenSessionsAreClosed(t *testing.T) {
 	ana.reloadCards(w.id)
 	ana.fileCards(t.Context())
 	for key, e := range w.records {
-		var said facts
+		var said card.Facts
 		if err := json.Unmarshal(e.Value, &said); err != nil {
 			t.Fatal(err)
 		}
@@ -162,31 +162,12 @@ func TestCardsThatDoNotHold(t *testing.T) {
 		if !kind.Writes(w.id, ana.key, key) || kind.Writes(w.id, eve.key, key) || kind.Writes(w.id, ana.key, strings.ToUpper(key)) {
 			t.Errorf("who may write %s", key)
 		}
-		_, session, _ := splitCard(key)
-		lie := record.Entry{Key: cardKey(eve.key, session), Value: e.Value, Author: eve.key}
+		_, session, _ := card.Split(key)
+		lie := record.Entry{Key: card.Key(eve.key, session), Value: e.Value, Author: eve.key}
 		if _, ok := eve.take(w.id, lie); ok {
 			t.Error("eve's card of ana's session holds")
 		}
 	}
-	for _, bad := range []string{``, `{}`, `{"name":"x"}`, `{"name":"` + strings.Repeat("x", 65) + `"}`, strings.Repeat(" ", maxFacts+1)} {
-		if kind.Check([]byte(bad)) == nil {
-			t.Errorf("%.20q passes", bad)
-		}
-	}
-}
-
-func FuzzCard(f *testing.F) {
-	f.Add([]byte(`{"name":"x","open":true,"groups":[{"name":"a/b","role":"lead"}],"consent":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}`))
-	f.Add([]byte(`{"name":"x","groups":[{"name":"all"}]}`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := decodeFacts(raw)
-		if err != nil {
-			return
-		}
-		if c.Name == "" || len(c.Name) > roster.MaxWord || len(c.Summary) > 4*roster.MaxSummary || len(c.Consent) != consentSize {
-			t.Fatalf("limits: %+v", c)
-		}
-	})
 }
 
 // However many sessions come and go within a month, those that are open and the latest
@@ -195,7 +176,7 @@ func TestCardsOfManySessions(t *testing.T) {
 	w := newWorld()
 	ana := w.person(t, "ana")
 	open := ana.agent(t, "stays")
-	for i := range maxCards + 20 {
+	for i := range card.Most + 20 {
 		w.pass(time.Second)
 		c := ana.agent(t, fmt.Sprint("a", i))
 		ana.close(t, c)
@@ -205,7 +186,7 @@ func TestCardsOfManySessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, have := w.records[cardKey(ana.key, key.Session)]; !have || len(w.records) != maxCards {
+	if _, have := w.records[card.Key(ana.key, key.Session)]; !have || len(w.records) != card.Most {
 		t.Errorf("%d cards, the open session's among them: %v", len(w.records), have)
 	}
 	before := maps.Clone(w.records)

@@ -16,7 +16,8 @@
 // It has more lines because all that is known of a session is under one lock and its
 // operations' types are here. The cores are apart: package status ranks what is said
 // of a session, group knows names of groups, roster the encoding of beacons and who
-// came and went, address targets, passing brings events to those who listen now.
+// came and went, card what cards say and when they are due, address targets, passing
+// brings events to those who listen now.
 //
 // The package resolves what people type into addresses, and groups into members. It
 // does not deliver messages and does not know the network: it shouts through [Air],

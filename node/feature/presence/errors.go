@@ -12,9 +12,6 @@ var ErrReplaced = errors.New("a newer connection took this session over")
 // ErrUnknownMesh tells that this node is not in the mesh, or only from this moment on.
 var ErrUnknownMesh error = op.Errorf(op.Unavailable, "this mesh is just being made or left").WithHint("try again in a moment")
 
-// ErrCard refuses a session card that could not be shown.
-var ErrCard = errors.New("malformed session card")
-
 // ErrFalse says that a beacon can never be good: it is malformed or not its member's.
 var ErrFalse = errors.New("no beacon of this member")
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/card"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/record"
@@ -77,7 +78,7 @@ func (s *shelf) List(_ ident.MeshID, _, prefix string) ([]record.Entry, error) {
 func (w *world) spread(ctx context.Context, key string, e *record.Entry) error {
 	for _, s := range w.shelves {
 		err := s.db.Update(ctx, func(tx *store.Tx) error {
-			return s.p.Kinds()[0].Changed(tx, record.Change{Mesh: w.id, Kind: CardKind, Key: key, New: e})
+			return s.p.Kinds()[0].Changed(tx, record.Change{Mesh: w.id, Kind: card.Kind, Key: key, New: e})
 		})
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/address"
+	"github.com/claudemesh/claudemesh/node/feature/presence/card"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/feature/presence/status"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -116,7 +117,7 @@ func (f *Feature) verify(mesh ident.MeshID, member ident.PublicKey, raw []byte) 
 			continue
 		}
 		if !bytes.Equal(sure[c.Key], c.Consent) || c.Consent == nil {
-			if !consents(mesh, member, c.Key, c.Consent) {
+			if !card.Consents(mesh, member, c.Key, c.Consent) {
 				f.cfg.Log.Debug("session that does not consent", "mesh", mesh, "member", member, "session", c.Key)
 				continue
 			}

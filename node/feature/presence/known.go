@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/address"
+	"github.com/claudemesh/claudemesh/node/feature/presence/card"
 	"github.com/claudemesh/claudemesh/node/feature/presence/group"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/feature/presence/status"
@@ -67,8 +68,8 @@ func (f *Feature) hiding(m Mesh, member ident.PublicKey, c roster.Card) known {
 		Card:   roster.Card{Key: c.Key, Name: c.Name, Opened: c.Opened, Status: status.Mark{}.Or()},
 		member: member, open: true, state: roster.Offline,
 	}
-	if card, ok := f.cardsIn(m.ID)[cardKey(member, c.Key)]; ok {
-		s = card.known(true)
+	if filed, ok := f.cardsIn(m.ID)[card.Key(member, c.Key)]; ok {
+		s = filed.known(true)
 	}
 	s.sight = roster.Hiding
 	return s

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/presence/card"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/feature/presence/status"
 	"github.com/claudemesh/claudemesh/node/op"
@@ -409,7 +410,7 @@ func TestASessionConsentsToItsMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(b.Cards, func(c roster.Card) bool { return c.Key == theirs.Session })
-	for what, consent := range map[string][]byte{"none": nil, "the member's it is": b.Cards[i].Consent, "a made up one": bytes.Repeat([]byte{1}, consentSize)} {
+	for what, consent := range map[string][]byte{"none": nil, "the member's it is": b.Cards[i].Consent, "a made up one": bytes.Repeat([]byte{1}, card.ConsentSize)} {
 		lie := roster.Beacon{Boot: eve.boot, Seq: 100, Clock: w.now, Lease: roster.Lease, Cards: []roster.Card{{
 			Attest: stmt, Status: status.Mark{Value: status.Idle}, Opened: w.now, Consent: consent,
 		}}}
