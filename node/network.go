@@ -2,10 +2,7 @@ package node
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,17 +11,14 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/audit"
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
-	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ask"
 	"github.com/claudemesh/claudemesh/overlay/find"
-	"github.com/claudemesh/claudemesh/overlay/gossip"
 	"github.com/claudemesh/claudemesh/overlay/host"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/join"
 	"github.com/claudemesh/claudemesh/overlay/post"
-	"github.com/claudemesh/claudemesh/overlay/trust"
 	"github.com/claudemesh/claudemesh/overlay/trust/invite"
 )
 
@@ -193,29 +187,6 @@ func (n *network) Entered(ctx context.Context, id ident.MeshID) {
 	}
 }
 
-// shoutHeads tells the members connected now what the admin log's heads are, unless
-// they have heard just that: whoever learns of a change by a shout need not repeat it.
-func (n *network) shoutHeads(ctx context.Context, id ident.MeshID) {
-	m, ok := n.meshes.Get(id)
-	if !ok {
-		return
-	}
-	heads := m.Heads()
-	n.mu.Lock()
-	heard := sameIDs(n.shouted[id], heads)
-	n.mu.Unlock()
-	if heard {
-		return
-	}
-	var body []byte
-	for _, h := range heads {
-		body = append(body, h[:]...)
-	}
-	if err := n.radios.say(ctx, id, sayHeads, body); err != nil && ctx.Err() == nil {
-		n.log.Debug("heads not shouted", "mesh", id, "error", err)
-	}
-}
-
 // Tell implements mesh.Net.
 func (n *network) Tell(ctx context.Context, id ident.MeshID) int {
 	peers := n.host.Peers(id)
@@ -268,267 +239,4 @@ func (n *network) Addrs() []string {
 // Join implements mesh.Net.
 func (n *network) Join(ctx context.Context, link invite.Link, who join.Applicant) (join.Admission, error) {
 	return join.Join(ctx, join.OverHost(n.host), link, who)
-}
-
-// hear judges a gossip payload.
-func (n *network) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, kind byte, body []byte) gossip.Verdict {
-	switch kind {
-	case sayBeacon:
-		return n.hearBeacon(ctx, m, body)
-	case sayHeads:
-		return n.hearHeads(m, from, body)
-	case sayRecord:
-		return n.syncs.hear(ctx, m, from, body)
-	case sayLetter:
-		return n.hearLetter(m, body)
-	default:
-		return gossip.Ignore // of a newer version
-	}
-}
-
-// refused notes that a neighbour's node gave what honest ones pass on to nobody. Whose
-// name is on it may be anybody's.
-func (n *network) refused(id ident.MeshID, from peer.ID, what string) {
-	var who ident.PublicKey
-	for _, p := range n.host.Peers(id) {
-		if p.Peer == from {
-			who = p.Key
-		}
-	}
-	n.audits.Refused(id, who, what)
-}
-
-func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gossip.Verdict {
-	const size = len(ident.PublicKey{})
-	if len(body) < size {
-		return gossip.Reject
-	}
-	member, err := ident.ParsePublicKey(body[:size])
-	if err != nil {
-		return gossip.Reject
-	}
-	if _, ok := m.State().Member(member); !ok {
-		return gossip.Ignore // our admin log may lag behind, or that of whoever passed it on
-	}
-	raw := append([]byte(nil), body[size:]...)
-	defer n.cache.changed()
-	err = n.presence.Hear(ctx, m.ID(), member, raw, 0)
-	switch {
-	case err == nil:
-		return gossip.Accept
-	case errors.Is(err, presence.ErrFalse):
-		n.log.Debug("beacon refused", "mesh", m.ID(), "member", member, "error", err)
-		return gossip.Reject
-	}
-	return gossip.Ignore // it is known, else an old one could be sent around again and again; or not kept here
-}
-
-func (n *network) hearLetter(m *mesh.Mesh, body []byte) gossip.Verdict {
-	err := n.messages.Hear(m.ID(), append([]byte(nil), body...))
-	switch {
-	case err == nil:
-		return gossip.Accept
-	case errors.Is(err, message.ErrLater):
-		return gossip.Ignore
-	}
-	n.log.Debug("message to many refused", "mesh", m.ID(), "error", err)
-	return gossip.Reject
-}
-
-func (n *network) hearHeads(m *mesh.Mesh, from peer.ID, body []byte) gossip.Verdict {
-	heads, ok := splitIDs(body)
-	if !ok {
-		return gossip.Reject
-	}
-	n.mu.Lock()
-	if n.shouted == nil {
-		n.shouted = make(map[ident.MeshID][]ident.ID)
-	}
-	n.shouted[m.ID()] = heads
-	n.mu.Unlock()
-	if m.Lacks(heads) {
-		n.differ(m.ID(), from)
-	}
-	return gossip.Accept
-}
-
-// sameIDs tells whether two lists hold the same ids, in any order.
-func sameIDs(a, b []ident.ID) bool {
-	for _, id := range a {
-		if !slices.Contains(b, id) {
-			return false
-		}
-	}
-	return len(a) == len(b)
-}
-
-// splitIDs reads ids one behind the other.
-func splitIDs(body []byte) ([]ident.ID, bool) {
-	const size, most = len(ident.ID{}), trust.MaxParents
-	if len(body)%size != 0 || len(body)/size > most {
-		return nil, false
-	}
-	out := make([]ident.ID, 0, len(body)/size)
-	for ; len(body) > 0; body = body[size:] {
-		out = append(out, ident.ID(body[:size]))
-	}
-	return out, true
-}
-
-// neighbour is one end of an exchange of admin logs.
-type neighbour struct {
-	mesh ident.MeshID
-	peer peer.ID
-}
-
-// differ exchanges admin logs with a neighbour whose log is not ours. While that
-// goes on, further hints make it run once more, however many there are.
-func (n *network) differ(id ident.MeshID, from peer.ID) {
-	with := neighbour{id, from}
-	n.mu.Lock()
-	_, runs := n.differing[with]
-	lives := n.life != nil
-	if lives {
-		n.differing[with] = runs
-	}
-	n.mu.Unlock()
-	if runs || !lives {
-		return
-	}
-	n.spawn(func(ctx context.Context) {
-		for n.exchange(ctx, with) {
-		}
-	})
-}
-
-// exchange runs one exchange of admin logs and tells whether another was asked for
-// meanwhile.
-func (n *network) exchange(ctx context.Context, with neighbour) (again bool) {
-	ctx, cancel := context.WithTimeout(ctx, meetFor)
-	defer cancel()
-	if err := n.host.Sync(ctx, with.mesh, with.peer); err != nil {
-		n.log.Debug("admin log not exchanged", "mesh", with.mesh, "peer", with.peer, "error", err)
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if again = n.differing[with] && n.life != nil; again {
-		n.differing[with] = false
-	} else {
-		delete(n.differing, with)
-	}
-	return again
-}
-
-// Shout implements presence.Air.
-func (n *network) Shout(ctx context.Context, id ident.MeshID, beacon []byte) {
-	n.cache.changed()
-	m, ok := n.meshes.Get(id)
-	if !ok {
-		return
-	}
-	self := m.Self()
-	if err := n.radios.say(ctx, id, sayBeacon, append(self[:], beacon...)); err != nil && ctx.Err() == nil {
-		n.log.Debug("beacon not shouted", "mesh", id, "error", err)
-	}
-}
-
-// Roster implements presence.Air.
-func (n *network) Roster(ctx context.Context, id ident.MeshID, member ident.PublicKey) (presence.RosterResponse, error) {
-	return presence.Roster.Call(ctx, remote{n.asker, id, member}, op.Caller{}, presence.RosterRequest{})
-}
-
-// Path implements presence.Air. A connection on which membership is not proved yet
-// leads nowhere.
-func (n *network) Path(id ident.MeshID, member ident.PublicKey) (string, time.Duration) {
-	home, known := n.home(id, member)
-	if !known || !n.host.Proved(id, home, member) {
-		return "unreachable", 0
-	}
-	path, ok := n.host.Path(home)
-	if !ok {
-		return "unreachable", 0
-	}
-	return path.Kind.String(), path.RTT
-}
-
-// Card implements presence.Air.
-func (n *network) Card(id ident.MeshID) roster.Node {
-	m, ok := n.meshes.Get(id)
-	if !ok {
-		return roster.Node{}
-	}
-	addrs := n.Addrs()
-	return roster.Node{Bind: m.Bind(), Addrs: addrs[:min(len(addrs), maxCardAddrs)], Heads: m.Heads()}
-}
-
-// Met implements presence.Air.
-func (n *network) Met(id ident.MeshID, member ident.PublicKey, card roster.Node) {
-	m, ok := n.meshes.Get(id)
-	if !ok {
-		return
-	}
-	n.later(func(context.Context) {
-		if m.Met(member, card.Bind, card.Addrs) {
-			n.seek(id)
-		}
-		if home, ok := n.home(id, member); ok && m.Lacks(card.Heads) {
-			n.differ(id, home)
-		}
-	})
-}
-
-// Cry implements message.Air.
-func (n *network) Cry(ctx context.Context, id ident.MeshID, raw []byte) error {
-	return n.radios.say(ctx, id, sayLetter, raw)
-}
-
-// Send implements message.Mail.
-func (n *network) Send(ctx context.Context, id ident.MeshID, to ident.PublicKey, letters [][]byte) error {
-	return unreachable(n.post.Send(ctx, id, to, letters...))
-}
-
-// home is the node of a member.
-func (n *network) home(id ident.MeshID, member ident.PublicKey) (peer.ID, bool) {
-	m, ok := n.meshes.Get(id)
-	if !ok {
-		return "", false
-	}
-	return m.Home(member)
-}
-
-// unreachable puts a failed post into the message feature's words.
-func unreachable(err error) error {
-	if errors.Is(err, post.ErrUnreachable) || errors.Is(err, post.ErrStopped) {
-		return errors.Join(message.ErrUnreachable, err)
-	}
-	return err
-}
-
-// remote performs operations at another member's home.
-type remote struct {
-	asker  *ask.Asker
-	mesh   ident.MeshID
-	member ident.PublicKey
-}
-
-// Do implements op.Doer.
-func (r remote) Do(ctx context.Context, _ op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
-	out, err := r.asker.Ask(ctx, r.mesh, r.member, id, in)
-	var told *ask.Error
-	if errors.As(err, &told) {
-		return nil, &op.Error{Code: op.Code(told.Code), Message: told.Message, Hint: told.Hint}
-	}
-	return out, err
-}
-
-// answer performs an operation that another member's node asks for.
-func answer(set *op.Set) func(context.Context, ident.MeshID, ident.PublicKey, string, []byte) ([]byte, error) {
-	return func(ctx context.Context, id ident.MeshID, from ident.PublicKey, name string, in []byte) ([]byte, error) {
-		out, err := set.Do(ctx, op.Caller{Member: from.String(), Mesh: id.String()}, name, in)
-		if err == nil {
-			return out, nil
-		}
-		e := op.AsError(err)
-		return nil, &ask.Error{Code: string(e.Code), Message: e.Message, Hint: e.Hint}
-	}
 }
