@@ -4,9 +4,6 @@ import (
 	_ "embed" // es.json
 	"encoding/json"
 	"strings"
-
-	"github.com/nicksnyder/go-i18n/v2/i18n"
-	"golang.org/x/text/language"
 )
 
 //go:embed es.json
@@ -29,28 +26,23 @@ func For(getenv func(string) string) Speech {
 
 func english(text string) string { return text }
 
-// in is the speech of a locale such as es_MX.UTF-8.
+// in is the speech of a locale such as es_MX.UTF-8. Only Spanish has words; they hang on
+// nothing but the text, so that a table says all of them.
 func in(locale string) Speech {
-	name, _, _ := strings.Cut(locale, ".")
-	name, _, _ = strings.Cut(name, "@")
-	tag, err := language.Parse(name)
-	if err != nil {
+	language, _, _ := strings.Cut(locale, ".")
+	language, _, _ = strings.Cut(language, "@")
+	language, _, _ = strings.Cut(strings.ReplaceAll(language, "-", "_"), "_")
+	if !strings.EqualFold(language, "es") {
 		return english
 	}
-	if base, _ := tag.Base(); base.String() != language.Spanish.String() {
+	var words map[string]string
+	if err := json.Unmarshal(spanish, &words); err != nil {
 		return english
 	}
-	bundle := i18n.NewBundle(language.English)
-	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
-	if _, err := bundle.ParseMessageFileBytes(spanish, "es.json"); err != nil {
-		return english
-	}
-	speaker := i18n.NewLocalizer(bundle, language.Spanish.String())
 	return func(text string) string {
-		said, err := speaker.Localize(&i18n.LocalizeConfig{MessageID: text})
-		if err != nil {
-			return text
+		if said, ok := words[text]; ok {
+			return said
 		}
-		return said
+		return text
 	}
 }

@@ -70,6 +70,10 @@ func made(t *testing.T, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// maxProgram is what a stripped program may take, in bytes. One dependency that calls
+// methods by names it computes makes the linker keep all methods: that alone is 5 MB.
+const maxProgram = 38_000_000
+
 // released makes v1.0.0 of the program, as it is installed, and a shop with a signed
 // release of v2.0.0, as `make release` does.
 func released(t *testing.T) (old string, s *shop) {
@@ -82,6 +86,13 @@ func released(t *testing.T) (old string, s *shop) {
 	old = filepath.Join(dir, "old")
 	for version, path := range map[string]string{"v1.0.0": old, "v2.0.0": filepath.Join(dist, ours)} {
 		made(t, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version="+version+" -X main.releaseKey="+public, "-o", path, "./cmd/claudemesh")
+	}
+	info, err := os.Stat(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > maxProgram {
+		t.Errorf("the program has %d bytes, over %d", info.Size(), maxProgram)
 	}
 	for _, system := range []string{"linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64.exe", "windows-arm64.exe"} {
 		path := filepath.Join(dist, "claudemesh-"+system)
