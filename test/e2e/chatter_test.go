@@ -34,7 +34,7 @@ type chatterer struct {
 // and each is told why.
 func TestAgentsThatAnswerEverything(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, 4*time.Minute)
 	homes := trio(ctx, t)
 	all := make([]*chatterer, chatterers)
 	var starting sync.WaitGroup

@@ -62,7 +62,7 @@ func status(err error) int {
 
 func TestJoinByACode(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 60*time.Second)
+	ctx := within(t, 3*time.Minute)
 	w, ana, bo := speaker(ctx, t)
 	c := codeOf(ctx, t, ana)
 	if parts := strings.Split(c.Code, "-"); len(parts) != 3 || parts[0] != fmt.Sprint(c.Plate) {
@@ -96,7 +96,7 @@ func TestJoinByACode(t *testing.T) {
 
 func TestAWrongCodeBurnsIt(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 60*time.Second)
+	ctx := within(t, 3*time.Minute)
 	_, ana, bo := speaker(ctx, t)
 	c := codeOf(ctx, t, ana)
 	wrong := fmt.Sprintf("%d-zoo-zoo", c.Plate)
@@ -127,7 +127,7 @@ func TestAWrongCodeBurnsIt(t *testing.T) {
 // The inviter's terminal shows the code, waits, and says what became of it.
 func TestTheInviterWaits(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 60*time.Second)
+	ctx := within(t, 3*time.Minute)
 	_, ana, bo := speaker(ctx, t)
 	for name, c := range map[string]struct {
 		end    func(plate int)

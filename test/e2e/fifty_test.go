@@ -33,7 +33,7 @@ const (
 // once may wait for each other, each for its turn, and for nothing else. It runs alone,
 // as it compares times.
 func TestFiftySessionsDoNotStallTheirNode(t *testing.T) {
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, 4*time.Minute)
 	_, ana, bo := pair(ctx, t)
 	alone, _ := measure(ctx, t, ana, 0)
 

@@ -69,7 +69,7 @@ func TestStatusGate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx := within(t, time.Minute)
+			ctx := within(t, 3*time.Minute)
 			_, ana, bo := pair(ctx, t)
 			for way, b := range ways {
 				t.Run(way, func(t *testing.T) {

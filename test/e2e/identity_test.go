@@ -12,7 +12,7 @@ import (
 // A session is the same one, with key and name, whatever of it was restarted.
 func TestSessionKeepsItsIdentity(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 60*time.Second)
+	ctx := within(t, 3*time.Minute)
 	_, ana, bo := pair(ctx, t)
 	other := agent(ctx, t, ana, "other") // takes the plain name
 	awaitPeers(ctx, t, other, "ana")

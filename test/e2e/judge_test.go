@@ -14,10 +14,10 @@ import (
 const (
 	// matching is how long before its commit a home may have looked whom a message to
 	// a group means.
-	matching = 2 * time.Second
+	matching = 5 * time.Second
 	// pushing is how long a message may be on its way from the commit that offers it
 	// to the agent, while the node runs.
-	pushing = 2 * time.Second
+	pushing = 5 * time.Second
 	// decay is when working ends by itself; some time before it one is not sure.
 	decay = 45 * time.Second
 )

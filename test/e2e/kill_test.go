@@ -23,13 +23,13 @@ type killPlan struct {
 
 // settleLimit is how long one answer may take: twice what an entry is held back for
 // one before it.
-const settleLimit = 20 * time.Second
+const settleLimit = time.Minute
 
 func plan() killPlan {
 	if os.Getenv("CLAUDEMESH_LONG") == "1" {
 		return killPlan{kills: 200, spared: 25, limit: 15 * time.Minute, settle: 3 * time.Minute}
 	}
-	return killPlan{kills: 24, spared: 20, limit: 90 * time.Second, settle: time.Minute}
+	return killPlan{kills: 24, spared: 20, limit: 4 * time.Minute, settle: 3 * time.Minute}
 }
 
 // seed is that of the environment, or a new one. It is printed with the test.

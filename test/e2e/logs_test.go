@@ -17,7 +17,7 @@ import (
 // Logs, also at the level for finding faults, hold neither bodies nor secrets.
 func TestLogsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, 3*time.Minute)
 	w := harnesstest.World(t, harness.Config{Bin: bin, Env: []string{"CLAUDEMESH_DEBUG=1"}})
 	ana, bo, err := settle(ctx, w, harness.HomeConfig{Name: anaName}, harness.HomeConfig{Name: boName})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // The tools of each tier; what is pushed is the same in all of them.
 func TestTiers(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, time.Minute)
+	ctx := within(t, 3*time.Minute)
 	_, ana, bo := pair(ctx, t)
 	sender := agent(ctx, t, bo, "bo's")
 	tiers := map[string][]string{"full": nil, "core": nil, "none": nil}
@@ -63,7 +63,7 @@ func TestTiers(t *testing.T) {
 // beside it is.
 func TestJoinsCanBeSilenced(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, time.Minute)
+	ctx := within(t, 3*time.Minute)
 	_, ana, bo := pair(ctx, t)
 	loud := agent(ctx, t, ana, "loud")
 	quiet, err := ana.Agent(ctx, harness.AgentConfig{Session: "quiet", Name: "quiet", Args: []string{"--joins=false"}})
@@ -103,7 +103,7 @@ func TestJoinsCanBeSilenced(t *testing.T) {
 // Catalogue 5: the ways in which sessions are served all pass the same delivery.
 func TestMessageModes(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, time.Minute)
+	ctx := within(t, 3*time.Minute)
 	_, ana, bo := pair(ctx, t)
 	sender := agent(ctx, t, bo, "bo's")
 	start := func(mode string) *harness.Agent {
@@ -190,7 +190,7 @@ func TestMessageModes(t *testing.T) {
 // Catalogue 14: what was asked of one mesh was answered from both.
 func TestTwoMeshes(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, time.Minute)
+	ctx := within(t, 3*time.Minute)
 	w, ana, bo := pair(ctx, t)
 	cy, err := w.Home(cyName)
 	if err != nil {

@@ -29,7 +29,7 @@ func awaitName(ctx context.Context, t *testing.T, a *harness.Agent, name string)
 // message of this kind with a time; those come with scheduling.
 func TestWhatIsSentToOnesOwnArrivesAfterARestart(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, time.Minute)
+	ctx := within(t, 3*time.Minute)
 	_, ana, _ := pair(ctx, t)
 	first := agent(ctx, t, ana, "first")
 	welcomed(ctx, t, first)

@@ -52,7 +52,7 @@ type prepared struct {
 // prepare makes the mesh once for all children.
 func prepare(t *testing.T) prepared {
 	t.Helper()
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, 3*time.Minute)
 	w, ana, bo := pair(ctx, t)
 	p := prepared{dir: t.TempDir(), ports: [2]int{ana.Port, bo.Port}}
 	for _, h := range []*harness.Home{ana, bo} {
@@ -73,7 +73,7 @@ func (p prepared) child(name string) powercut.Config {
 	return powercut.Config{
 		Child: powercut.Self(name,
 			harness.EnvBin+"="+bin, envPrepared+"="+p.dir, fmt.Sprintf("%s=%d,%d", envPorts, p.ports[0], p.ports[1])),
-		Timeout: time.Minute,
+		Timeout: 4 * time.Minute,
 		Cuts:    24,
 		Seed:    1,
 	}
@@ -88,7 +88,7 @@ func TestPowerCuts(t *testing.T) {
 			if os.Getenv("CLAUDEMESH_LONG") == "1" {
 				cfg.Cuts = 200
 			}
-			cfg.Check = p.check(t, who, 12*time.Second)
+			cfg.Check = p.check(t, who, time.Minute)
 			r := powercut.Run(t, cfg)
 			if r.Exit != nil || !answered(r.Acks, who) {
 				t.Fatalf("child: %v, %d acks\n%s", r.Exit, len(r.Acks), r.Output)
@@ -147,7 +147,7 @@ type cutOptions struct {
 
 // cutChild runs both nodes, the folder of one of them in dir, and sends.
 func cutChild(dir, who string, o cutOptions) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	w, err := harness.New(harness.Config{Bin: os.Getenv(harness.EnvBin)})
 	if err != nil {
@@ -205,7 +205,7 @@ func (p prepared) check(t *testing.T, who string, patience time.Duration) func(s
 			}
 			return nil // the folder was not even copied
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		w, err := harness.New(harness.Config{Bin: bin})
 		if err != nil {

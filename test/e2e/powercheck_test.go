@@ -227,7 +227,7 @@ func logsIn(folder string) (out logs, err error) {
 	if err := sound(path); err != nil {
 		return out, err
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: 20 * time.Second})
 	if err != nil {
 		return out, fmt.Errorf("the store cannot be opened: %w", err)
 	}

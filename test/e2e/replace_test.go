@@ -17,7 +17,7 @@ import (
 // At no moment is it listed twice, here or elsewhere, and its mail comes once.
 func TestAReconnectReplaces(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 60*time.Second)
+	ctx := within(t, 3*time.Minute)
 	_, anaHome, boHome := pair(ctx, t)
 	bo := agent(ctx, t, boHome, "bo's")
 	first := agent(ctx, t, anaHome, "the same")

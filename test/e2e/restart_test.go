@@ -13,7 +13,7 @@ import (
 // which ran on, gets the message once.
 func TestDeliveredOnceAfterBothNodesWereGone(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 40*time.Second)
+	ctx := within(t, 3*time.Minute)
 	_, ana, bo := pair(ctx, t)
 	boAgent := agent(ctx, t, bo, "bo's")
 	welcomed(ctx, t, boAgent)

@@ -13,7 +13,7 @@ import (
 // own mail, and answers to what it asked. No node is a peer.
 func TestTwoSessionsOfOneMember(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, 3*time.Minute)
 	_, anaHome, boHome := pair(ctx, t)
 	first := agent(ctx, t, anaHome, "first")
 	awaitPeers(ctx, t, first, "ana")

@@ -2,11 +2,12 @@ package e2e
 
 import (
 	"context"
-	"os"
-	"path/filepath"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node"
+	"github.com/claudemesh/claudemesh/store"
 	"github.com/claudemesh/claudemesh/test/harness"
 )
 
@@ -21,7 +22,7 @@ var byItself = []string{"CLAUDEMESH_AUTOSTART="}
 // that is busy, is waited for. It is neither reported dead nor started twice.
 func TestASlowNodeIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 40*time.Second)
+	ctx := within(t, 3*time.Minute)
 	h, err := newWorld(t).Home(anaName)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestASlowNodeIsWaitedFor(t *testing.T) {
 // holds its store, and it does not listen yet.
 func TestASlowStartIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 40*time.Second)
+	ctx := within(t, 3*time.Minute)
 	h, err := newWorld(t).Home(anaName)
 	if err != nil {
 		t.Fatal(err)
@@ -48,14 +49,18 @@ func TestASlowStartIsWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Stopped before it holds the store it would be no node yet.
 	err = harness.Until(ctx, func() (bool, any, error) {
-		_, err := os.Stat(filepath.Join(h.Dir, "node.db"))
-		return err == nil, err, nil
+		if err := p.Pause(); err != nil {
+			return false, nil, err
+		}
+		held := node.ExamineStore(h.Dir)
+		if errors.Is(held, store.ErrLocked) {
+			return true, nil, nil
+		}
+		return false, held, p.Resume()
 	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Pause(); err != nil {
 		t.Fatal(err)
 	}
 	answersLate(ctx, t, h)

@@ -188,7 +188,7 @@ func ended(p *harness.Process) bool {
 // to do, leaves no half of anything, and starts when there is room.
 func TestStartedOnAFullDisk(t *testing.T) {
 	disk := tiny(t, "12m")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	w := world(t, nil)
 	ana := home(t, w, "ana", filepath.Join(disk, "claudemesh"))
@@ -219,7 +219,7 @@ func upAndDown(ctx context.Context, t *testing.T, h *harness.Home, args ...strin
 // and says why; when it can be written again everything that was acknowledged is there.
 func TestADiskThatBecomesReadOnly(t *testing.T) {
 	disk := tiny(t, "24m")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	w := world(t, nil)
 	ana := home(t, w, "ana", filepath.Join(disk, "claudemesh"))

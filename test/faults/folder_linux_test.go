@@ -80,7 +80,7 @@ func reachable(t *testing.T) {
 // which, and when it is mended everything is there.
 func TestAFolderThatMayNotBeWritten(t *testing.T) {
 	reachable(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	w, dir := ordinary(t)
 	ana := home(t, w, "ana", dir)

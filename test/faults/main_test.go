@@ -48,7 +48,7 @@ func home(t *testing.T, w *harness.World, name, dir string) *harness.Home {
 
 // end kills a node that was started in the background and is nobody's child.
 func end(h *harness.Home) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if pid := running(ctx, h); pid > 0 {
 		if p, err := os.FindProcess(pid); err == nil {

@@ -16,7 +16,7 @@ import (
 // A store that is damaged: the node does not start, says which file it is and what to
 // do, and does not touch it. With a copy in its place everything is there.
 func TestADamagedStore(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	ana, path, good := stocked(ctx, t)
 	for name, damage := range map[string]func([]byte) []byte{

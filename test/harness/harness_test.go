@@ -115,7 +115,7 @@ func fakeAgent(t *testing.T, mode string) (*Agent, error) {
 
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -225,7 +225,7 @@ func TestCloseKillsWholeGroups(t *testing.T) {
 	}
 	defer out.Close()
 	_, err = w.start(launch{name: "parent", env: h.env, dir: h.work, stdout: in})
-	if err := errors.Join(err, in.Close(), out.SetReadDeadline(time.Now().Add(20*time.Second))); err != nil {
+	if err := errors.Join(err, in.Close(), out.SetReadDeadline(time.Now().Add(2*time.Minute))); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)

@@ -64,6 +64,10 @@ func (w *World) HomeWith(cfg HomeConfig) (*Home, error) {
 		if port, err = w.port(); err != nil {
 			return nil, err
 		}
+	} else {
+		w.mu.Lock()
+		w.reserve(port) // it may be another home's on purpose
+		w.mu.Unlock()
 	}
 	h := &Home{Name: name, Dir: dir, Port: port, world: w, work: work}
 	h.env = append([]string{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,10 +37,12 @@ type World struct {
 	starter *starter
 	readers sync.WaitGroup // of what processes write on stdout
 
-	mu     sync.Mutex // guards what follows
-	procs  []*Process
-	ports  []int
-	closed bool
+	mu    sync.Mutex // guards what follows
+	procs []*Process
+	ports []int
+	// reserved keep other worlds from the ports.
+	reserved []net.Listener
+	closed   bool
 }
 
 // New makes an empty world in a new temporary folder.
@@ -114,8 +117,8 @@ func ended(p *Process) bool {
 // the logs tell of crashes and data races. It may be called more than once.
 func (w *World) Close() error {
 	w.mu.Lock()
-	procs, before := w.procs, w.closed
-	w.procs, w.closed = nil, true
+	procs, reserved, before := w.procs, w.reserved, w.closed
+	w.procs, w.reserved, w.closed = nil, nil, true
 	w.mu.Unlock()
 	if before {
 		return nil
@@ -126,6 +129,9 @@ func (w *World) Close() error {
 	w.starter.close()
 	w.readers.Wait()
 	err := w.Faults()
+	for _, l := range reserved {
+		err = errors.Join(err, l.Close())
+	}
 	if !w.cfg.Keep {
 		err = errors.Join(err, os.RemoveAll(w.root))
 	}

@@ -261,7 +261,7 @@ func where(t *testing.T, n *nodetest.Node) (at peer.AddrInfo) {
 // meets connects a renegade with a node and waits until that holds it for a member.
 func meets(t *testing.T, r *renegade, at peer.AddrInfo) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	must(t, r.Connect(ctx, at))
 	must(t, r.gossip.Wait(ctx, at.ID))

@@ -125,7 +125,7 @@ func deliver(ctx context.Context, from *harness.Home, to, text string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	return harness.Until(ctx, func() (bool, any, error) {
 		out, err := message.Status.Call(ctx, from.API(), user, message.StatusRequest{ID: sent.ID})

@@ -230,7 +230,7 @@ func (r *renegade) sort(t *testing.T) (s speech) {
 // exchange exchanges records with somebody's node.
 func (r *renegade) exchange(t *testing.T, name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	home, _ := r.mesh.Home(r.member(t, name))
 	// A node that is about to open one itself refuses others': then it is tried again.
@@ -281,7 +281,7 @@ func (r *renegade) recordsOf(t *testing.T, name string) (out [][]byte) {
 // judged it.
 func (r *renegade) whispers(t *testing.T, s speech, n *nodetest.Node) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	at := r.find(t, n.Name)
 	meets(t, r, at)

@@ -160,7 +160,7 @@ func (l *liar) posts(change func(*keys), letters ...[]byte) {
 		Receipt: func(context.Context, ident.MeshID, ident.PublicKey, []byte) {},
 	})
 	l.live(p.Run) // what it has written is read after Send
-	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
 		if err := p.Send(ctx, l.mesh.ID(), l.mesh.State().Owner, letters...); !errors.Is(err, post.ErrStopped) {

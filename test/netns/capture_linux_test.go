@@ -33,7 +33,7 @@ func TestPacketsOnTheLocalNetworkTellNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := network(t, 2)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			tap, err := l.tap()
 			must(t, err)
@@ -80,7 +80,7 @@ func control(t *testing.T, l *LAN, secrets []capture.Secret) {
 		return err
 	}))
 	defer there.Close()
-	must(t, there.SetReadDeadline(time.Now().Add(20*time.Second)))
+	must(t, there.SetReadDeadline(time.Now().Add(time.Minute)))
 	forms := 0
 	must(t, l.machines[0].do(func() error {
 		c, err := net.Dial("udp", "10.77.0.2:9")

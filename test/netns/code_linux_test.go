@@ -12,7 +12,7 @@ import (
 // address: the machines find each other by mDNS.
 func TestJoinByACodeReadOut(t *testing.T) {
 	l := network(t, 3)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	ana, ben, cy := user(t, l, 1, "ana"), user(t, l, 2, "ben"), user(t, l, 3, "cy")
 	if err := ana.JSON(ctx, &struct{}{}, "new", "room"); err != nil {

@@ -69,7 +69,7 @@ func Delivered(ctx context.Context, h *harness.Home, id string) error {
 
 // Down ends a home's node, which a command has started and nobody waits for.
 func Down(h *harness.Home) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	hello, err := h.API().Hello(ctx)
 	if err != nil {

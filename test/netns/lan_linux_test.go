@@ -19,7 +19,7 @@ func TestTheSinkCounts(t *testing.T) {
 	if err := l.stray(1); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	err := harness.Until(ctx, func() (bool, any, error) {
 		n, err := l.Leaked()
@@ -50,7 +50,7 @@ func TestNothingLeavesTheLocalNetwork(t *testing.T) {
 		watch = 90 * time.Second
 	}
 	l := network(t, 2)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	pair(ctx, t, l)
 	ctx, cancel = context.WithTimeout(t.Context(), watch)
@@ -76,7 +76,7 @@ func TestFirstMessage(t *testing.T) {
 	var took []time.Duration
 	for n := range runs {
 		t.Run(fmt.Sprint(n+1), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			f, err := Meet(ctx, user(t, l, 1, "ana"), user(t, l, 2, "ben"))
 			if err != nil {

@@ -14,7 +14,7 @@ import (
 // are does not depend on network adapters (catalogue 19).
 func TestNewAddressesWhileOff(t *testing.T) {
 	l := network(t, 2)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	ana, ben := pair(ctx, t, l)
 	for _, h := range []*harness.Home{ana, ben} {

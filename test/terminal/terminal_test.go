@@ -74,7 +74,7 @@ func open(t *testing.T, width, height int, vars ...string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	s := &stage{t: t, ctx: ctx, dir: dir, socket: filepath.Join(dir, "tmux")}
 	for name, text := range map[string]string{"home/.claudemesh/.keep": "", "home/work/.keep": "", "tmp/.keep": "", "bin/claude": standIn} {
 		path := filepath.Join(dir, name)
@@ -112,7 +112,7 @@ func must(t *testing.T, err error) {
 }
 
 func (s *stage) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	// A terminal that closes ends what runs in it; the node is ended by its own command.
 	_ = exec.CommandContext(ctx, "tmux", "-S", s.socket, "kill-server").Run()
