@@ -117,25 +117,13 @@ func (n *Node) build() (err error) {
 	}
 	n.newAudit()
 	n.newGate()
-	n.presence, err = presence.New(presence.Config{
-		DB: n.db, Meshes: people{n.meshes, n.names}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
-		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
-		Gate:    func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
-		Profile: n.profileOf, Records: n.book, Rights: canonical, Regard: regard{n}, Seen: n.arrival, Refused: n.refused,
-	})
-	if err != nil {
+	if err := n.newPresence(); err != nil {
 		return err
 	}
 	if err := n.newGrants(); err != nil {
 		return err
 	}
-	n.messages, err = message.New(message.Config{
-		DB: n.db, Sessions: sessions{n.presence, n.meshes}, Crowd: sessions{n.presence, n.meshes}, Trust: judge{n.meshes, n.names, n.may}, Mail: n.net, Air: n.net,
-		Warn: n.grants.Warning, Accepted: n.accepted, Taken: n.taken, Refused: n.refused,
-		Arrived: func(session string) { n.health.Arrived(session) },
-		Limits:  n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
-	})
-	if err != nil {
+	if err := n.newMessages(); err != nil {
 		return err
 	}
 	n.newShared()
@@ -151,6 +139,27 @@ func (n *Node) build() (err error) {
 	n.server, err = local.NewServer(local.ServerConfig{
 		Socket: local.SocketPath(n.cfg.Dir), Doer: newCounted(n.Ops(), n.ops.Contracts(), n.presence.Count), Feed: n.feed, Authenticate: n.presence.Authenticate,
 		Hello: n.hello, Log: n.log,
+	})
+	return err
+}
+
+func (n *Node) newPresence() (err error) {
+	n.presence, err = presence.New(presence.Config{
+		DB: n.db, Meshes: people{n.meshes, n.names}, Air: n.net, Node: n.host.ID().String(), Mode: n.cfg.Mode, Host: hostName(),
+		Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log, Alive: alive,
+		Gate:    func(id ident.MeshID, session ident.PublicKey) { n.messages.Changed(id, session) },
+		Profile: n.profileOf, Records: n.book, Rights: canonical, Regard: regard{n}, Seen: n.arrival, Refused: n.refused,
+	})
+	return err
+}
+
+func (n *Node) newMessages() (err error) {
+	met := sessions{n.presence, n.meshes}
+	n.messages, err = message.New(message.Config{
+		DB: n.db, Sessions: met, Crowd: met, Trust: judge{n.meshes, n.names, n.may}, Mail: n.net, Air: n.net,
+		Warn: n.grants.Warning, Accepted: n.accepted, Taken: n.taken, Refused: n.refused,
+		Arrived: func(session string) { n.health.Arrived(session) },
+		Limits:  n.cfg.Limits, Now: n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	return err
 }

@@ -192,6 +192,7 @@ func (x *exchange) settle(ctx context.Context, l Log, yours set) (did bool, err 
 	return did, nil
 }
 
+// settle makes yours the live set of a log; false: not all of it is here.
 func (e *edit) settle(l Log, mine, yours set) (bool, error) {
 	held := make(map[entry]bool, len(mine.entries))
 	for _, m := range mine.entries {
@@ -205,37 +206,12 @@ func (e *edit) settle(l Log, mine, yours set) (bool, error) {
 	for _, y := range yours.entries {
 		delete(held, y)
 	}
-	var out []Record
-	for _, m := range mine.entries {
-		if !held[m] {
-			continue
-		}
-		r, ok, err := recordAt(e.tx, l, m.n)
-		if err != nil {
-			return false, err
-		}
-		if ok {
-			out = append(out, r)
-		}
+	out, err := e.takeOut(l, mine, held)
+	if err != nil {
+		return false, err
 	}
-	for _, r := range out {
-		if err := e.remove(r); err != nil {
-			return false, err
-		}
-	}
-	for _, y := range yours.entries {
-		key := oldKey(l, y.n, y.hash)
-		raw := e.tx.Get(tableOld, key)
-		if raw == nil {
-			continue
-		}
-		r, err := stored(raw[8:])
-		if err != nil {
-			return false, err
-		}
-		if _, err := e.put(r, true); err != nil {
-			return false, err
-		}
+	if err := e.putIn(l, yours); err != nil {
+		return false, err
 	}
 	for _, r := range out {
 		if err := e.evidence(r); err != nil {
@@ -243,6 +219,46 @@ func (e *edit) settle(l Log, mine, yours set) (bool, error) {
 		}
 	}
 	return true, e.recount(l)
+}
+
+// takeOut removes those of the live records that are surplus, and gives them.
+func (e *edit) takeOut(l Log, mine set, surplus map[entry]bool) (out []Record, err error) {
+	for _, m := range mine.entries {
+		if !surplus[m] {
+			continue
+		}
+		r, ok, err := recordAt(e.tx, l, m.n)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, r)
+		}
+	}
+	for _, r := range out {
+		if err := e.remove(r); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// putIn makes those of the entries live that are staged.
+func (e *edit) putIn(l Log, yours set) error {
+	for _, y := range yours.entries {
+		raw := e.tx.Get(tableOld, oldKey(l, y.n, y.hash))
+		if raw == nil {
+			continue
+		}
+		r, err := stored(raw[8:])
+		if err != nil {
+			return err
+		}
+		if _, err := e.put(r, true); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unstageAll forgets evidence that is live now.

@@ -125,19 +125,7 @@ func (f *Feature) hand(ctx context.Context, c op.Caller, in HandRequest) (HandRe
 	if err != nil {
 		return none, err
 	}
-	found := false
-	err = f.cfg.DB.View(func(tx *store.Tx) error {
-		for _, self := range all {
-			h := &handed{in: in, ids: ids, age: f.age.now()}
-			proved, give, err := f.handable(tx, h, self)
-			if err != nil {
-				return err
-			}
-			found = found || len(proved)+len(give) > 0
-		}
-		return nil
-	})
-	if err != nil || !found {
+	if any, err := f.anyToHand(in, ids, all); err != nil || !any {
 		return none, err
 	}
 	var h *handed
@@ -157,6 +145,22 @@ func (f *Feature) hand(ctx context.Context, c op.Caller, in HandRequest) (HandRe
 		f.courier.Wake(home)
 	}
 	return h.out, nil
+}
+
+// anyToHand tells whether there is something for one of the sessions, or proved by the
+// ids that were shown.
+func (f *Feature) anyToHand(in HandRequest, ids []letter.ID, all []Self) (any bool, err error) {
+	err = f.cfg.DB.View(func(tx *store.Tx) error {
+		for _, self := range all {
+			proved, give, err := f.handable(tx, &handed{in: in, ids: ids, age: f.age.now()}, self)
+			if err != nil {
+				return err
+			}
+			any = any || len(proved)+len(give) > 0
+		}
+		return nil
+	})
+	return any, err
 }
 
 func parseIDs(texts []string) ([]letter.ID, error) {
