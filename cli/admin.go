@@ -26,12 +26,7 @@ func manage[In any, Out op.Texter](ctx context.Context, a *app, spec op.Spec[In,
 	if err != nil {
 		return err
 	}
-	out, err := call(ctx, a, spec, in(op.InMesh{Mesh: slug}))
-	if err != nil {
-		return err
-	}
-	a.used(a.mesh)
-	return show(a, out, func(o Out) { a.answer(o) })
+	return perform(ctx, a, spec, in(op.InMesh{Mesh: slug}), func(o Out) { a.answer(o) })
 }
 
 // answer prints what an operation says of itself.

@@ -38,6 +38,22 @@ func call[In, Out any](ctx context.Context, a *app, spec op.Spec[In, Out], in In
 	return spec.Call(ctx, a.approving(client), op.Caller{}, in)
 }
 
+// perform performs an operation, shows what it answers and remembers the mesh that was
+// named.
+func perform[In, Out any](ctx context.Context, a *app, spec op.Spec[In, Out], in In, human func(Out)) error {
+	out, err := call(ctx, a, spec, in)
+	if err != nil {
+		return err
+	}
+	a.used(a.mesh)
+	return show(a, out, human)
+}
+
+// itsText prints what an operation's answer says of itself.
+func itsText[Out op.Texter](a *app) func(Out) {
+	return func(out Out) { a.term.Block(1, out.Text()) }
+}
+
 // show prints an answer: the document with --json, else what human prints. It
 // returns why that could not be written.
 func show[Out any](a *app, out Out, human func(Out)) error {

@@ -110,18 +110,11 @@ func (a *app) grantsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			where := op.InMesh{Mesh: slug}
-			out, err := grant.ListResponse{}, error(nil)
+			where, all := op.InMesh{Mesh: slug}, itsText[grant.ListResponse](a)
 			if set {
-				out, err = call(cmd.Context(), a, grant.Default, grant.DefaultRequest{InMesh: where, Caps: args})
-			} else {
-				out, err = call(cmd.Context(), a, grant.List, grant.ListRequest{InMesh: where})
+				return perform(cmd.Context(), a, grant.Default, grant.DefaultRequest{InMesh: where, Caps: args}, all)
 			}
-			if err != nil {
-				return err
-			}
-			a.used(a.mesh)
-			return show(a, out, func(r grant.ListResponse) { a.term.Block(1, r.Text()) })
+			return perform(cmd.Context(), a, grant.List, grant.ListRequest{InMesh: where}, all)
 		},
 	}
 	cmd.Flags().BoolVar(&set, "default", false, "say what all others may do")

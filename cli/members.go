@@ -23,12 +23,7 @@ func (a *app) membersCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, presence.Members, presence.MembersRequest{InMesh: op.InMesh{Mesh: slug}})
-			if err != nil {
-				return err
-			}
-			a.used(a.mesh)
-			return show(a, out, a.printMembers)
+			return perform(cmd.Context(), a, presence.Members, presence.MembersRequest{InMesh: op.InMesh{Mesh: slug}}, a.printMembers)
 		},
 	}
 }

@@ -47,9 +47,15 @@ type newDoc struct {
 	mesh.NewResponse
 }
 
+// inviting is what `invite` was asked for.
+type inviting struct {
+	mesh.InviteRequest
+	byCode, qr, noQR bool
+	email            []string // whom it is for: one, or nobody in particular
+}
+
 func (a *app) inviteCommand() *cobra.Command {
-	var in mesh.InviteRequest
-	var byCode, qr, noQR bool
+	var in inviting
 	cmd := &cobra.Command{
 		Use: "invite [email]", Aliases: []string{"share"},
 		Short: "Make a link with which somebody can join",
@@ -58,49 +64,62 @@ func (a *app) inviteCommand() *cobra.Command {
 		Example: "claudemesh invite --expires 12h --uses 3",
 		Args:    words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if in.Uses < 1 {
-				return usage("give --uses a number from 1 to 1000", "--uses cannot be %d", in.Uses)
-			}
-			if len(args) > 0 && !isEmail(args[0]) {
-				return usage("type `claudemesh invite` alone to make a link", "%q is no e-mail address", args[0])
-			}
-			if qr && (noQR || byCode) {
-				return usage("give --qr alone", "--qr is for a link, and does not go with --no-qr")
+			in.email = args
+			if err := in.check(); err != nil {
+				return err
 			}
 			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
 				return err
 			}
-			if byCode {
-				if !cmd.Flags().Changed("expires") {
-					in.Expires = ""
-				}
-				return a.inviteByCode(cmd.Context(), in)
+			if !in.byCode {
+				return a.inviteByLink(cmd.Context(), in)
 			}
-			out, err := call(cmd.Context(), a, mesh.Invite, in)
-			if err != nil {
-				return err
+			if !cmd.Flags().Changed("expires") {
+				in.Expires = ""
 			}
-			a.used(a.mesh)
-			doc := inviteDoc{
-				InviteResponse: out, URL: out.Link, Code: strings.TrimPrefix(out.Link, joinPrefix),
-				Copied: a.term.OutTTY() && a.copyText(cmd.Context(), out.Link),
-			}
-			return show(a, doc, func(d inviteDoc) {
-				a.printInvite(d, args)
-				if qr || !noQR && !a.quiet && a.term.OutTTY() {
-					a.printQR(d.Link, qr)
-				}
-			})
+			return a.inviteByCode(cmd.Context(), in.InviteRequest)
 		},
 	}
 	cmd.Flags().StringVar(&in.Expires, "expires", "7d", "how `long` it is good for, at most 30d")
 	cmd.Flags().IntVar(&in.Uses, "uses", 1, "how `many` people may use it")
 	cmd.Flags().StringVar(&in.Role, "role", "member", "what they `become`: member or admin")
-	cmd.Flags().BoolVar(&qr, "qr", false, "print a QR code of the link, also into a file or a pipe")
-	cmd.Flags().BoolVar(&noQR, "no-qr", false, "print none; on a terminal that is wide enough there is one")
-	cmd.Flags().BoolVar(&byCode, "code", false, "make a code to speak instead: for one person on this network, 10 minutes")
-	presetFlags(cmd, &in)
+	cmd.Flags().BoolVar(&in.qr, "qr", false, "print a QR code of the link, also into a file or a pipe")
+	cmd.Flags().BoolVar(&in.noQR, "no-qr", false, "print none; on a terminal that is wide enough there is one")
+	cmd.Flags().BoolVar(&in.byCode, "code", false, "make a code to speak instead: for one person on this network, 10 minutes")
+	presetFlags(cmd, &in.InviteRequest)
 	return cmd
+}
+
+// check refuses what needs no node to be seen as wrong.
+func (in inviting) check() error {
+	switch {
+	case in.Uses < 1:
+		return usage("give --uses a number from 1 to 1000", "--uses cannot be %d", in.Uses)
+	case len(in.email) > 0 && !isEmail(in.email[0]):
+		return usage("type `claudemesh invite` alone to make a link", "%q is no e-mail address", in.email[0])
+	case in.qr && (in.noQR || in.byCode):
+		return usage("give --qr alone", "--qr is for a link, and does not go with --no-qr")
+	}
+	return nil
+}
+
+// inviteByLink makes a link and shows it.
+func (a *app) inviteByLink(ctx context.Context, in inviting) error {
+	out, err := call(ctx, a, mesh.Invite, in.InviteRequest)
+	if err != nil {
+		return err
+	}
+	a.used(a.mesh)
+	doc := inviteDoc{
+		InviteResponse: out, URL: out.Link, Code: strings.TrimPrefix(out.Link, joinPrefix),
+		Copied: a.term.OutTTY() && a.copyText(ctx, out.Link),
+	}
+	return show(a, doc, func(d inviteDoc) {
+		a.printInvite(d, in.email)
+		if in.qr || !in.noQR && !a.quiet && a.term.OutTTY() {
+			a.printQR(d.Link, in.qr)
+		}
+	})
 }
 
 // isEmail tells whether a word is an e-mail address and nothing else.

@@ -20,12 +20,7 @@ func (a *app) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, overview.Info, overview.InfoRequest{InMesh: in})
-			if err != nil {
-				return err
-			}
-			a.used(a.mesh)
-			return show(a, out, func(r overview.InfoResponse) { a.term.Block(1, r.Text()) })
+			return perform(cmd.Context(), a, overview.Info, overview.InfoRequest{InMesh: in}, itsText[overview.InfoResponse](a))
 		},
 	}
 }
@@ -44,7 +39,7 @@ func (a *app) statsCommand() *cobra.Command {
 				out.Meshes = []overview.MeshStats{}
 			}
 			a.used(a.mesh)
-			return show(a, out, func(r overview.StatsResponse) { a.term.Block(1, r.Text()) })
+			return show(a, out, itsText[overview.StatsResponse](a))
 		},
 	}
 }
@@ -76,7 +71,7 @@ func (a *app) pingCommand() *cobra.Command {
 				return err
 			}
 			a.used(a.mesh)
-			if err := show(a, out, func(r overview.PingResponse) { a.term.Block(1, r.Text()) }); err != nil {
+			if err := show(a, out, itsText[overview.PingResponse](a)); err != nil {
 				return err
 			}
 			if unanswered(out) > 0 {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/claudemesh/claudemesh/cli/term"
@@ -32,17 +34,19 @@ func (a *app) statusSet() *cobra.Command {
 				return usage("type one of idle, working, dnd", "there is no status %q", args[0])
 			}
 			in := presence.SetStatusRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of, Status: args[0]}
-			out, err := call(cmd.Context(), a, presence.SetStatus, in)
-			if err != nil {
-				return err
-			}
-			return show(a, out, func(r presence.SetStatusResponse) { a.done(r.Text()) })
+			return change(cmd.Context(), a, presence.SetStatus, in)
 		},
 	}, &of)
 }
 
-// done prints what was done.
-func (a *app) done(text string) { a.term.Line("%s %s", term.Green(term.OK), text) }
+// change performs an operation that changes a session, and shows what it says of that.
+func change[In any, Out op.Texter](ctx context.Context, a *app, spec op.Spec[In, Out], in In) error {
+	out, err := call(ctx, a, spec, in)
+	if err != nil {
+		return err
+	}
+	return show(a, out, func(o Out) { a.term.Line("%s %s", term.Green(term.OK), o.Text()) })
+}
 
 func (a *app) visibleCommand() *cobra.Command {
 	var of presence.OfSession
@@ -62,11 +66,7 @@ func (a *app) visibleCommand() *cobra.Command {
 			default:
 				return usage("type on or off", "visible is neither on nor off: %q", args[0])
 			}
-			out, err := call(cmd.Context(), a, presence.SetVisible, in)
-			if err != nil {
-				return err
-			}
-			return show(a, out, func(r presence.SetVisibleResponse) { a.done(r.Text()) })
+			return change(cmd.Context(), a, presence.SetVisible, in)
 		},
 	}, &of)
 }
@@ -89,11 +89,7 @@ func (a *app) groupJoin() *cobra.Command {
 		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := presence.JoinGroupRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of, Name: args[0], Role: role}
-			out, err := call(cmd.Context(), a, presence.JoinGroup, in)
-			if err != nil {
-				return err
-			}
-			return show(a, out, func(r presence.GroupResponse) { a.done(r.Text()) })
+			return change(cmd.Context(), a, presence.JoinGroup, in)
 		},
 	}, &of)
 	cmd.Flags().StringVar(&role, "role", "", "what it is there: `lead`, member, observer or any other word")
@@ -109,11 +105,7 @@ func (a *app) groupLeave() *cobra.Command {
 		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := presence.LeaveGroupRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of, Name: args[0]}
-			out, err := call(cmd.Context(), a, presence.LeaveGroup, in)
-			if err != nil {
-				return err
-			}
-			return show(a, out, func(r presence.GroupResponse) { a.done(r.Text()) })
+			return change(cmd.Context(), a, presence.LeaveGroup, in)
 		},
 	}, &of)
 }

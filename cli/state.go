@@ -44,12 +44,8 @@ func (a *app) stateSet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, state.Set, state.SetRequest{InMesh: in, Key: args[0], Value: jsonValue(word, text)})
-			if err != nil {
-				return err
-			}
-			a.used(a.mesh)
-			return show(a, out, func(r state.SetResponse) {
+			set := state.SetRequest{InMesh: in, Key: args[0], Value: jsonValue(word, text)}
+			return perform(cmd.Context(), a, state.Set, set, func(r state.SetResponse) {
 				a.term.Line("%s %s = %s %s", term.Green(term.OK), term.Bold(r.Key), compact(r.JSON), term.Dim("in "+r.Slug))
 			})
 		},
@@ -220,7 +216,7 @@ func (a *app) stateWriters() *cobra.Command {
 				out.Writers = []state.Writer{}
 			}
 			a.used(a.mesh)
-			return show(a, out, func(r state.WritersResponse) { a.term.Block(1, r.Text()) })
+			return show(a, out, itsText[state.WritersResponse](a))
 		},
 	}
 }
