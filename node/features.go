@@ -2,6 +2,7 @@ package node
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
@@ -22,11 +23,6 @@ func Catalogue() []op.Contract {
 	for _, o := range operations(nil, nil, nil, &shared{}) {
 		out = append(out, o.Contract)
 	}
-	slices.SortFunc(out, func(a, b op.Contract) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b op.Contract) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }
