@@ -51,7 +51,8 @@ func TestTheAccountIsSharedAndSurvives(t *testing.T) {
 	want := []string{"role_changed", "member_admitted", "invite_made", "member_admitted", "invite_made", "mesh_made"}
 	for _, n := range []*nodetest.Node{ana, bo} {
 		n.Wait("one with all chains", func() bool {
-			return chainState(n, "ana").State == audit.Valid && chainState(n, "bo").State == audit.Valid && chainState(n, "bo").Entries == 1
+			return chainState(n, "ana").State == audit.Valid && chainState(n, "bo").State == audit.Valid && chainState(n, "bo").Entries == 1 &&
+				len(account(n, audit.QueryRequest{Kind: "role_changed"})) > 0
 		})
 		if got := events(account(n, audit.QueryRequest{}), key); !slices.Equal(got, want) {
 			t.Errorf("%s knows of ana %v, want %v", n.Name, got, want)
