@@ -128,25 +128,29 @@ func (n *network) Proved(p host.Peer) {
 func (n *network) meet(ctx context.Context, p host.Peer) {
 	ctx, cancel := context.WithTimeout(ctx, meetFor)
 	defer cancel()
+	n.locate(ctx, p)
 	if err := n.presence.Meet(ctx, p.Mesh, p.Key); err != nil {
 		n.log.Debug("roster not given", "mesh", p.Mesh, "member", p.Key, "error", err)
 	}
-	n.later(func(context.Context) { n.locate(p) })
 }
 
 // locate remembers where a member is by what its connection tells, until the member says
 // it in a beacon: whoever stops or is backed up before that must find it again.
-func (n *network) locate(p host.Peer) {
+func (n *network) locate(ctx context.Context, p host.Peer) {
 	m, ok := n.meshes.Get(p.Mesh)
 	if !ok || len(m.Homes()[p.Peer]) > 0 {
 		return
 	}
-	known := n.host.AddrsOf(p.Peer)
+	known := n.host.AddrsOf(ctx, p.Peer)
 	addrs := make([]string, 0, min(len(known), maxCardAddrs))
 	for _, a := range known[:cap(addrs)] {
 		addrs = append(addrs, a.String())
 	}
-	m.Met(p.Key, nil, addrs)
+	n.later(func(context.Context) {
+		if len(m.Homes()[p.Peer]) == 0 {
+			m.Met(p.Key, nil, addrs)
+		}
+	})
 }
 
 // Lost implements mesh.Net.

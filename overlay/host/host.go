@@ -233,8 +233,12 @@ func (h *Host) Addrs() []ma.Multiaddr {
 }
 
 // AddrsOf returns the addresses that are remembered of p, without its peer id: those it was dialled at
-// and those that it told of when it connected. They are the peer's own word.
-func (h *Host) AddrsOf(p peer.ID) []ma.Multiaddr { return h.inner.Peerstore().Addrs(p) }
+// and those that it tells of when it connects, which is waited for until ctx ends. They are the peer's
+// own word.
+func (h *Host) AddrsOf(ctx context.Context, p peer.ID) []ma.Multiaddr {
+	p2p.Identified(ctx, h.inner, p)
+	return h.inner.Peerstore().Addrs(p)
+}
 
 // LibP2P returns the libp2p host underneath, for discovery alone: who opens streams on it goes around
 // the handshake.

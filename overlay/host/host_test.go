@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +68,20 @@ func TestStreamsOverEachTransport(t *testing.T) {
 		path, ok := a.Path(b.ID())
 		if !ok || path.Kind != host.Local || path.RTT <= 0 {
 			t.Errorf("path %+v, %v", path, ok)
+		}
+	}
+}
+
+// Who was dialled knows where the other one listens, and could dial it from then on.
+func TestWhoWasDialledKnowsTheAddresses(t *testing.T) {
+	net := overlaytest.New(t, 2, overlaytest.Options{})
+	a, b := net.Nodes[0], net.Nodes[1]
+	net.Connect(0, 1)
+	known := b.AddrsOf(within(t), a.ID())
+	for _, addr := range a.Addrs() {
+		bare, _ := peer.SplitAddr(addr)
+		if !slices.ContainsFunc(known, bare.Equal) {
+			t.Errorf("%s is not among %v", bare, known)
 		}
 	}
 }

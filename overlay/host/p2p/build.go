@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
@@ -175,6 +176,21 @@ func Dial(ctx context.Context, h host.Host, info peer.AddrInfo) error {
 	}
 	_, err := h.Network().DialPeer(ctx, info.ID)
 	return err
+}
+
+// Identified waits until p has told what it is and where it listens, on any connection that there is
+// now, or ctx ends. Without it a peer that dialled us may have no address yet.
+func Identified(ctx context.Context, h host.Host, p peer.ID) {
+	service, ok := h.(interface{ IDService() identify.IDService })
+	if !ok {
+		return
+	}
+	for _, c := range h.Network().ConnsToPeer(p) {
+		select {
+		case <-service.IDService().IdentifyWait(c):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // gate decides which connections come about.
