@@ -5,6 +5,7 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -167,6 +168,19 @@ func (o *owner) run(status int, args ...string) string {
 	return string(out)
 }
 
+// document runs the program, which must succeed, and reads what it prints on stdout: on
+// stderr it may tell what takes long.
+func (o *owner) document(into any, args ...string) {
+	o.t.Helper()
+	cmd := o.command(o.exe, append(args, "--json")...)
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err := errors.Join(err, json.Unmarshal(out, into)); err != nil {
+		o.t.Errorf("claudemesh %v: %v\n%s\n%s", args, err, out, said.String())
+	}
+}
+
 // is checks which version is installed and which one the node runs.
 func (o *owner) is(version string) {
 	o.t.Helper()
@@ -177,8 +191,8 @@ func (o *owner) is(version string) {
 		Running bool
 		Version string
 	}
-	if err := json.Unmarshal([]byte(o.run(0, "node", "status", "--json")), &node); err != nil || !node.Running || node.Version != version {
-		o.t.Errorf("the node: %+v, %v", node, err)
+	if o.document(&node, "node", "status"); !node.Running || node.Version != version {
+		o.t.Errorf("the node: %+v", node)
 	}
 	if out := o.run(0, "list"); !strings.Contains(out, "team") {
 		o.t.Errorf("list: %s", out)
@@ -259,9 +273,8 @@ func upgradeAndBack(t *testing.T, o *owner, shop *shop) {
 		Installed     string `json:"installed"`
 		NodeRestarted bool   `json:"node_restarted"`
 	}
-	out := o.run(0, "update", "--yes", "--json")
-	if err := json.Unmarshal([]byte(out), &doc); err != nil || doc.Version == "" || !doc.Changed || doc.Installed != "2.0.0" || !doc.NodeRestarted {
-		t.Errorf("%v: %s", err, out)
+	if o.document(&doc, "update", "--yes"); doc.Version == "" || !doc.Changed || doc.Installed != "2.0.0" || !doc.NodeRestarted {
+		t.Errorf("%+v", doc)
 	}
 	o.is("2.0.0")
 	if out := o.run(0, "upgrade"); !strings.Contains(out, "v2.0.0 is the newest release") {
