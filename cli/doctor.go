@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/daemon"
 	"github.com/claudemesh/claudemesh/cli/doctor"
 	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/cli/term"
@@ -95,7 +96,7 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 	s, _ := a.setupIn(folder.Path, home, true, false)
 	return doctor.Env{
 		Version: a.env.Version, Program: program, Home: home, Temp: os.TempDir(),
-		Dir: folder.Path, Stale: folder.Stale, Getenv: a.env.Getenv, Now: time.Now, System: doctor.Machine(), Setup: s,
+		Dir: folder.Path, Stale: folder.Stale, Getenv: a.env.Getenv, Now: time.Now, Alive: daemon.Alive, System: doctor.Machine(), Setup: s,
 		Release:  func(ctx context.Context) (doctor.Release, error) { return a.newestRelease(ctx, folder.Path) },
 		Settings: func() (settings.Settings, error) { return a.settings(folder.Path, settings.Flags{}) },
 		Node: doctor.Node{

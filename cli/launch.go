@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -13,7 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/agent"
 	"github.com/claudemesh/claudemesh/cli/daemon"
+	"github.com/claudemesh/claudemesh/cli/doctor"
+	"github.com/claudemesh/claudemesh/cli/doctor/probe"
 	"github.com/claudemesh/claudemesh/cli/launch"
 	"github.com/claudemesh/claudemesh/cli/launch/claude"
 	"github.com/claudemesh/claudemesh/cli/launch/flow"
@@ -125,7 +129,7 @@ func (a *app) launch(cmd *cobra.Command, f launchFlags, rest []string) error {
 		return err
 	}
 	s.Program = program
-	w := &world{app: a, approved: way != launch.Nobody}
+	w := &world{app: a, approved: way != launch.Nobody, newer: func(ctx context.Context) string { return a.newer(ctx, dir, set) }}
 	if way == launch.Screens {
 		a.term.Quiet(true) // nothing is printed over a screen
 	}
@@ -133,12 +137,17 @@ func (a *app) launch(cmd *cobra.Command, f launchFlags, rest []string) error {
 		Term: a.term, World: w, Flow: flow.Launch(func(word string) bool { return isLink(asLink(word)) }), Session: s, Way: way,
 		Plan:   claude.Plan{Resume: f.resume, Continue: f.goOn, Unasked: f.unasked, System: f.system, Rest: rest},
 		Claude: program, Servers: a.ownServer(), Dir: dir, Tmp: os.TempDir(), Environ: a.env.Environ(),
-		Files: a.files(), Banner: !a.quiet && !a.term.IsDocument(), Alive: daemon.Alive, Log: slog.New(slog.DiscardHandler),
+		Files: a.files(), Banner: !a.quiet && !a.term.IsDocument(), Alive: daemon.Alive, Used: inSession, Log: slog.New(slog.DiscardHandler),
 		Remember: func(s flow.Session, id string) { a.rememberLaunch(s, first(id, f.resume)) },
 		Started:  func() { a.term.Quiet(a.quiet) },
 	})
 	a.term.Quiet(a.quiet)
 	return a.launchEnded(ctx, err, s)
+}
+
+// inSession tells whether a process runs in the session that has a folder.
+func inSession(folder string) bool {
+	return slices.ContainsFunc(doctor.Machine().Processes(), func(p probe.Process) bool { return p.Getenv(agent.EnvFolder) == folder })
 }
 
 // launchEnded makes of the end of a launch what the command line tells.

@@ -53,41 +53,40 @@ func (a *app) launchedBefore(f launchFlags) (lastUsed, bool) {
 	if err != nil {
 		return lastUsed{}, false
 	}
+	s, _, err := a.setup(false, false)
+	if err != nil {
+		return lastUsed{}, false
+	}
+	kept := s.Conversations()
 	var newest launchMemory
-	var when int64
 	for _, m := range a.launches() {
-		fits := f.resume != "" && m.Conversation == f.resume || f.goOn && m.Folder == cwd
-		if fits && m.written >= when {
-			newest, when = m.launchMemory, m.written
+		// One in which nothing was said, or that could not be started, is none to go on with.
+		at, is := kept[m.Conversation]
+		switch {
+		case f.resume != "" && m.Conversation == f.resume:
+			return m.lastUsed, true
+		case f.goOn && m.Folder == cwd && is && !at.Before(kept[newest.Conversation]):
+			newest = m
 		}
 	}
 	return newest.lastUsed, newest.Conversation != ""
 }
 
-// launchOf is a file and when it was written, in nanoseconds.
-type launchOf struct {
-	launchMemory
-	written int64
-}
-
 // launches reads what is remembered; what cannot be read is none.
-func (a *app) launches() []launchOf {
+func (a *app) launches() []launchMemory {
 	entries, err := os.ReadDir(a.launchesFolder())
 	if err != nil {
 		return nil
 	}
-	var out []launchOf
+	var out []launchMemory
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), launchPrefix) {
 			continue
 		}
-		var m launchOf
+		var m launchMemory
 		text, err := file.Read(filepath.Join(a.launchesFolder(), e.Name()))
-		if err != nil || json.Unmarshal(text, &m.launchMemory) != nil {
+		if err != nil || json.Unmarshal(text, &m) != nil {
 			continue
-		}
-		if info, err := e.Info(); err == nil {
-			m.written = info.ModTime().UnixNano()
 		}
 		out = append(out, m)
 	}

@@ -15,8 +15,10 @@ type world struct {
 	app *app
 	// approved: a person has seen what will be done and said yes.
 	approved bool
-	mu       sync.Mutex // guards the app's connection, and what follows
-	met      bool       // a node was there before
+	// newer names a newer release.
+	newer func(ctx context.Context) string
+	mu    sync.Mutex // guards the app's connection, and what follows
+	met   bool       // a node was there before
 }
 
 // do finds a node, starting one if there is none, which may be another than a moment
@@ -58,6 +60,9 @@ func (w *world) Meshes(ctx context.Context) ([]flow.Mesh, error) {
 	}
 	return all, nil
 }
+
+// Newer implements flow.World.
+func (w *world) Newer(ctx context.Context) string { return w.newer(ctx) }
 
 // Online implements flow.World.
 func (w *world) Online(ctx context.Context, slug string) (int, error) {

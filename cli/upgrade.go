@@ -239,19 +239,30 @@ func (a *app) notice(ctx context.Context) {
 		return
 	}
 	dir, set, err := a.loaded()
-	if err != nil || set.UpdateURL.Value == "" || !upgrade.Due(dir, time.Now()) {
+	if err != nil {
 		return
+	}
+	if version := a.newer(ctx, dir, set); version != "" {
+		a.term.Note("%s claudemesh %s is there; this is v%s.", term.To, term.Bold(version), a.env.Version)
+		a.term.Note("  Install it: %s", term.Cyan("claudemesh upgrade"))
+	}
+}
+
+// newer is the version of a newer release, if an address of releases is set and nobody has
+// asked there within 24 hours; else, and when it does not answer soon, empty.
+func (a *app) newer(ctx context.Context, dir string, set settings.Settings) string {
+	if set.UpdateURL.Value == "" || !upgrade.Due(dir, time.Now()) {
+		return ""
 	}
 	up, err := a.upgrader(set.UpdateURL.Value)
 	if err != nil {
-		return
+		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, noticeLimit)
 	defer cancel()
 	found, err := up.Check(ctx)
 	if err != nil || !found.Newer {
-		return
+		return ""
 	}
-	a.term.Note("%s claudemesh %s is there; this is v%s.", term.To, term.Bold(found.Version), a.env.Version)
-	a.term.Note("  Install it: %s", term.Cyan("claudemesh upgrade"))
+	return found.Version
 }

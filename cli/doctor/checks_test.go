@@ -181,6 +181,10 @@ var sicknesses = []sick{
 		dir := filepath.Join(p.Temp, "claudemesh-a1B2c3")
 		must(t, os.Chtimes(filepath.Join(dir, "config.json"), old, old), os.Chtimes(dir, old, old))
 	}, Warn, "1 folder of sessions that are gone", "--fix", "removed 1 folder"},
+	{"session whose launcher was killed", "sessions", func(t *testing.T, p *patient) {
+		p.write(t, `{"version":1,"pid":77,"mesh":"team"}`, "tmp", "claudemesh-3141592653", "config.json")
+		p.write(t, `{"version":1,"pid":1,"mesh":"team"}`, "tmp", "claudemesh-3141592654", "config.json")
+	}, Warn, "1 folder of sessions that are gone", "--fix", "removed 1 folder"},
 	{"stale tokens", "sessions", func(t *testing.T, p *patient) {
 		p.write(t, "{}", ".claudemesh", "sessions", "x.json")
 		old := today.Add(-100 * 24 * time.Hour)

@@ -53,10 +53,12 @@ type Env struct {
 	// and that does not exist.
 	Dir, Stale string
 	Getenv     func(string) string
-	Now        func() time.Time
-	System     probe.System
-	Node       Node
-	Setup      *setup.Setup
+	// Alive tells whether a process runs.
+	Alive  func(pid int) bool
+	Now    func() time.Time
+	System probe.System
+	Node   Node
+	Setup  *setup.Setup
 	// Release asks for the newest release, where an address is set.
 	Release func(context.Context) (Release, error)
 	// Settings reads the settings that hold.

@@ -94,6 +94,7 @@ func newPatient(t *testing.T) *patient {
 			Skill: "skill", Hooks: true, Now: func() time.Time { return today },
 		}),
 		Release:  func(context.Context) (Release, error) { return Release{Configured: true, Version: "1.0"}, nil },
+		Alive:    func(pid int) bool { return pid == 1 },
 		Settings: func() (settings.Settings, error) { return p.set, p.setErr },
 		System: probe.System{
 			User: os.Geteuid(), LookPath: look, Programs: func(string) []string { return []string{program} },

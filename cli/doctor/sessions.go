@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/claudemesh/claudemesh/cli/agent"
 	"github.com/claudemesh/claudemesh/cli/settings"
 )
 
@@ -50,15 +51,24 @@ func (x *exam) deadDirs(ctx context.Context) (out []string) {
 	used := make(map[string]bool)
 	for _, p := range x.running(ctx) {
 		used[filepath.Clean(p.Getenv(settings.EnvDir))] = true
+		used[filepath.Clean(p.Getenv(agent.EnvFolder))] = true
 	}
 	for _, e := range entries {
 		path := filepath.Join(x.Temp, e.Name())
 		info, err := e.Info()
-		if err != nil || !e.IsDir() || !sessionDir.MatchString(e.Name()) || allDigits(e.Name()[len("claudemesh-"):]) || used[path] {
+		if err != nil || !e.IsDir() || !sessionDir.MatchString(e.Name()) || used[path] {
 			continue
 		}
-		user, known := x.System.Owner(info)
-		if known && user != x.System.User || x.Now().Sub(newest(path, info)) < deadAfter || !exists(filepath.Join(path, "config.json")) || exists(filepath.Join(path, "node.db")) {
+		if user, known := x.System.Owner(info); known && user != x.System.User {
+			continue
+		}
+		if l, ours := agent.ReadLaunched(path); ours {
+			if l.PID > 0 && !x.Alive(l.PID) {
+				out = append(out, e.Name())
+			}
+			continue
+		}
+		if allDigits(e.Name()[len("claudemesh-"):]) || x.Now().Sub(newest(path, info)) < deadAfter || !exists(filepath.Join(path, "config.json")) || exists(filepath.Join(path, "node.db")) {
 			continue
 		}
 		out = append(out, e.Name())

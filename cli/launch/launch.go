@@ -50,8 +50,9 @@ type Config struct {
 	Files [3]*os.File
 	// Banner tells whether to say what is started.
 	Banner bool
-	// Alive tells whether a process runs.
+	// Alive tells whether a process runs, Used whether one does whose session's folder that is.
 	Alive func(pid int) bool
+	Used  func(folder string) bool
 	// Remember is told what was started, and the conversation's id where it is known.
 	Remember func(s flow.Session, id string)
 	// Started is called when no more questions come; nil: nobody wants to know.
@@ -96,7 +97,7 @@ func (c Config) ask(ctx context.Context, guard *term.Guard, walk *flow.Walk) err
 
 // start runs Claude Code in the session's folder.
 func (c Config) start(guard *term.Guard) (err error) {
-	if err := claude.Sweep(c.Tmp, c.Alive); err != nil {
+	if err := claude.Sweep(c.Tmp, c.Alive, c.Used); err != nil {
 		c.Log.Warn("folders of old sessions not removed", "error", err)
 	}
 	folder, err := claude.NewFolder(c.Tmp, c.launched())

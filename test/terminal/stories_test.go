@@ -5,7 +5,9 @@ package terminal_test
 import (
 	"encoding/json"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -364,6 +366,50 @@ func TestAnAgentThatStops(t *testing.T) {
 	s.await("Stopped")
 	s.shell("clear; fg")
 	s.asBefore("4")
+}
+
+// What a launcher that was killed leaves stays while its agent lives, and goes at the next
+// launch.
+func TestALauncherThatIsKilled(t *testing.T) {
+	s := open(t, 80, 24)
+	s.run("new", "team", "--as", "ana")
+	left := func() []string {
+		found, err := filepath.Glob(filepath.Join(s.dir, "tmp", "claudemesh-[0-9]*", "config.json"))
+		must(t, err)
+		return found
+	}
+	s.shell("clear; claudemesh launch -q")
+	s.await("type:")
+	must(t, syscall.Kill(s.child(), syscall.SIGKILL))
+	s.await("Killed")
+	if runtime.GOOS == "linux" { // elsewhere it is not known in which session a process runs
+		s.env = append(s.env, "FAKE_QUIET=1")
+		s.run("launch", "-q")
+		if all := left(); len(all) != 1 {
+			t.Errorf("the folder of an agent that lives: %v", all)
+		}
+	}
+	s.endAgent()
+	s.run("launch", "-q")
+	if all := left(); len(all) != 0 {
+		t.Errorf("left behind: %v", all)
+	}
+}
+
+// endAgent ends the agent that has outlived its launcher.
+func (s *stage) endAgent() {
+	s.t.Helper()
+	agent := filepath.Join(s.dir, "bin", "claude")
+	out, err := exec.CommandContext(s.ctx, "pgrep", "-f", agent).Output()
+	must(s.t, err)
+	for _, text := range strings.Fields(string(out)) {
+		pid, err := strconv.Atoi(text)
+		must(s.t, err)
+		must(s.t, syscall.Kill(pid, syscall.SIGKILL))
+	}
+	must(s.t, harness.Until(s.ctx, func() (bool, any, error) {
+		return exec.CommandContext(s.ctx, "pgrep", "-f", agent).Run() != nil, nil, nil
+	}))
 }
 
 // child is the process that the terminal's shell waits for.

@@ -86,12 +86,13 @@ func TestFolders(t *testing.T) {
 			t.Errorf("%s: %v, %v", path, info, err)
 		}
 	}
-	for _, alive := range []bool{true, false} {
-		if err := claude.Sweep(tmp, func(int) bool { return alive }); err != nil {
+	for _, c := range []struct{ alive, used bool }{{true, false}, {false, true}, {false, false}} {
+		used := func(folder string) bool { return c.used && folder == f.Path() }
+		if err := claude.Sweep(tmp, func(int) bool { return c.alive }, used); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(f.Path()); (err == nil) != alive {
-			t.Errorf("with its launcher alive: %v, the folder: %v", alive, err)
+		if _, err := os.Stat(f.Path()); (err == nil) != (c.alive || c.used) {
+			t.Errorf("with its launcher or agent alive: %+v, the folder: %v", c, err)
 		}
 	}
 	if err := f.Remove(); err != nil {

@@ -68,8 +68,9 @@ func (f *Folder) write(name string, v any) error {
 func (f *Folder) Remove() error { return os.RemoveAll(f.path) }
 
 // Sweep removes the folders of sessions whose launchers have died. alive tells whether a
-// process runs. What is not plainly one of ours is left alone.
-func Sweep(tmp string, alive func(pid int) bool) error {
+// process runs, used whether a folder is the session's of one that does: an agent outlives a
+// launcher that was killed. What is not plainly one of ours is left alone.
+func Sweep(tmp string, alive func(pid int) bool, used func(folder string) bool) error {
 	all, err := os.ReadDir(tmp)
 	if err != nil {
 		return fmt.Errorf("look for folders of old sessions: %w", err)
@@ -80,7 +81,7 @@ func Sweep(tmp string, alive func(pid int) bool) error {
 			continue
 		}
 		path := filepath.Join(tmp, e.Name())
-		if s, ok := agent.ReadLaunched(path); ok && s.PID > 0 && !alive(s.PID) {
+		if s, ok := agent.ReadLaunched(path); ok && s.PID > 0 && !alive(s.PID) && !used(path) {
 			failed = append(failed, os.RemoveAll(path))
 		}
 	}

@@ -30,6 +30,8 @@ func (f *fake) failure() error {
 
 func (f *fake) Meshes(context.Context) ([]flow.Mesh, error) { return f.meshes, f.failure() }
 
+func (f *fake) Newer(context.Context) string { return "" }
+
 func (f *fake) Online(context.Context, string) (int, error) { return 1, nil }
 
 func (f *fake) Make(_ context.Context, name, _ string) (string, error) {

@@ -16,6 +16,9 @@ type World interface {
 	Make(ctx context.Context, name, member string) (string, error)
 	// Join joins by a link or code, and tells whether this machine was in before.
 	Join(ctx context.Context, link, member string) (mesh string, already bool, err error)
+	// Newer looks for a newer release, if somebody said where and it is time to, and names
+	// its version; empty: none is known of.
+	Newer(ctx context.Context) string
 }
 
 // Mesh is a mesh that this machine is in.
@@ -67,6 +70,9 @@ type Session struct {
 	Meshes []Mesh
 	// Online counts the sessions online in Mesh; below 0: not known.
 	Online int
+	// Newer is the version of a newer release; empty: none is known of. It stands in
+	// nobody's way.
+	Newer string
 	// Already is true if the link led to a mesh one was in.
 	Already bool
 
@@ -122,6 +128,14 @@ func (s *Session) Tell(text string) string {
 // fill is a text with places to fill in, in the person's language.
 func (s *Session) fill(format string, args ...any) string {
 	return fmt.Sprintf(s.Tell(format), args...)
+}
+
+// Update says that there is a newer release; empty: none is known of.
+func (s *Session) Update() string {
+	if s.Newer == "" {
+		return ""
+	}
+	return s.fill("claudemesh %s is there: `claudemesh upgrade` installs it", s.Newer)
 }
 
 // Reached tells that nothing stands between the session and its start.

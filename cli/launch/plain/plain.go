@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/claudemesh/claudemesh/cli/launch/flow"
 	"github.com/claudemesh/claudemesh/cli/term"
@@ -15,7 +16,19 @@ import (
 // Run asks until the flow is through (nil), a person gives up (flow.ErrCancelled) or ctx
 // ends.
 func Run(ctx context.Context, t *term.Term, walk *flow.Walk, world flow.World) error {
+	looking, cancel := context.WithCancel(ctx)
+	newer := make(chan string, 1)
+	var looks sync.WaitGroup
+	looks.Go(func() { newer <- world.Newer(looking) })
+	defer func() { cancel(); looks.Wait() }()
 	for {
+		select {
+		case walk.Session().Newer = <-newer:
+			if text := walk.Session().Update(); text != "" {
+				t.Note("%s %s", term.To, text)
+			}
+		default:
+		}
 		if o, ok := walk.Overlay(); ok {
 			if err := overlay(ctx, t, walk, o); err != nil {
 				return err

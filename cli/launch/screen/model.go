@@ -51,6 +51,8 @@ type (
 		online int
 		err    error
 	}
+	// newer is the version of a newer release, or empty.
+	newer string
 	tick  struct{ round int }
 	watch struct{}
 	// broken is a fault of ours that was met in work.
@@ -62,7 +64,10 @@ func fault(what any) error {
 	return fmt.Errorf("panic in the interface: %v\n%s", what, debug.Stack())
 }
 
-func (m *model) Init() tea.Cmd { return tea.Batch(m.next(), after(watchEvery, watch{})) }
+func (m *model) Init() tea.Cmd {
+	update := guarded(func() tea.Msg { return newer(m.world.Newer(m.ctx)) })
+	return tea.Batch(m.next(), update, after(watchEvery, watch{}))
+}
 
 // Update takes a key, a size or a result. A fault of ours ends the interface in order.
 func (m *model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
@@ -92,6 +97,8 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 		return tea.Batch(m.look(), after(watchEvery, watch{}))
 	case watched:
 		return m.saw(msg)
+	case newer:
+		m.walk.Session().Newer = string(msg)
 	}
 	return nil
 }

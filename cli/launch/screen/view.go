@@ -74,12 +74,21 @@ func (m *model) View() (v tea.View) {
 	}
 	top := len(f.lines)
 	f.lines = append(f.lines, below.lines...)
+	m.update(f)
 	v = tea.NewView(strings.Join(f.lines, "\n"))
 	v.AltScreen = true
 	if v.Cursor = below.cursor; v.Cursor != nil {
 		v.Cursor.Y += top
 	}
 	return v
+}
+
+// update tells of a newer release, below all else and where there is room for it.
+func (m *model) update(f *frame) {
+	if text := m.walk.Session().Update(); text != "" && (m.height == 0 || len(f.lines)+2 <= m.height) {
+		f.gap()
+		f.put(m.hues.warn.Render(term.To) + " " + cut(oneLine(text), f.width-2))
+	}
 }
 
 // rows are the lines about the session, once there is something to say.
