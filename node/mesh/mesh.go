@@ -161,7 +161,7 @@ func (m *Mesh) loadRest(tx *store.Tx) error {
 		return fmt.Errorf("%w: delivery keys: %w", ErrKept, err)
 	}
 	for id, k := range keys {
-		private, err := hpke.MLKEM768X25519().NewPrivateKey(k.Private)
+		private, err := seal.ParsePrivate(k.Private)
 		if err != nil {
 			return fmt.Errorf("%w: delivery key: %w", ErrKept, err)
 		}

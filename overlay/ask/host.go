@@ -3,8 +3,6 @@ package ask
 import (
 	"context"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"github.com/claudemesh/claudemesh/overlay/host"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
@@ -17,23 +15,16 @@ func (a *Asker) Register(h *host.Host) {
 	h.Handle(Proto, maxInbound, func(ctx context.Context, s *host.Stream) { a.Serve(ctx, peerOf(s), s) })
 }
 
-// OverHost opens streams on h. home says which peer is the home of a member of
-// a mesh, as far as it is connected and proven.
-func OverHost(h *host.Host, home func(mesh ident.MeshID, member ident.PublicKey) (peer.ID, bool)) Streams {
-	return hostStreams{h, home}
-}
+// OverHost opens streams on h to the homes of members.
+func OverHost(h *host.Host, home host.Home) Streams { return hostStreams{h, home} }
 
 type hostStreams struct {
 	host *host.Host
-	home func(ident.MeshID, ident.PublicKey) (peer.ID, bool)
+	home host.Home
 }
 
 func (s hostStreams) Open(ctx context.Context, mesh ident.MeshID, to ident.PublicKey) (Stream, Peer, error) {
-	id, ok := s.home(mesh, to)
-	if !ok {
-		return nil, Peer{}, host.ErrOffline
-	}
-	stream, err := s.host.Open(ctx, mesh, id, Proto)
+	stream, err := s.host.OpenHome(ctx, mesh, to, s.home, Proto)
 	if err != nil {
 		return nil, Peer{}, err
 	}

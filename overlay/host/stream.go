@@ -72,6 +72,18 @@ func (h *Host) Open(ctx context.Context, mesh ident.MeshID, p peer.ID, proto str
 	return h.OpenOneOf(ctx, mesh, p, []string{proto})
 }
 
+// Home says which peer is the node of a member of a mesh, as far as that is known.
+type Home func(mesh ident.MeshID, member ident.PublicKey) (peer.ID, bool)
+
+// OpenHome is Open to a member's node; ErrOffline also where it is not known.
+func (h *Host) OpenHome(ctx context.Context, mesh ident.MeshID, member ident.PublicKey, home Home, proto string) (*Stream, error) {
+	p, ok := home(mesh, member)
+	if !ok {
+		return nil, ErrOffline
+	}
+	return h.Open(ctx, mesh, p, proto)
+}
+
 // OpenOneOf is Open for several inner protocols, the best first; Stream.Proto says which p took.
 func (h *Host) OpenOneOf(ctx context.Context, mesh ident.MeshID, p peer.ID, protos []string) (*Stream, error) {
 	if !h.enter() {

@@ -245,8 +245,3 @@ func TagKey(epoch0 [32]byte, mesh ident.MeshID) [32]byte {
 func IDSecret(epoch0 [32]byte, mesh ident.MeshID) [32]byte {
 	return ident.KDF(epoch0[:], "id"+string(mesh[:]))
 }
-
-// LogKey derives, from epoch 0's key, the key of the log's copy at relays.
-func LogKey(epoch0 [32]byte, mesh ident.MeshID) [32]byte {
-	return ident.KDF(epoch0[:], "log"+string(mesh[:]))
-}

@@ -51,7 +51,7 @@ func TestEffectiveKey(t *testing.T) {
 		t.Error("the effective key is not KDF of the keys in order")
 	}
 	m := ident.MeshID{1}
-	keys := [][32]byte{TagKey(k1, m), IDSecret(k1, m), LogKey(k1, m), EffectiveKey(k1), TagKey(k1, ident.MeshID{2})}
+	keys := [][32]byte{TagKey(k1, m), IDSecret(k1, m), EffectiveKey(k1), TagKey(k1, ident.MeshID{2})}
 	for i := range keys {
 		if slices.Contains(keys[:i], keys[i]) {
 			t.Errorf("derived key %d equals another", i)

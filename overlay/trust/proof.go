@@ -2,9 +2,6 @@ package trust
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"time"
 
@@ -42,21 +39,6 @@ func (t Transcript) equal(o Transcript) bool {
 	return t.Dir == o.Dir && t.I == o.I && t.R == o.R &&
 		bytes.Equal(t.PeerI, o.PeerI) && bytes.Equal(t.PeerR, o.PeerR)
 }
-
-// HandshakeTag is the tag by which two members of a mesh find that they have it
-// in common: HMAC-SHA256(kh, dir ‖ i ‖ r ‖ pidI ‖ pidR). kh is TagKey.
-func HandshakeTag(kh [32]byte, dir byte, i, r [32]byte, pidI, pidR []byte) [32]byte {
-	m := hmac.New(sha256.New, kh[:])
-	m.Write([]byte{dir})
-	m.Write(i[:])
-	m.Write(r[:])
-	m.Write(pidI)
-	m.Write(pidR)
-	return [32]byte(m.Sum(nil))
-}
-
-// EqualTags compares two tags in constant time.
-func EqualTags(a, b [32]byte) bool { return subtle.ConstantTimeCompare(a[:], b[:]) == 1 }
 
 // Proof proves membership on one connection.
 type Proof struct {

@@ -1,10 +1,7 @@
 package trust
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -13,27 +10,6 @@ import (
 )
 
 var testMesh = ident.MeshID{7}
-
-func TestHandshakeTag(t *testing.T) {
-	kh, i, r := [32]byte{1}, [32]byte{2}, [32]byte{3}
-	m := hmac.New(sha256.New, kh[:])
-	m.Write(slices.Concat([]byte("r"), i[:], r[:], []byte("pid-i"), []byte("pid-r")))
-	got := HandshakeTag(kh, DirResponder, i, r, []byte("pid-i"), []byte("pid-r"))
-	if !EqualTags(got, [32]byte(m.Sum(nil))) {
-		t.Error("the tag is not the documented HMAC")
-	}
-	for name, other := range map[string][32]byte{
-		"direction": HandshakeTag(kh, DirInitiator, i, r, []byte("pid-i"), []byte("pid-r")),
-		"key":       HandshakeTag([32]byte{9}, DirResponder, i, r, []byte("pid-i"), []byte("pid-r")),
-		"nonce i":   HandshakeTag(kh, DirResponder, r, r, []byte("pid-i"), []byte("pid-r")),
-		"nonce r":   HandshakeTag(kh, DirResponder, i, i, []byte("pid-i"), []byte("pid-r")),
-		"peers":     HandshakeTag(kh, DirResponder, i, r, []byte("pid-r"), []byte("pid-i")),
-	} {
-		if EqualTags(got, other) {
-			t.Errorf("the tag does not depend on the %s", name)
-		}
-	}
-}
 
 func TestCheckProof(t *testing.T) {
 	ann, bob := who("ann"), who("bob")

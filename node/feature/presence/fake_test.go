@@ -258,3 +258,10 @@ func (p *person) peers(t *testing.T, c op.Caller, all bool) []string {
 	}
 	return list
 }
+
+// shoutAll sends a beacon in every mesh.
+func (p *person) shoutAll(ctx context.Context) {
+	for _, m := range p.cfg.Meshes.List() {
+		p.shout(ctx, m)
+	}
+}

@@ -126,13 +126,6 @@ func (f *Feature) resume(now, pause time.Duration) {
 	}
 }
 
-// shoutAll sends a beacon in every mesh.
-func (f *Feature) shoutAll(ctx context.Context) {
-	for _, m := range f.cfg.Meshes.List() {
-		f.shout(ctx, m)
-	}
-}
-
 // shout sends a beacon in one mesh.
 func (f *Feature) shout(ctx context.Context, m Mesh) {
 	raw, err := f.beacon(m)

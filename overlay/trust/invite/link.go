@@ -88,10 +88,6 @@ func (l Link) String() string {
 // LogValue hides the link from logs.
 func (l Link) LogValue() slog.Value { return slog.StringValue("invite link") }
 
-// IsLink tells whether text looks like a link of ours, whatever comes behind
-// its beginning.
-func IsLink(text string) bool { return strings.HasPrefix(text, Scheme) }
-
 // ParseLink reads what String writes, and nothing else. It fails with ErrLink.
 func ParseLink(text string) (Link, error) {
 	token, ok := strings.CutPrefix(text, Scheme)
