@@ -15,7 +15,7 @@ import (
 const floors = `
 cmd/release             < cli/upgrade/release                           # what makes a folder of programs a release
 cmd/*                   < cli                                           # mains: build a config, call Main
-cli                     < cli/* cli/launch/* cli/upgrade/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
+cli                     < cli/* cli/doctor/* cli/launch/* cli/upgrade/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
 cli/launch/flow         < node/op                              !os !net !charm.land  # what is still to be asked before an agent starts; reads no keys, draws nothing
 cli/launch/screen       < cli/launch/flow cli/term node/op              # a flow full-screen
 cli/launch/plain        < cli/launch/flow cli/term node/op              # a flow line by line
@@ -33,7 +33,7 @@ cli/setup               < cli/setup/* store/file                        # what i
 cli/manual              <                                      !github.com/libp2p !net !os  # the table of commands as pages
 cli/form                <                                      !github.com/libp2p !net !os  # requests as people type them: words and flags from a schema, a schema's request from words and flags
 cli/doctor/probe        < node/op node/surface/local store store/file   # what a doctor may ask of the system
-cli/doctor              < cli/doctor/* cli/setup cli/settings node/op node/mesh node/feature/* node/surface/local overlay/ident store store/file  !github.com/libp2p  # whether everything works: a table of checks
+cli/doctor              < cli/doctor/* cli/agent cli/setup cli/settings node/op node/mesh node/feature/* node/surface/local overlay/ident store store/file  !github.com/libp2p  # whether everything works: a table of checks
 cli/hook                < cli/agent node/op node/feature/* node/surface/*  # what a hook of an agent does
 cli/agent               < node/op node/feature/health node/feature/presence store/file      # an agent's session and its token
 node                    < node/... overlay/... store store/file         # what joins the parts of a node: adapters, the list of features, the order of life
