@@ -56,7 +56,7 @@ func (w *world) Meshes(ctx context.Context) ([]flow.Mesh, error) {
 	}
 	all := make([]flow.Mesh, 0, len(out.Meshes))
 	for _, m := range out.Meshes {
-		all = append(all, flow.Mesh{Name: m.Slug, ID: m.ID, Member: m.Member, Members: m.Members})
+		all = append(all, flow.Mesh{Name: m.Slug, ID: m.ID, Member: m.Member, Members: m.Members, Trouble: m.Trouble()})
 	}
 	return all, nil
 }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"net/mail"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/multiformats/go-multiaddr"
 	"github.com/spf13/cobra"
 
 	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // meshCommands are those about which meshes one is in.
@@ -237,7 +240,9 @@ func (a *app) listCommand() *cobra.Command {
 				return err
 			}
 			return show(a, listDocOf(out), func(listDoc) {
-				a.printMeshes(out.Meshes)
+				if len(out.Broken) == 0 || len(out.Meshes) > 0 {
+					a.printMeshes(out.Meshes)
+				}
 				for _, b := range out.Broken {
 					a.term.Note("%s %s cannot be used: %s", term.Red(term.Bad), b.ID, b.Reason)
 				}
@@ -286,10 +291,28 @@ func (a *app) printMeshes(meshes []mesh.Info) {
 			hue = term.Red
 		}
 		a.term.Line("%s %s  %s  members: %-3d %s", hue(term.Dot), term.Bold(m.Slug).Pad(slug), who.Pad(member), m.Members, term.Dim(m.ID))
-		if trouble != "" {
-			a.term.Line("    %s", trouble)
+		if trouble == "" {
+			continue
+		}
+		a.term.Line("    %s", trouble)
+		if m.Elsewhere != nil && m.Removed == nil {
+			a.term.Line("    %s Go on there, and `claudemesh leave %s` here; `claudemesh doctor` tells how to come back.", term.To, m.Slug)
+		} else {
+			a.term.Line("    %s Only an admin can let you in again; `claudemesh leave %s` forgets it here.", term.To, m.Slug)
 		}
 	}
+}
+
+// outcast is why there is no mesh to tell about, where this machine is in some and may act
+// in none: its member was removed, or has its home elsewhere. Else it is nil.
+func (a *app) outcast(ctx context.Context) error {
+	all, err := call(ctx, a, mesh.List, mesh.ListRequest{})
+	if err != nil || len(all.Meshes) == 0 || slices.ContainsFunc(all.Meshes, func(m mesh.Info) bool { return m.Trouble() == "" }) {
+		return err
+	}
+	// Whoever asks for the mesh itself is told why, and what to do.
+	_, err = call(ctx, a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: all.Meshes[0].Slug}})
+	return err
 }
 
 func (a *app) leaveCommand() *cobra.Command {

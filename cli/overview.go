@@ -32,6 +32,9 @@ func (a *app) statsCommand() *cobra.Command {
 		Args:  words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out, err := call(cmd.Context(), a, overview.Stats, overview.StatsRequest{InMesh: op.InMesh{Mesh: a.mesh}})
+			if err == nil && len(out.Meshes) == 0 {
+				err = a.outcast(cmd.Context())
+			}
 			if err != nil {
 				return err
 			}

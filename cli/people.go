@@ -27,7 +27,15 @@ func (a *app) peersCommand() *cobra.Command {
 		Short: "List the sessions and people you can message",
 		Args:  words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return perform(cmd.Context(), a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: a.mesh}, All: all}, a.printPeers)
+			out, err := call(cmd.Context(), a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: a.mesh}, All: all})
+			if err == nil && len(out.Meshes) == 0 {
+				err = a.outcast(cmd.Context())
+			}
+			if err != nil {
+				return err
+			}
+			a.used(a.mesh)
+			return show(a, out, a.printPeers)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are away or offline")
@@ -121,6 +129,9 @@ func (a *app) whoamiCommand() *cobra.Command {
 		Args:  words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out, err := call(cmd.Context(), a, presence.Whoami, presence.WhoamiRequest{})
+			if err == nil && len(out.Meshes) == 0 {
+				err = a.outcast(cmd.Context())
+			}
 			if err != nil {
 				return err
 			}

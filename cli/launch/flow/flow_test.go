@@ -52,6 +52,10 @@ func (f *fake) Join(_ context.Context, link, _ string) (string, bool, error) {
 
 func one() []flow.Mesh { return []flow.Mesh{{Name: "team", ID: "aabbccdd00"}} }
 
+func outcast() []flow.Mesh {
+	return []flow.Mesh{{Name: "team", ID: "aabbccdd00", Trouble: "eve removed you from team"}}
+}
+
 func two() []flow.Mesh { return append(one(), flow.Mesh{Name: "other", ID: "eeff001122"}) }
 
 // known is a session of which a mesh, a name and all the rest are known.
@@ -174,6 +178,9 @@ func TestNobodyIsAsked(t *testing.T) {
 		"the last one":  {flow.Session{User: "ana", Last: "team"}, two(), op.Invalid, "one of: team, other"},
 		"none":          {flow.Session{User: "ana"}, nil, op.Invalid, "--join"},
 		"unknown":       {flow.Session{User: "ana", Mesh: "nowhere"}, one(), op.NotFound, "team"},
+		"outcast":       {flow.Session{User: "ana"}, outcast(), op.Denied, "eve removed you"},
+		"and named":     {flow.Session{User: "ana", Mesh: "team"}, outcast(), op.Denied, "eve removed you"},
+		"and another":   {flow.Session{User: "ana"}, append(outcast(), two()[1]), "", "other"},
 		"unknown, none": {flow.Session{User: "ana", Mesh: "nowhere"}, nil, op.NotFound, "claudemesh new"},
 	} {
 		t.Run(name, func(t *testing.T) {

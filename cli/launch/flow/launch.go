@@ -37,7 +37,7 @@ func look() Step {
 			if err != nil {
 				return nil, err
 			}
-			s.Meshes = all
+			s.Meshes, s.Outcast = sorted(all)
 			name, failed := s.chosen()
 			online := -1
 			if name != "" {
@@ -45,10 +45,24 @@ func look() Step {
 					online = -1
 				}
 			}
-			return func(s *Session) { s.Looked, s.Meshes, s.Mesh, s.Online = true, all, name, online }, failed
+			return func(to *Session) {
+				to.Looked, to.Meshes, to.Outcast, to.Mesh, to.Online = true, s.Meshes, s.Outcast, name, online
+			}, failed
 		},
 		Failed: lookFailed,
 	}
+}
+
+// sorted are the meshes a session can be in, and those it cannot.
+func sorted(all []Mesh) (usable, outcast []Mesh) {
+	for _, m := range all {
+		if m.Trouble == "" {
+			usable = append(usable, m)
+		} else {
+			outcast = append(outcast, m)
+		}
+	}
+	return usable, outcast
 }
 
 // chosen is the mesh that is meant, if that is known: the one that was named, or the
@@ -89,9 +103,13 @@ func welcome() Step {
 		ID: "welcome", Flag: "--join <link>",
 		Show:     func(s *Session) bool { return len(s.Meshes) == 0 && s.NewMesh == "" && s.Link == "" && s.Mesh == "" },
 		Complete: func(s *Session) bool { return s.Start != Undecided },
-		Ask: func(*Session) Question {
+		Ask: func(s *Session) Question {
+			title := "Welcome. You are in no mesh yet."
+			if len(s.Outcast) > 0 {
+				title = s.Outcast[0].Trouble
+			}
 			return Question{
-				Title: "Welcome. You are in no mesh yet.",
+				Title: title,
 				Help:  "A mesh connects your agent sessions with those of others. Nothing is hosted anywhere, and you need no account.",
 				Options: []Option{
 					{string(Create), "Create a mesh on this machine", ""},

@@ -29,6 +29,8 @@ type Mesh struct {
 	Member string
 	// Members counts those who are in it.
 	Members int
+	// Trouble is why no session can be in it now; empty: nothing is in the way.
+	Trouble string
 }
 
 // Text is an answer that may be empty once it is known.
@@ -68,6 +70,8 @@ type Session struct {
 	// Looked is true once Meshes is known.
 	Looked bool
 	Meshes []Mesh
+	// Outcast are meshes of this machine that no session can be in.
+	Outcast []Mesh
 	// Online counts the sessions online in Mesh; below 0: not known.
 	Online int
 	// Newer is the version of a newer release; empty: none is known of. It stands in
