@@ -209,14 +209,15 @@ func (v *verdict) row(name string, r message.Recipient, has bool) {
 }
 
 // fits: a session that was not named has the message if a group meant it when the
-// message came, and not otherwise.
+// message came, and not otherwise. Whom a group means beyond its own home a sender finds
+// among those it knows of: a member that it names itself it may not have known to be in one.
 func (f *flow) fits(v *verdict, p *post, s *seat, has, grouped, listed bool, groups []string, from, to time.Time) {
 	everybody := slices.Contains(groups, "*") || slices.Contains(groups, "@all")
 	was := s.meant(groups, from, to)
 	switch {
 	case has && !listed:
 		v.say("message %s to %s was shown to %s, whose member is no recipient", p.id, strings.Join(p.request.To, ", "), s.session)
-	case !has && was == yes && (listed || everybody):
+	case !has && was == yes && (grouped || everybody):
 		v.say("message %s of %s/%.8s to %s (%s) was never shown to %s, which it means: at home between %s and %s, row %v\n  open%s\n  visible%s", p.id, p.from.home.Name, p.session,
 			strings.Join(p.request.To, ", "), p.request.Priority, s.session, from.Format(clock), to.Format(clock), p.rows[s.side.key], s.open.around(to), s.visible.around(to))
 	case has && grouped && was == no && s.side.attended(from, to):
