@@ -39,6 +39,7 @@ func (n *Node) newBook() (err error) {
 	n.book, err = record.New(record.Config{
 		DB: n.db, Meshes: shelves{n.meshes}, MeshTime: n.meshTime, Shout: n.net.shoutRecord,
 		Adopted: func(id ident.MeshID) { n.net.syncs.some(id, askedAnew) },
+		Refused: func(id ident.MeshID, author ident.PublicKey) { n.refused(id, author, "record") },
 		Now:     n.cfg.Now, Mono: n.cfg.Mono, Log: n.log,
 	})
 	n.net.deliveries = &deliveries{meshes: n.meshes, book: n.book, log: n.log, later: n.net.later}

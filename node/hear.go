@@ -69,7 +69,7 @@ func (s *syncs) linger(ctx context.Context, d time.Duration) bool {
 // hear judges a record that came by gossip.
 func (s *syncs) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, raw []byte) gossip.Verdict {
 	v, want, err := s.book.News(ctx, m.ID(), raw)
-	for i := 0; err == nil && want && i < len(outOfOrder) && s.linger(ctx, outOfOrder[i]); i++ {
+	for i := 0; err == nil && want && v != replica.Twice && i < len(outOfOrder) && s.linger(ctx, outOfOrder[i]); i++ {
 		v, want, err = s.book.News(ctx, m.ID(), raw)
 	}
 	if err != nil {
@@ -86,6 +86,9 @@ func (s *syncs) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, raw []byte
 		return gossip.Accept
 	}
 	author, known := s.book.Author(m.ID(), raw)
+	if v == replica.Twice {
+		s.refused(m.ID(), author, "number")
+	}
 	switch {
 	case v == replica.Late:
 		s.refused(m.ID(), author, "pace")

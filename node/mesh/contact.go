@@ -92,10 +92,10 @@ func (m *Mesh) learnBind(k *known, member ident.PublicKey, raw []byte) bool {
 		return false // every beacon brings the same one
 	}
 	stmt, err := ident.ParseStatement(raw, trust.MaxBody)
-	if err != nil {
-		return false
+	var b trust.Bind
+	if err == nil {
+		b, err = trust.CheckBind(m.id, stmt)
 	}
-	b, err := trust.CheckBind(m.id, stmt)
 	if err != nil || b.Member != member {
 		m.refuse(member, "binding")
 		return false
@@ -117,12 +117,8 @@ func (m *Mesh) learnKey(k *known, member ident.PublicKey, raw []byte) bool {
 	if len(raw) == 0 || bytes.Equal(raw, k.rawKey) {
 		return false
 	}
-	stmt, err := ident.ParseStatement(raw, trust.MaxBody)
-	if err != nil {
-		return false
-	}
-	d, err := trust.CheckDelivery(m.id, stmt)
-	if err != nil || d.Member != member || len(k.rawKey) > 0 && !d.Newer(k.delivery) {
+	d, err := m.deliveryOf(member, raw)
+	if err != nil || len(k.rawKey) > 0 && !d.Newer(k.delivery) {
 		return false
 	}
 	k.delivery, k.rawKey = d, raw
@@ -190,21 +186,27 @@ func (m *Mesh) Learn(member ident.PublicKey, statement []byte) error {
 	if same {
 		return nil
 	}
-	stmt, err := ident.ParseStatement(statement, trust.MaxBody)
-	if err != nil {
+	if _, err := m.deliveryOf(member, statement); err != nil {
 		return err
-	}
-	d, err := trust.CheckDelivery(m.id, stmt)
-	if err != nil {
-		m.refuse(member, "delivery_key")
-		return err
-	}
-	if d.Member != member {
-		m.refuse(member, "delivery_key")
-		return fmt.Errorf("%w: a delivery key of %s", ErrProof, d.Member)
 	}
 	m.met(member, contact{Delivery: statement})
 	return nil
+}
+
+// deliveryOf reads what a member gave as its delivery key.
+func (m *Mesh) deliveryOf(member ident.PublicKey, raw []byte) (trust.Delivery, error) {
+	stmt, err := ident.ParseStatement(raw, trust.MaxBody)
+	var d trust.Delivery
+	if err == nil {
+		d, err = trust.CheckDelivery(m.id, stmt)
+	}
+	if err == nil && d.Member != member {
+		err = fmt.Errorf("%w: a delivery key of %s", ErrProof, d.Member)
+	}
+	if err != nil {
+		m.refuse(member, "delivery_key")
+	}
+	return d, err
 }
 
 // Public returns a member's newest known delivery key, empty if none is known, and

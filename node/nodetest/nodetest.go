@@ -204,6 +204,14 @@ func (n *Node) Wait(what string, holds func() bool) {
 	}
 }
 
+// Must is for steps that fail for no reason of what is tested.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // prefixed writes a node's log into the test's.
 type prefixed struct {
 	t    testing.TB

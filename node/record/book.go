@@ -53,6 +53,10 @@ type Config struct {
 	// others are to exchange with this node soon. It must not block. Nil: they do when
 	// they do.
 	Adopted func(mesh ident.MeshID)
+	// Refused hears of a record that a member signed and that its kind lets it not write,
+	// or not so. It is called outside transactions and must not block. Nil: nobody needs
+	// to know.
+	Refused func(mesh ident.MeshID, author ident.PublicKey)
 	// Now and Mono are the wall and the monotonic clock; nil means the machine's.
 	Now  func() time.Time
 	Mono func() time.Duration

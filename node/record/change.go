@@ -122,6 +122,9 @@ func (s *shelf) show(t *table, slot replica.Slot, was place, all []opened, until
 			is.shows, is.clock, is.author, is.sum = true, v.shown.Clock, v.shown.Author, sumOf(v.shown.Value)
 		}
 	}
+	if declared {
+		s.accuse(t, k, all)
+	}
 	var err error
 	if len(all) == 0 {
 		err = x.forget(was.kind, was.key, slot)
@@ -143,6 +146,23 @@ func (s *shelf) show(t *table, slot replica.Slot, was place, all []opened, until
 		return fmt.Errorf("a change of %s: %w", was.kind, err)
 	}
 	return nil
+}
+
+// accuse has others hear of records that their kind does not allow, of each once.
+func (s *shelf) accuse(t *table, k Kind, all []opened) {
+	if s.book.cfg.Refused == nil {
+		return
+	}
+	for _, o := range all {
+		if o.entry.Author == s.mesh.Self || s.allows(k, o.entry) {
+			continue
+		}
+		t.Tx().OnCommit(func() {
+			if s.flags.first(o.Hash()) {
+				s.book.cfg.Refused(s.id, o.entry.Author)
+			}
+		})
+	}
 }
 
 // fresh tells whether what made a view is news.

@@ -1,13 +1,36 @@
 package record
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/claudemesh/claudemesh/overlay/replica"
+)
 
 // flags are what a shelf remembers between its jobs.
 type flags struct {
-	mu       sync.Mutex // guards what follows
-	compared bool       // with another replica, since the start
-	foreign  bool       // another copy of this node wrote in the own log
-	inc      uint64     // highest incarnation written to since the start
+	mu       sync.Mutex           // guards what follows
+	compared bool                 // with another replica, since the start
+	foreign  bool                 // another copy of this node wrote in the own log
+	inc      uint64               // highest incarnation written to since the start
+	told     map[replica.Sum]bool // records that others heard of as refused, mostTold at most
+}
+
+// mostTold is how many refused records are remembered: they are told of once each, and
+// again after a start, or when there are more.
+const mostTold = 1024
+
+// first tells whether a record is refused for the first time.
+func (f *flags) first(hash replica.Sum) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.told[hash] {
+		return false
+	}
+	if f.told == nil || len(f.told) >= mostTold {
+		f.told = make(map[replica.Sum]bool)
+	}
+	f.told[hash] = true
+	return true
 }
 
 func (f *flags) setCompared() {

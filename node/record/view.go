@@ -89,10 +89,7 @@ func (s *shelf) judge(k Kind, all []opened, until Clock) view {
 	var folded []Entry
 	for _, o := range all {
 		e := o.entry
-		if e.Clock > until || k.Writes != nil && !k.Writes(s.id, e.Author, e.Key) {
-			continue
-		}
-		if k.Check != nil && !e.Deleted && k.Check(e.Value) != nil {
+		if e.Clock > until || !s.allows(k, e) {
 			continue
 		}
 		v.counted = append(v.counted, e)
@@ -102,6 +99,11 @@ func (s *shelf) judge(k Kind, all []opened, until Clock) view {
 	}
 	v.shown, v.shows = k.fold(folded)
 	return v
+}
+
+// allows tells whether a kind lets an entry's author write it, and so.
+func (s *shelf) allows(k Kind, e Entry) bool {
+	return (k.Writes == nil || k.Writes(s.id, e.Author, e.Key)) && (k.Check == nil || e.Deleted || k.Check(e.Value) == nil)
 }
 
 // view reads and judges the records of one key.

@@ -11,6 +11,7 @@ const (
 	Accept                // new and well signed: passed on
 	Reject                // nobody honest sends this
 	Late                  // its author writes faster than is taken: not passed on
+	Twice                 // its author signed another record under this number: not passed on
 )
 
 // News takes a record (its Raw) that came by gossip. want: exchange with whoever sent
@@ -101,8 +102,10 @@ func (r *Replica) judge(rec Record) (v Verdict, want, fresh bool, err error) {
 			fresh = true
 		case rec.N > s.m:
 			v, want = Ignore, true // others are told once what lies between is here: a gap can be made up
+		case ok:
+			v, want = Twice, true
 		default:
-			v, want = Ignore, ok
+			v = Ignore
 		}
 		return nil
 	})

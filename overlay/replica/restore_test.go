@@ -177,7 +177,7 @@ func TestNews(t *testing.T) {
 		{"one too early", r2.Raw(), Ignore, true},
 		{"the next", r1.Raw(), Accept, false},
 		{"the same again", r1.Raw(), Ignore, false},
-		{"another of the same number", fork.Raw(), Ignore, true},
+		{"another of the same number", fork.Raw(), Twice, true},
 		{"the one that was early", r2.Raw(), Accept, false},
 		{"the last", r3.Raw(), Accept, false},
 		{"one that was displaced", r1.Raw(), Ignore, false},

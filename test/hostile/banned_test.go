@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/feature/presence"
@@ -25,7 +24,7 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/replica"
 	"github.com/claudemesh/claudemesh/overlay/seal"
 	"github.com/claudemesh/claudemesh/overlay/trust"
-	"github.com/claudemesh/claudemesh/overlay/trust/invite"
+	"github.com/claudemesh/claudemesh/test/renegade"
 )
 
 // inner are the inner protocols of a mesh's streams.
@@ -50,13 +49,13 @@ func TestABannedMemberWithAModifiedClient(t *testing.T) {
 	arrives(ana, from, send(ana, from, "bo", "before"))
 	arrives(ana, from, send(ana, from, "cy", "before"))
 	nodetest.Call(ana, mesh.Promote, mesh.PromoteRequest{Member: "bo"})
-	at := map[string]peer.AddrInfo{"ana": where(t, ana), "bo": where(t, bo)}
+	at := map[string]peer.AddrInfo{"ana": renegade.Where(t, ana), "bo": renegade.Where(t, bo)}
 	cy.Stop()
 	dan.Stop()
 	eve.Stop()
 
 	spy := turn(t, eve, true) // a member in good standing that tells cy everything
-	meets(t, spy, at["ana"])
+	spy.Meet(at["ana"])
 	gap := talk(t, ana, from, bo, to, func() {
 		nodetest.Call(ana, mesh.Ban, mesh.BanRequest{Members: []string{"cy"}})
 	})
@@ -71,7 +70,7 @@ func TestABannedMemberWithAModifiedClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, proto := range inner {
-			s, err := bad.Open(t.Context(), bad.mesh.ID(), info.ID, proto)
+			s, err := bad.Open(t.Context(), bad.Mesh.ID(), info.ID, proto)
 			if err == nil {
 				s.Reset()
 				t.Errorf("it opens a stream of %s at %s", proto, name)
@@ -86,7 +85,7 @@ func TestABannedMemberWithAModifiedClient(t *testing.T) {
 
 // readsNothing has a thousand messages sent and tries all keys of the banned member on
 // all that the spy was given.
-func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest.Node, to op.Caller, spy, bad *renegade) {
+func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest.Node, to op.Caller, spy, bad *recorder) {
 	t.Helper()
 	const each, secret = 250, "a word for those who remain"
 	known := len(spy.heard())
@@ -106,17 +105,17 @@ func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest
 		if bytes.Contains(payload, []byte(secret)) {
 			t.Fatal("a message was shouted in the clear")
 		}
-		if _, _, err := bad.mesh.OpenGossip(payload); err == nil {
+		if _, _, err := bad.Mesh.OpenGossip(payload); err == nil {
 			opened++
 		}
-		for _, key := range bad.mesh.Ring().Keys() {
+		for _, key := range bad.Mesh.Ring().Keys() {
 			for _, try := range [][32]byte{key, trust.EffectiveKey(key)} {
-				if _, err := seal.EpochOpen(try, seal.UseGossip, bad.mesh.ID(), payload); err == nil {
+				if _, err := seal.EpochOpen(try, seal.UseGossip, bad.Mesh.ID(), payload); err == nil {
 					opened++
 				}
 			}
 		}
-		plain, _, err := spy.mesh.OpenGossip(payload)
+		plain, _, err := spy.Mesh.OpenGossip(payload)
 		if err != nil {
 			continue
 		}
@@ -125,7 +124,7 @@ func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest
 		// A record is sealed by itself: nodes and, later, relays keep it so.
 		if plain[0] == sayRecord {
 			rec, err := replica.Parse(plain[1:])
-			must(t, err)
+			nodetest.Must(t, err)
 			if !opens(spy, rec) {
 				t.Error("a member cannot read a record")
 			}
@@ -140,10 +139,10 @@ func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest
 			t.Fatal("a letter was sent in the clear")
 		}
 		if id, ok := sealedTo(frame); ok {
-			if _, has := bad.mesh.Private(id); has {
+			if _, has := bad.Mesh.Private(id); has {
 				t.Error("it has the key of a letter stream to somebody else")
 			}
-			if _, has := spy.mesh.Private(id); !has {
+			if _, has := spy.Mesh.Private(id); !has {
 				t.Error("the stream's own recipient has no key for it")
 			}
 		}
@@ -165,14 +164,14 @@ func readsNothing(t *testing.T, ana *nodetest.Node, from op.Caller, bo *nodetest
 }
 
 // opens tries all keys that a renegade has on a record.
-func opens(r *renegade, rec replica.Record) bool {
-	tries := slices.Collect(maps.Values(r.mesh.Ring().Keys()))
-	if _, effective, err := r.mesh.Ring().Effective(r.mesh.State().EpochHeads); err == nil {
+func opens(r *recorder, rec replica.Record) bool {
+	tries := slices.Collect(maps.Values(r.Mesh.Ring().Keys()))
+	if _, effective, err := r.Mesh.Ring().Effective(r.Mesh.State().EpochHeads); err == nil {
 		tries = append(tries, effective)
 	}
 	for _, key := range tries {
 		for _, try := range [][32]byte{key, trust.EffectiveKey(key)} {
-			if _, err := seal.BoxOpen(seal.EpochKey(try, seal.UseRecord, r.mesh.ID()), replica.AAD(rec.Header), rec.Sealed()); err == nil {
+			if _, err := seal.BoxOpen(seal.EpochKey(try, seal.UseRecord, r.Mesh.ID()), replica.AAD(rec.Header), rec.Sealed()); err == nil {
 				return true
 			}
 		}
@@ -240,29 +239,4 @@ func arrives(n *nodetest.Node, c op.Caller, id string) {
 	n.Wait("told of the delivery", func() bool {
 		return nodetest.CallAs(n, c, message.Status, message.StatusRequest{ID: id}).Delivered
 	})
-}
-
-// where finds a node by an invite.
-func where(t *testing.T, n *nodetest.Node) (at peer.AddrInfo) {
-	t.Helper()
-	link, err := invite.ParseLink(n.Invite())
-	must(t, err)
-	at.ID, err = peer.Decode(link.PeerID)
-	must(t, err)
-	for _, text := range link.Addrs {
-		addr, err := ma.NewMultiaddr(text)
-		must(t, err)
-		transport, _ := peer.SplitAddr(addr)
-		at.Addrs = append(at.Addrs, transport)
-	}
-	return at
-}
-
-// meets connects a renegade with a node and waits until that holds it for a member.
-func meets(t *testing.T, r *renegade, at peer.AddrInfo) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	must(t, r.Connect(ctx, at))
-	must(t, r.gossip.Wait(ctx, at.ID))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/nodetest"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/trust/invite"
 	"github.com/claudemesh/claudemesh/test/harness"
@@ -67,8 +68,8 @@ func TestAFloodOfStrangers(t *testing.T) {
 	if served == 0 {
 		t.Error("no message was delivered during the flood")
 	}
-	must(t, deliver(ctx, ben, "ana", "after the flood"))
-	must(t, deliver(ctx, ana, "ben", "and back"))
+	nodetest.Must(t, deliver(ctx, ben, "ana", "after the flood"))
+	nodetest.Must(t, deliver(ctx, ana, "ben", "and back"))
 }
 
 // meet lets two people meet, and tells where a stranger finds the first.
@@ -81,7 +82,7 @@ func meet(ctx context.Context, t *testing.T) (ana, ben *harness.Home, at peer.Ad
 func newWorld(t *testing.T) *harness.World {
 	t.Helper()
 	w, err := harness.New(harness.Config{Bin: bin, Limit: 30 * time.Minute})
-	must(t, err)
+	nodetest.Must(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the ends of the logs:\n%s", w.Logs())
@@ -97,20 +98,20 @@ func newWorld(t *testing.T) *harness.World {
 func meetIn(ctx context.Context, t *testing.T, w *harness.World) (ana, ben *harness.Home, at peer.AddrInfo) {
 	t.Helper()
 	ana, err := w.Home("ana")
-	must(t, err)
+	nodetest.Must(t, err)
 	ben, err = w.Home("ben")
-	must(t, err)
-	must(t, ana.Start(ctx))
-	must(t, ben.Start(ctx))
+	nodetest.Must(t, err)
+	nodetest.Must(t, ana.Start(ctx))
+	nodetest.Must(t, ben.Start(ctx))
 	var made mesh.InviteResponse
-	must(t, ana.JSON(ctx, &struct{}{}, "new", "atelier", "--as", "ana"))
-	must(t, ana.JSON(ctx, &made, "invite"))
-	must(t, ben.JSON(ctx, &struct{}{}, "join", made.Link, "--as", "ben"))
-	must(t, deliver(ctx, ben, "ana", "hello"))
+	nodetest.Must(t, ana.JSON(ctx, &struct{}{}, "new", "atelier", "--as", "ana"))
+	nodetest.Must(t, ana.JSON(ctx, &made, "invite"))
+	nodetest.Must(t, ben.JSON(ctx, &struct{}{}, "join", made.Link, "--as", "ben"))
+	nodetest.Must(t, deliver(ctx, ben, "ana", "hello"))
 	link, err := invite.ParseLink(made.Link)
-	must(t, err)
+	nodetest.Must(t, err)
 	at.ID, err = peer.Decode(link.PeerID)
-	must(t, err)
+	nodetest.Must(t, err)
 	at.Addrs = []ma.Multiaddr{
 		ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", ana.Port)),
 		ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", ana.Port)),
@@ -148,7 +149,7 @@ func memory(t *testing.T, h *harness.Home, what string) int {
 	for line := range strings.Lines(string(text)) {
 		if rest, ok := strings.CutPrefix(line, what); ok {
 			n, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")))
-			must(t, err)
+			nodetest.Must(t, err)
 			return n
 		}
 	}

@@ -36,10 +36,3 @@ func build() (dir string, err error) {
 	bin, err = harness.Build(ctx, dir)
 	return dir, err
 }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/nodetest"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/test/harness"
 )
@@ -42,9 +43,9 @@ func TestABanMakesNobodyWait(t *testing.T) {
 			t.Logf("the ends of the logs:\n%s", w.Logs())
 		}
 	}()
-	must(t, dan.EOF())
-	must(t, dan.Wait(ctx))
-	must(t, homes[3].Stop(ctx))
+	nodetest.Must(t, dan.EOF())
+	nodetest.Must(t, dan.Wait(ctx))
+	nodetest.Must(t, homes[3].Stop(ctx))
 
 	var mu sync.Mutex // guards what follows
 	under := map[string]sent{}
@@ -84,10 +85,10 @@ func TestABanMakesNobodyWait(t *testing.T) {
 		})
 	}
 	_, err := cy.Await(ctx, 0, func(c harness.Channel) bool { return strings.Contains(c.Content, "to @all, 10") })
-	must(t, err)
+	nodetest.Must(t, err)
 	began := time.Now()
 	var banned mesh.BanResponse
-	must(t, homes[0].JSON(ctx, &banned, "ban", "cy", "--yes"))
+	nodetest.Must(t, homes[0].JSON(ctx, &banned, "ban", "cy", "--yes"))
 	banTook := time.Since(began)
 	after := time.Now()
 	beside.Wait()
@@ -95,19 +96,19 @@ func TestABanMakesNobodyWait(t *testing.T) {
 	var worst time.Duration
 	for id, s := range under {
 		c, err := s.to.AwaitMessage(ctx, id)
-		must(t, err)
+		nodetest.Must(t, err)
 		worst = max(worst, c.At.Sub(s.at))
 	}
 	t.Logf("%d messages around a ban that took %v: the latest came %v after it was accepted", len(under), banTook.Round(time.Millisecond), worst.Round(time.Millisecond))
 	if worst > latest {
 		t.Errorf("a message came %v after it was accepted, at most %v are allowed", worst, latest)
 	}
-	must(t, homes[3].Start(ctx))
+	nodetest.Must(t, homes[3].Start(ctx))
 	back, err := homes[3].Agent(ctx, harness.AgentConfig{Session: "s-dan", Name: "dan"})
-	must(t, err)
+	nodetest.Must(t, err)
 	for _, id := range late {
 		_, err := back.AwaitMessage(ctx, id)
-		must(t, err)
+		nodetest.Must(t, err)
 	}
 	for _, c := range cy.Channels() {
 		if c.At.After(after.Add(latest)) && c.Kind() == "broadcast" {
@@ -120,7 +121,7 @@ func TestABanMakesNobodyWait(t *testing.T) {
 func crowdOf(ctx context.Context, t *testing.T, names ...string) (*harness.World, []*harness.Home, []*harness.Agent) {
 	t.Helper()
 	w, err := harness.New(harness.Config{Bin: bin, Limit: 5 * time.Minute})
-	must(t, err)
+	nodetest.Must(t, err)
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Error(err)
@@ -130,26 +131,26 @@ func crowdOf(ctx context.Context, t *testing.T, names ...string) (*harness.World
 	var agents []*harness.Agent
 	for i, name := range names {
 		h, err := w.Home(name)
-		must(t, err)
-		must(t, h.Start(ctx))
+		nodetest.Must(t, err)
+		nodetest.Must(t, h.Start(ctx))
 		if i == 0 {
-			must(t, h.JSON(ctx, &struct{}{}, "new", "atelier", "--as", name))
+			nodetest.Must(t, h.JSON(ctx, &struct{}{}, "new", "atelier", "--as", name))
 		} else {
 			var made mesh.InviteResponse
-			must(t, homes[0].JSON(ctx, &made, "invite"))
-			must(t, h.JSON(ctx, &struct{}{}, "join", made.Link, "--as", name))
+			nodetest.Must(t, homes[0].JSON(ctx, &made, "invite"))
+			nodetest.Must(t, h.JSON(ctx, &struct{}{}, "join", made.Link, "--as", name))
 		}
 		a, err := h.Agent(ctx, harness.AgentConfig{Session: "s-" + name, Name: name})
-		must(t, err)
+		nodetest.Must(t, err)
 		homes, agents = append(homes, h), append(agents, a)
 	}
 	for i, from := range homes {
-		must(t, harness.Until(ctx, func() (bool, any, error) {
+		nodetest.Must(t, harness.Until(ctx, func() (bool, any, error) {
 			all, err := mesh.List.Call(ctx, from.API(), op.Caller{User: true}, mesh.ListRequest{})
 			return err == nil && all.Meshes[0].Members == len(names), all, err
 		}))
 		for _, to := range names[i+1:] {
-			must(t, deliver(ctx, from, to, "hello"))
+			nodetest.Must(t, deliver(ctx, from, to, "hello"))
 		}
 	}
 	return w, homes, agents

@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
+	"github.com/claudemesh/claudemesh/node/nodetest"
 	"github.com/claudemesh/claudemesh/overlay/wire"
 )
 
@@ -39,7 +40,7 @@ func newCrowd(t *testing.T, target peer.AddrInfo, size int) *crowd {
 	c := &crowd{target: target}
 	for range size {
 		h, err := libp2p.New(libp2p.NoListenAddrs, libp2p.DisableRelay(), libp2p.ResourceManager(&network.NullResourceManager{}))
-		must(t, err)
+		nodetest.Must(t, err)
 		t.Cleanup(func() {
 			if err := h.Close(); err != nil {
 				t.Error(err)

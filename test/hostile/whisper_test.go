@@ -3,7 +3,6 @@ package hostile
 import (
 	"cmp"
 	"context"
-	"crypto/hpke"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -29,6 +28,7 @@ import (
 	"github.com/claudemesh/claudemesh/store"
 	"github.com/claudemesh/claudemesh/store/records"
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/renegade"
 )
 
 // What a gossip payload is, by its first byte; see node.
@@ -76,7 +76,7 @@ func TestABannedMembersWordsThroughAnAccomplice(t *testing.T) {
 	// Now everybody is back but cy, and eve has the newest keys.
 	ana.Restart()
 	bo.Restart()
-	spy.mesh.takes.Store(true)
+	spy.Mesh.Deaf.Store(false)
 	for _, n := range []*nodetest.Node{ana, bo} {
 		spy.whispers(t, said, n)
 	}
@@ -139,9 +139,9 @@ type speech struct {
 }
 
 // listen has a member say something of every kind, and keeps it all. The member ends.
-func (r *renegade) listen(t *testing.T, n *nodetest.Node) (s speech) {
+func (r *recorder) listen(t *testing.T, n *nodetest.Node) (s speech) {
 	t.Helper()
-	meets(t, r, r.find(t, n.Name))
+	r.Meet(r.find(t, n.Name))
 	c := n.Agent("c")
 	put(n, c, "after")
 	send(n, c, "@all", toAll)
@@ -160,10 +160,10 @@ func (r *renegade) listen(t *testing.T, n *nodetest.Node) (s speech) {
 		return s // it came through the air
 	}
 	bad := turn(t, n, false) // for its signature on the way through the air
-	for key := range bad.mesh.State().Members {
+	for key := range bad.Mesh.State().Members {
 		cry.Members = append(cry.Members, key)
 	}
-	s.cry = bad.mesh.Sign(letter.KindCry, cry.Encode()).Marshal()
+	s.cry = bad.Mesh.Sign(letter.KindCry, cry.Encode()).Marshal()
 	return s
 }
 
@@ -180,17 +180,17 @@ func forAll(letters [][]byte) []byte {
 }
 
 // find is where a renegade believes a member's node to be.
-func (r *renegade) find(t *testing.T, name string) (at peer.AddrInfo) {
+func (r *recorder) find(t *testing.T, name string) (at peer.AddrInfo) {
 	t.Helper()
 	member := r.member(t, name)
-	home, ok := r.mesh.Home(member)
+	home, ok := r.Mesh.Home(member)
 	if !ok {
 		t.Fatalf("no home of %s is known", name)
 	}
 	at.ID = home
-	for _, text := range r.mesh.Homes()[home] {
+	for _, text := range r.Mesh.Homes()[home] {
 		addr, err := ma.NewMultiaddr(text)
-		must(t, err)
+		nodetest.Must(t, err)
 		if transport, _ := peer.SplitAddr(addr); transport != nil {
 			addr = transport
 		}
@@ -199,9 +199,9 @@ func (r *renegade) find(t *testing.T, name string) (at peer.AddrInfo) {
 	return at
 }
 
-func (r *renegade) member(t *testing.T, name string) ident.PublicKey {
+func (r *recorder) member(t *testing.T, name string) ident.PublicKey {
 	t.Helper()
-	for key, m := range r.mesh.State().Members {
+	for key, m := range r.Mesh.State().Members {
 		if m.Name == name {
 			return key
 		}
@@ -211,12 +211,12 @@ func (r *renegade) member(t *testing.T, name string) ident.PublicKey {
 }
 
 // sort opens what was shouted and posted until now.
-func (r *renegade) sort(t *testing.T) (s speech) {
+func (r *recorder) sort(t *testing.T) (s speech) {
 	t.Helper()
 	s.raw, s.letters = r.heard(), r.posted()
 	for _, payload := range s.raw {
-		plain, _, err := r.mesh.OpenGossip(payload)
-		must(t, err)
+		plain, _, err := r.Mesh.OpenGossip(payload)
+		nodetest.Must(t, err)
 		switch plain[0] {
 		case sayBeacon:
 			s.beacons = append(s.beacons, plain)
@@ -228,14 +228,14 @@ func (r *renegade) sort(t *testing.T) (s speech) {
 }
 
 // exchange exchanges records with somebody's node.
-func (r *renegade) exchange(t *testing.T, name string) {
+func (r *recorder) exchange(t *testing.T, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	home, _ := r.mesh.Home(r.member(t, name))
+	home, _ := r.Mesh.Home(r.member(t, name))
 	// A node that is about to open one itself refuses others': then it is tried again.
-	must(t, harness.Until(ctx, func() (bool, any, error) {
-		stream, err := r.Open(ctx, r.mesh.ID(), home, replica.Proto)
+	nodetest.Must(t, harness.Until(ctx, func() (bool, any, error) {
+		stream, err := r.Open(ctx, r.Mesh.ID(), home, replica.Proto)
 		if err != nil {
 			return false, err, nil
 		}
@@ -252,12 +252,12 @@ func (r *renegade) exchange(t *testing.T, name string) {
 
 // recordsOf are the records of a member that a renegade has, in their order, as they
 // are shouted.
-func (r *renegade) recordsOf(t *testing.T, name string) (out [][]byte) {
+func (r *recorder) recordsOf(t *testing.T, name string) (out [][]byte) {
 	t.Helper()
-	author := r.mesh.State().Members[r.member(t, name)].Keys.Blind
+	author := r.Mesh.State().Members[r.member(t, name)].Keys.Blind
 	var all []replica.Record
-	disk := shelf{r.db, r.mesh.ID().String()}
-	must(t, disk.View(func(tx replica.Tx) (err error) {
+	disk := shelf{r.DB, r.Mesh.ID().String()}
+	nodetest.Must(t, disk.View(func(tx replica.Tx) (err error) {
 		r.tables.Slots(tx, replica.Slot{}, func(s replica.Slot) bool {
 			var here []replica.Record
 			here, err = r.tables.Slot(tx, s)
@@ -279,38 +279,38 @@ func (r *renegade) recordsOf(t *testing.T, name string) (out [][]byte) {
 
 // whispers brings a speech to a node, in all ways there are, and returns when that has
 // judged it.
-func (r *renegade) whispers(t *testing.T, s speech, n *nodetest.Node) {
+func (r *recorder) whispers(t *testing.T, s speech, n *nodetest.Node) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	at := r.find(t, n.Name)
-	meets(t, r, at)
-	n.Wait("in agreement with eve", func() bool { return members(n) == len(r.mesh.State().Members) })
+	r.Meet(at)
+	n.Wait("in agreement with eve", func() bool { return members(n) == len(r.Mesh.State().Members) })
 
 	r.exchange(t, n.Name)
 	for _, payload := range s.raw {
-		must(t, r.gossip.Shout(ctx, payload))
+		nodetest.Must(t, r.Gossip.Shout(ctx, payload))
 	}
 	for _, plain := range slices.Concat(s.records, s.beacons, [][]byte{append([]byte{sayLetter}, s.cry...)}) {
-		payload, err := r.mesh.SealGossip(plain)
-		must(t, err)
-		must(t, r.gossip.Shout(ctx, payload))
+		payload, err := r.Mesh.SealGossip(plain)
+		nodetest.Must(t, err)
+		nodetest.Must(t, r.Gossip.Shout(ctx, payload))
 	}
 	known := refused(n, "letter")
-	must(t, r.mail.Send(ctx, r.mesh.ID(), r.member(t, n.Name), s.letters...))
+	nodetest.Must(t, r.mail.Send(ctx, r.Mesh.ID(), r.member(t, n.Name), s.letters...))
 	n.Wait("of an opinion on letters", func() bool { return refused(n, "letter") >= known+uint64(len(s.letters)) })
 	r.fence(ctx, t, n)
 }
 
 // fence has something of the accomplice's own refused, and thereby all that was shouted
 // before it judged.
-func (r *renegade) fence(ctx context.Context, t *testing.T, n *nodetest.Node) {
+func (r *recorder) fence(ctx context.Context, t *testing.T, n *nodetest.Node) {
 	t.Helper()
-	self := r.mesh.Self()
-	payload, err := r.mesh.SealGossip(fmt.Appendf(append([]byte{sayBeacon}, self[:]...), "no beacon for %s", n.Name))
-	must(t, err)
+	self := r.Mesh.Self()
+	payload, err := r.Mesh.SealGossip(fmt.Appendf(append([]byte{sayBeacon}, self[:]...), "no beacon for %s", n.Name))
+	nodetest.Must(t, err)
 	known := refused(n, "beacon")
-	must(t, r.gossip.Shout(ctx, payload))
+	nodetest.Must(t, r.Gossip.Shout(ctx, payload))
 	n.Wait("of an opinion on what was shouted", func() bool { return refused(n, "beacon") > known })
 }
 
@@ -325,11 +325,11 @@ func refused(n *nodetest.Node, reason string) (count uint64) {
 }
 
 // takesMail has letters opened instead of recorded, and records kept, whoever wrote them.
-func (r *renegade) takesMail(t *testing.T) {
+func (r *recorder) takesMail(t *testing.T) {
 	t.Helper()
 	r.mail = post.New(post.Config{
-		Streams: post.OverHost(r.Host, func(_ ident.MeshID, member ident.PublicKey) (peer.ID, bool) { return r.mesh.Home(member) }),
-		Keys:    keys{r.mesh.Mesh},
+		Streams: post.OverHost(r.Host, func(_ ident.MeshID, member ident.PublicKey) (peer.ID, bool) { return r.Mesh.Home(member) }),
+		Keys:    renegade.Keys{Mesh: r.Mesh.Mesh},
 		Deliver: func(_ context.Context, _ ident.MeshID, _ ident.PublicKey, letters [][]byte) ([]byte, error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -340,36 +340,9 @@ func (r *renegade) takesMail(t *testing.T) {
 	})
 	r.mail.Register(r.Host)
 	var err error
-	r.tables, err = replica.New(replica.Config{Disk: shelf{r.db, r.mesh.ID().String()}, Authors: everybody{}})
-	must(t, err)
-	lives(t, r.mail.Run)
-}
-
-// keys are a mesh's keys for the post.
-type keys struct{ mesh *mesh.Mesh }
-
-// Sign implements post.Keys.
-func (k keys) Sign(_ ident.MeshID, kind ident.Kind, body []byte) (ident.Statement, error) {
-	return k.mesh.Sign(kind, body), nil
-}
-
-// Self implements post.Keys.
-func (k keys) Self(ident.MeshID) (ident.PublicKey, error) { return k.mesh.Self(), nil }
-
-// Private implements post.Keys.
-func (k keys) Private(_ ident.MeshID, id [32]byte) (hpke.PrivateKey, bool) { return k.mesh.Private(id) }
-
-// Delivery implements post.Keys.
-func (k keys) Delivery(ident.MeshID) []byte { return k.mesh.Delivery() }
-
-// Public implements post.Keys.
-func (k keys) Public(_ ident.MeshID, member ident.PublicKey) (delivery, seal []byte, err error) {
-	return k.mesh.Public(member)
-}
-
-// Learn implements post.Keys.
-func (k keys) Learn(_ ident.MeshID, member ident.PublicKey, statement []byte) error {
-	return k.mesh.Learn(member, statement)
+	r.tables, err = replica.New(replica.Config{Disk: shelf{r.DB, r.Mesh.ID().String()}, Authors: everybody{}})
+	nodetest.Must(t, err)
+	renegade.Live(t, r.mail.Run)
 }
 
 // shelf is a renegade's tables of records.

@@ -18,6 +18,7 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/audit"
 	"github.com/claudemesh/claudemesh/node/feature/state"
 	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/nodetest"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/host"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -26,12 +27,13 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/trust"
 	"github.com/claudemesh/claudemesh/overlay/wire"
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/renegade"
 )
 
 // writer is a member with a client that knows no pace: it writes records as fast as it
 // can, shouts each, and takes part in exchanges.
 type writer struct {
-	*renegade
+	*recorder
 	shelf
 	rep   *replica.Replica
 	epoch ident.ID
@@ -39,15 +41,15 @@ type writer struct {
 	wrote int
 }
 
-func newWriter(t *testing.T, r *renegade) *writer {
+func newWriter(t *testing.T, r *recorder) *writer {
 	t.Helper()
-	w := &writer{renegade: r, shelf: shelf{r.db, r.mesh.ID().String()}}
-	m := r.mesh.Mesh
+	w := &writer{recorder: r, shelf: shelf{r.DB, r.Mesh.ID().String()}}
+	m := r.Mesh.Mesh
 	epoch, effective, err := m.Ring().Effective(m.Admin().State().EpochHeads)
-	must(t, err)
+	nodetest.Must(t, err)
 	w.epoch, w.key = epoch, seal.EpochKey(effective, seal.UseRecord, m.ID())
 	w.rep, err = replica.New(replica.Config{Disk: w.shelf, Authors: everybody{}, Self: m.Blind().Public(), Inc: m.Gen()})
-	must(t, err)
+	nodetest.Must(t, err)
 	r.Handle(replica.Proto, 2, func(ctx context.Context, s *host.Stream) {
 		if _, err := w.rep.Exchange(ctx, wire.NewConn(s), false); err != nil {
 			s.Reset()
@@ -77,9 +79,9 @@ func (w *writer) flood(ctx context.Context, t *testing.T) {
 		}
 		w.wrote += len(made)
 		for _, r := range made {
-			payload, err := w.renegade.mesh.SealGossip(append([]byte{4}, r.Raw()...))
+			payload, err := w.recorder.Mesh.SealGossip(append([]byte{4}, r.Raw()...))
 			if err == nil {
-				err = w.gossip.Shout(ctx, payload)
+				err = w.Gossip.Shout(ctx, payload)
 			}
 			if err != nil && ctx.Err() == nil {
 				t.Error(err)
@@ -91,7 +93,7 @@ func (w *writer) flood(ctx context.Context, t *testing.T) {
 
 // append writes one record of shared state.
 func (w *writer) append(tx replica.Tx, key string) (replica.Record, error) {
-	epoch0, err := w.renegade.mesh.Ring().Epoch0(w.renegade.mesh.Admin())
+	epoch0, err := w.recorder.Mesh.Ring().Epoch0(w.recorder.Mesh.Admin())
 	if err != nil {
 		return replica.Record{}, err
 	}
@@ -99,8 +101,8 @@ func (w *writer) append(tx replica.Tx, key string) (replica.Record, error) {
 	f.Text(2, "state")
 	f.Text(4, key)
 	f.Bytes(6, make([]byte, 400))
-	return w.rep.Append(tx, w.renegade.mesh.Blind(), replica.Write{
-		Slot: w.slot(trust.IDSecret(epoch0, w.renegade.mesh.ID()), key), Clock: replica.ClockAt(time.Now()), Epoch: w.epoch,
+	return w.rep.Append(tx, w.recorder.Mesh.Blind(), replica.Write{
+		Slot: w.slot(trust.IDSecret(epoch0, w.recorder.Mesh.ID()), key), Clock: replica.ClockAt(time.Now()), Epoch: w.epoch,
 		Seal: func(h replica.Header) ([]byte, error) { return seal.BoxSeal(w.key, replica.AAD(h), f.Body()) },
 	})
 }
@@ -115,8 +117,8 @@ func (w *writer) slot(secret [32]byte, key string) replica.Slot {
 // equal exchanges with a node until both hold the same.
 func (w *writer) equal(ctx context.Context, t *testing.T, at peer.ID) {
 	t.Helper()
-	must(t, harness.Until(ctx, func() (bool, any, error) {
-		s, err := w.Open(ctx, w.renegade.mesh.ID(), at, replica.Proto)
+	nodetest.Must(t, harness.Until(ctx, func() (bool, any, error) {
+		s, err := w.Open(ctx, w.recorder.Mesh.ID(), at, replica.Proto)
 		if err != nil {
 			return false, err, nil
 		}
@@ -141,7 +143,7 @@ func TestAFloodOfRecords(t *testing.T) {
 	w := newWriter(t, turned(t, eve.Dir, "eve", true))
 	at := []peer.AddrInfo{target, located(t, ben)}
 	for _, info := range at {
-		meets(t, w.renegade, info)
+		w.recorder.Meet(info)
 	}
 	quiet := max(peak(t, ana), peak(t, ben))
 
@@ -180,7 +182,7 @@ func TestAFloodOfRecords(t *testing.T) {
 	for _, info := range at {
 		w.equal(ctx, t, info.ID)
 	}
-	must(t, shared(ctx, ana, ben, "after"))
+	nodetest.Must(t, shared(ctx, ana, ben, "after"))
 	for _, h := range []*harness.Home{ana, ben} {
 		// How much of its store is in memory is the system's affair, and grows with what is
 		// stored: 200,000 records of a member at most.
@@ -188,7 +190,7 @@ func TestAFloodOfRecords(t *testing.T) {
 			t.Errorf("the node of %s used %d KiB beside its store, at most %d allowed", h.Name, got, mostMemory)
 		}
 		out, err := audit.Query.Call(ctx, h.API(), op.Caller{User: true, Approved: true}, audit.QueryRequest{})
-		must(t, err)
+		nodetest.Must(t, err)
 		if out.Refused["pace"] == 0 {
 			t.Errorf("the node of %s counts no records beyond the pace: %v", h.Name, out.Refused)
 		}
@@ -219,20 +221,20 @@ func shared(ctx context.Context, from, at *harness.Home, value string) error {
 func joined(ctx context.Context, t *testing.T, homes *harness.World, by *harness.Home, name string) *harness.Home {
 	t.Helper()
 	h, err := homes.Home(name)
-	must(t, err)
-	must(t, h.Start(ctx))
+	nodetest.Must(t, err)
+	nodetest.Must(t, h.Start(ctx))
 	var made mesh.InviteResponse
-	must(t, by.JSON(ctx, &made, "invite"))
-	must(t, h.JSON(ctx, &struct{}{}, "join", made.Link, "--as", name))
-	must(t, deliver(ctx, h, by.Name, "hello"))
-	must(t, h.Stop(ctx))
+	nodetest.Must(t, by.JSON(ctx, &made, "invite"))
+	nodetest.Must(t, h.JSON(ctx, &struct{}{}, "join", made.Link, "--as", name))
+	nodetest.Must(t, deliver(ctx, h, by.Name, "hello"))
+	nodetest.Must(t, h.Stop(ctx))
 	return h
 }
 
 // located finds a home's node by its folder.
 func located(t *testing.T, h *harness.Home) (at peer.AddrInfo) {
 	t.Helper()
-	id, err := peer.IDFromPrivateKey(nodeKey(t, h.Dir))
-	must(t, err)
+	id, err := peer.IDFromPrivateKey(renegade.NodeKey(t, h.Dir))
+	nodetest.Must(t, err)
 	return peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", h.Port))}}
 }

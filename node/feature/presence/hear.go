@@ -185,7 +185,9 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	direct = direct && near
 	f.mu.Lock()
 	r := f.roster(mesh)
+	shown := len(b.Cards)
 	b.Cards = f.unclaimed(mesh, member, b.Cards)
+	claims := shown - len(b.Cards)
 	before := r.Homes[member]
 	fresh := r.Apply(member, b, raw, age, f.cfg.Mono(), f.cfg.Now())
 	if fresh {
@@ -194,6 +196,9 @@ func (f *Feature) hear(ctx context.Context, mesh ident.MeshID, member ident.Publ
 	f.mu.Unlock()
 	if !fresh {
 		return ErrKnown
+	}
+	if claims > 0 {
+		f.refuse(mesh, member, "claimed_session")
 	}
 	f.watch(m)
 	f.cfg.Air.Met(mesh, member, b.Node)
