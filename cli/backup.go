@@ -141,7 +141,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		Long: "Put back what a backup holds. Everything in it is checked first; what is there now is\n" +
 			"kept beside it, under names with .before-restore. in them. A node that runs is stopped.\n" +
 			"From then on this machine is your home in those meshes: if the old one still runs, it\n" +
-			"is suspended there.",
+			"is suspended there. Should it be stopped in the middle, the next start finishes it.",
 		Example: "claudemesh restore ~/claudemesh.cmb",
 		Args:    words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -53,18 +53,37 @@ func makeNodeKey(path string) (crypto.PrivKey, error) {
 }
 
 // tighten takes other users of the machine their rights on secret files that somebody
-// copied or unpacked with wide modes.
+// copied or unpacked with wide modes. What a link leads to is left as it is.
 func tighten(dir string) error {
-	if err := file.Dir(filepath.Join(dir, "keys")); err != nil {
+	keys := filepath.Join(dir, keysName)
+	if err := file.Dir(keys); err != nil {
 		return err
 	}
-	secrets, err := filepath.Glob(filepath.Join(dir, "keys", "*"))
+	entries, err := os.ReadDir(keys)
 	if err != nil {
-		return err
+		return fmt.Errorf("protect the keys: %w", err)
 	}
-	for _, path := range append(secrets, filepath.Join(dir, "node.key"), filepath.Join(dir, "node.db")) {
-		if err := os.Chmod(path, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("protect %s: %w", path, err)
+	secrets := make([]string, 0, len(entries))
+	for _, e := range entries {
+		secrets = append(secrets, e.Name())
+	}
+	return errors.Join(narrow(keys, secrets...), narrow(dir, "node.key", storeName))
+}
+
+// narrow makes files in a folder their owner's alone.
+func narrow(dir string, names ...string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("protect %s: %w", dir, err)
+	}
+	defer root.Close()
+	for _, name := range names {
+		info, err := root.Lstat(name)
+		if err == nil && info.Mode().IsRegular() {
+			err = root.Chmod(name, 0o600)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("protect %s: %w", filepath.Join(dir, name), err)
 		}
 	}
 	return nil

@@ -61,6 +61,9 @@ func New(cfg Config) (_ *Node, err error) {
 	if err := file.Dir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("the folder %s: %w", cfg.Dir, err)
 	}
+	if err := settle(cfg.Dir, cfg.Log); err != nil {
+		return nil, err
+	}
 	if err := tighten(cfg.Dir); err != nil {
 		return nil, err
 	}

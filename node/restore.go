@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,11 +77,15 @@ type Restored struct {
 }
 
 // Check builds what a backup holds in a folder beside the user's data and opens it as
-// a node would. Nothing that is there changes, but for a node key where there is none.
+// a node would. Nothing that is there changes, but for a node key where there is none, and
+// that a restore is finished which was stopped in the middle.
 // What it returns is put in place by Apply or removed by Discard; without meshes there
 // is nothing but the settings to put in place.
 func (r Restore) Check(ctx context.Context) (_ *Staged, err error) {
-	s := &Staged{r: r, dir: filepath.Join(r.Dir, ".restore-"+strconv.FormatInt(r.Now.UnixMilli(), 10))}
+	s := &Staged{r: r, dir: filepath.Join(r.Dir, stagedPrefix+strconv.FormatInt(r.Now.UnixMilli(), 10))}
+	if err := errors.Join(settle(r.Dir, r.Log), forget(r.Dir, r.Now)); err != nil {
+		return nil, err
+	}
 	if r.Content.Version == 0 {
 		return s, nil // the settings of an earlier program
 	}
@@ -107,8 +110,14 @@ type Staged struct {
 	slugs []string
 }
 
-// Discard removes what Check has built.
-func (s *Staged) Discard() error { return os.RemoveAll(s.dir) }
+// Discard removes what Check has built, unless a part of it is in place: then the rest is
+// needed.
+func (s *Staged) Discard() error {
+	if there(filepath.Join(s.r.Dir, RestoringName)) {
+		return nil
+	}
+	return os.RemoveAll(s.dir)
+}
 
 // build writes the store and the keys, opens the meshes and binds them to this node.
 func (s *Staged) build(ctx context.Context) (err error) {
@@ -165,65 +174,37 @@ func (s *Staged) rows(tx *store.Tx) error {
 }
 
 // Apply puts what Check has built in place and keeps what was there under names with
-// ".before-restore." and the time in ms. It refuses while a node holds the store.
+// ".before-restore." and the time in ms. It refuses while a node holds the store. Stopped in
+// the middle, it is finished by the next start of a node or the next restore.
 func (s *Staged) Apply() (Restored, error) {
 	out := Restored{Meshes: s.slugs}
 	if err := s.unused(); err != nil {
 		return out, err
 	}
-	aside := ".before-restore." + strconv.FormatInt(s.r.Now.UnixMilli(), 10)
-	names := []string{keysName, storeName}
-	if s.slugs == nil && s.r.Content.Version == 0 {
-		names = nil
-	}
-	var undo []func() error
-	for _, name := range names {
-		at := filepath.Join(s.r.Dir, name)
-		switch err := os.Rename(at, at+aside); {
-		case err == nil:
-			out.Kept = append(out.Kept, at+aside)
-			undo = append(undo, func() error { return os.Rename(at+aside, at) })
-		case !errors.Is(err, fs.ErrNotExist):
-			return out, back(err, undo)
+	p := s.placing()
+	if s.r.Content.Config != nil {
+		// It may be all there is.
+		if err := errors.Join(file.Dir(s.dir), file.Write(filepath.Join(s.dir, configName), s.r.Content.Config)); err != nil {
+			return out, err
 		}
-		if err := os.Rename(filepath.Join(s.dir, name), at); err != nil {
-			return out, back(err, undo)
-		}
-		undo = append(undo, func() error { return os.Rename(at, filepath.Join(s.dir, name)) })
 	}
-	kept, err := s.settings(aside)
-	if err != nil {
-		return out, back(err, undo)
-	}
-	out.Kept = append(out.Kept, kept...)
-	return out, errors.Join(file.SyncDir(s.r.Dir), s.Discard())
+	var err error
+	out.Kept, err = p.begin()
+	return out, err
 }
 
-// back undoes steps, the last one first.
-func back(err error, undo []func() error) error {
-	for _, step := range slices.Backward(undo) {
-		err = errors.Join(err, step())
+// placing says what is put where.
+func (s *Staged) placing() placing {
+	p := placing{
+		dir: s.r.Dir, From: filepath.Base(s.dir), Aside: asidePrefix + strconv.FormatInt(s.r.Now.UnixMilli(), 10), rename: os.Rename,
 	}
-	return err
-}
-
-// settings puts config.json in place.
-func (s *Staged) settings(aside string) (kept []string, err error) {
-	if s.r.Content.Config == nil {
-		return nil, nil
+	if s.r.Content.Version != 0 {
+		p.Names = []string{keysName, storeName}
 	}
-	at := filepath.Join(s.r.Dir, configName)
-	old, err := file.Read(at)
-	switch {
-	case err == nil:
-		if err := file.Write(at+aside, old); err != nil {
-			return nil, err
-		}
-		kept = append(kept, at+aside)
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+	if s.r.Content.Config != nil {
+		p.Names = append(p.Names, configName)
 	}
-	return kept, file.Write(at, s.r.Content.Config)
+	return p
 }
 
 // unused fails with op.Conflict while another process has the store open. A store that

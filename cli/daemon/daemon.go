@@ -107,7 +107,7 @@ func (c *Control) up(ctx context.Context, patient bool) (State, bool, error) {
 	if lock == nil {
 		return s, false, err
 	}
-	defer lock.unlock()
+	defer lock.Unlock()
 	s, err = c.cfg.Probe(ctx)
 	if err == nil {
 		s, err = c.ready(ctx, nil)
@@ -135,9 +135,9 @@ func (c *Control) mayStart() error {
 }
 
 // lockOrReady waits for the start lock, or for the node that its holder starts.
-func (c *Control) lockOrReady(ctx context.Context) (*fileLock, State, error) {
+func (c *Control) lockOrReady(ctx context.Context) (*file.Lock, State, error) {
 	for {
-		lock, err := tryLock(c.path(lockFile))
+		lock, err := file.TryLock(c.path(lockFile))
 		if lock != nil || err != nil {
 			return lock, State{}, err
 		}
@@ -196,7 +196,7 @@ func (c *Control) Without(ctx context.Context, force bool, fn func() error) (ran
 	if err != nil {
 		return false, err
 	}
-	defer lock.unlock()
+	defer lock.Unlock()
 	if ran, err = c.down(ending, force, waited); err != nil {
 		return ran, err
 	}
@@ -245,9 +245,9 @@ func end(ctx context.Context, pid int, force bool) error {
 	return killProcess(ctx, pid)
 }
 
-func (c *Control) lock(ctx context.Context) (*fileLock, error) {
+func (c *Control) lock(ctx context.Context) (*file.Lock, error) {
 	for {
-		lock, err := tryLock(c.path(lockFile))
+		lock, err := file.TryLock(c.path(lockFile))
 		if lock != nil || err != nil {
 			return lock, err
 		}

@@ -9,35 +9,11 @@ import (
 	"os"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // detached puts the node in a session of its own, so that neither a closed
 // terminal nor its Ctrl-C ends it.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
-
-// fileLock is an advisory lock that the system drops with its holder.
-type fileLock struct{ f *os.File }
-
-// tryLock returns nil and no error if somebody else holds the lock.
-func tryLock(path string) (*fileLock, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the start lock: %w", err)
-	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return &fileLock{f}, nil
-	}
-	f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
-		return nil, nil
-	}
-	return nil, fmt.Errorf("take the start lock: %w", err)
-}
-
-func (l *fileLock) unlock() { l.f.Close() }
 
 // endProcess asks a process to end and waits until it is gone.
 func endProcess(ctx context.Context, pid int) error { return signal(ctx, pid, syscall.SIGTERM) }

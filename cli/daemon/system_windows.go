@@ -18,29 +18,6 @@ func detached() *syscall.SysProcAttr {
 	}
 }
 
-// fileLock is a lock that the system drops with its holder.
-type fileLock struct{ f *os.File }
-
-// tryLock returns nil and no error if somebody else holds the lock.
-func tryLock(path string) (*fileLock, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the start lock: %w", err)
-	}
-	flags := uint32(windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY)
-	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
-	if err == nil {
-		return &fileLock{f}, nil
-	}
-	f.Close()
-	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
-		return nil, nil
-	}
-	return nil, fmt.Errorf("take the start lock: %w", err)
-}
-
-func (l *fileLock) unlock() { l.f.Close() }
-
 // endProcess ends a process and waits until it is gone. Windows has no signal that
 // a process without a console could heed: it ends at once, which the node's store
 // is made for.

@@ -71,6 +71,7 @@ var sicknesses = []sick{
 		p.Dir = filepath.Join(p.Home, "f")
 		p.write(t, "", "f")
 	}, Fail, "is no folder", "move it away", ""},
+	{"half a restore", "folder", func(t *testing.T, p *patient) { p.write(t, "{}", ".claudemesh", "restoring.json") }, Warn, "a restore was stopped in the middle", "claudemesh node up", ""},
 	{"open folder", "modes", func(t *testing.T, p *patient) { must(t, os.Chmod(p.Dir, 0o755)) }, Fail, "0755: others may read it", "chmod 700", "the mode 0700"},
 	{"open key", "modes", func(t *testing.T, p *patient) { must(t, os.Chmod(filepath.Join(p.Dir, "keys", id+".key"), 0o640)) }, Fail, "0640: others may read it", "chmod 600", "the mode 0600"},
 	{"key closed to its user", "modes", func(t *testing.T, p *patient) { must(t, os.Chmod(filepath.Join(p.Dir, "keys", id+".key"), 0)) }, Fail, "you cannot read it yourself", "chmod 600", "the mode 0600"},

@@ -84,6 +84,32 @@ func TestWhatIsNotMendedSaysWhy(t *testing.T) {
 	}
 }
 
+// What a link in the folder leads to keeps its mode, also where the link has come after the
+// look; and a folder that is a link itself is looked through.
+func TestNoModeIsGivenThroughALink(t *testing.T) {
+	p := newPatient(t)
+	outside := filepath.Join(p.Home, "outside")
+	p.write(t, "x", "outside")
+	linked := filepath.Join(p.Dir, "keys", "linked.key")
+	must(t, os.Chmod(outside, 0o644), os.Symlink(outside, linked))
+	if r := p.look(t, "modes", true); r.Status != Pass {
+		t.Errorf("a link is told of: %+v", r.Findings)
+	}
+	if err := chmod(p.Dir, linked, 0o600); err == nil {
+		t.Error("a link is followed")
+	}
+	if info, err := os.Stat(outside); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("its mode was changed: %v, %v", info, err)
+	}
+	must(t, os.Remove(linked))
+	link := filepath.Join(p.Home, "link")
+	must(t, os.Symlink(p.Dir, link), os.Chmod(p.Dir, 0o755))
+	p.Dir = link
+	if r := p.look(t, "modes", true); len(r.Findings) == 0 || r.Findings[0].Done == "" {
+		t.Errorf("the folder behind a link is not looked at: %+v", r.Findings)
+	}
+}
+
 // Folders that are not a dead session's are never touched.
 func TestOnlyDeadSessionsAreRemoved(t *testing.T) {
 	p := newPatient(t)

@@ -14,6 +14,9 @@ import (
 	"github.com/claudemesh/claudemesh/cli/settings"
 )
 
+// restoring is the file that a node has there while a restore is put in place.
+const restoring = "restoring.json"
+
 // lookAtFolder looks whether the claudemesh folder can be used at all.
 func lookAtFolder(_ context.Context, x *exam) []Finding {
 	var out []Finding
@@ -33,6 +36,9 @@ func lookAtFolder(_ context.Context, x *exam) []Finding {
 	if user, known := x.System.Owner(info); known && user != x.System.User {
 		return append(out, fail(fmt.Sprintf("%s belongs to user %d, and you are %d", x.Dir, user, x.System.User),
 			fmt.Sprintf("sudo chown -R %d %s; and do not use sudo with claudemesh", x.System.User, x.Dir)))
+	}
+	if exists(x.in(restoring)) {
+		out = append(out, warn("a restore was stopped in the middle: a part of what was restored is in place", "`claudemesh node up` finishes it; nothing is lost"))
 	}
 	return append(out, pass("%s", x.Dir))
 }
@@ -59,6 +65,10 @@ func (x *exam) lookAtModes() (out []Finding) {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
+	base := x.Dir
+	if real, err := filepath.EvalSymlinks(base); err == nil {
+		base = real // a link itself would not be walked
+	}
 	seen := 0
 	walk := func(path string, d fs.DirEntry, err error) error {
 		if seen++; err != nil || seen > maxEntries {
@@ -68,16 +78,17 @@ func (x *exam) lookAtModes() (out []Finding) {
 		if err != nil || info.Mode()&(fs.ModeSymlink|fs.ModeSocket) != 0 {
 			return nil
 		}
-		if f, wrong := x.mode(path, info); wrong {
+		if f, wrong := x.mode(base, path, info); wrong {
 			out = append(out, f)
 		}
 		return nil
 	}
-	_ = filepath.WalkDir(x.Dir, walk) // walk returns no error
+	_ = filepath.WalkDir(base, walk) // walk returns no error
 	return out
 }
 
-func (x *exam) mode(path string, info fs.FileInfo) (Finding, bool) {
+// mode says what is wrong with the mode of what is at a path in the folder base.
+func (x *exam) mode(base, path string, info fs.FileInfo) (Finding, bool) {
 	want, least := fs.FileMode(0o600), fs.FileMode(0o400)
 	if info.IsDir() {
 		want, least = 0o700, 0o500
@@ -85,28 +96,49 @@ func (x *exam) mode(path string, info fs.FileInfo) (Finding, bool) {
 	mode := info.Mode().Perm()
 	fix := fmt.Sprintf("chmod %03o %s", want, path)
 	mend := func(context.Context) (string, error) {
-		return fmt.Sprintf("gave %s the mode %04o", path, want), os.Chmod(path, want)
+		return fmt.Sprintf("gave %s the mode %04o", path, want), chmod(base, path, want)
 	}
 	switch {
 	case mode&least != least:
 		return fail(fmt.Sprintf("%s has the mode %04o: you cannot read it yourself", path, mode), fix).by(mend), true
 	case mode&0o077 == 0:
 		return Finding{}, false
-	case x.secret(path):
+	case secret(base, path):
 		return fail(fmt.Sprintf("%s has the mode %04o: others may read it", path, mode), fix).by(mend), true
 	}
 	return warn(fmt.Sprintf("%s has the mode %04o: others may read it", path, mode), fix).by(mend), true
 }
 
-// secret tells whether what is at a path must be nobody else's.
-func (x *exam) secret(path string) bool {
-	rel, err := filepath.Rel(x.Dir, path)
+// chmod gives what is at a path in the folder base a mode. It follows no link, though one
+// may have come there meanwhile.
+func chmod(base, path string, mode fs.FileMode) error {
+	root, err := os.OpenRoot(base)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	name, err := filepath.Rel(base, path)
+	if err != nil {
+		return err
+	}
+	if info, err := root.Lstat(name); err != nil || !info.Mode().IsRegular() && !info.IsDir() {
+		return errors.Join(err, fmt.Errorf("%s: %w", path, errReplaced))
+	}
+	return root.Chmod(name, mode)
+}
+
+// errReplaced is what is no file any more.
+var errReplaced = errors.New("something else has come there")
+
+// secret tells whether what is at a path in the folder base must be nobody else's.
+func secret(base, path string) bool {
+	rel, err := filepath.Rel(base, path)
 	if err != nil {
 		return true
 	}
 	first, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
 	switch first {
-	case "logs", "setup", "peer-cache.json", "last-used.json", "start.lock", "start.failed", "stopped":
+	case "logs", "setup", "peer-cache.json", "last-used.json", "start.lock", "start.failed", "stopped", "restoring.lock":
 		return false
 	}
 	return true
