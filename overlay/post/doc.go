@@ -62,7 +62,4 @@
 //
 // At most 256 letters and 4 MiB of them are under way unacknowledged. A stream
 // that ends gives no word on those: whoever posts keeps them and posts again.
-//
-// The package has more lines than most because both ends of a stream, and what it takes
-// to keep them busy without a goroutine per letter, are one state machine.
 package post
