@@ -194,7 +194,7 @@ func (a *app) joinCommand() *cobra.Command {
 		Long: "Join a mesh by an invite link or a spoken code. The inviter's machine must be reachable;\n" +
 			"for a code, on the same network, or at the address that --at gives. A code takes one\n" +
 			"guess. The link alone, as the only word behind claudemesh, does the same.",
-		Example: "claudemesh join " + joinPrefix + "…\nclaudemesh join 4-otter-harbor",
+		Example: "claudemesh join " + joinPrefix + "…\nclaudemesh join 4-tiger-harbor",
 		Args:    words(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if word := strings.Join(args, "-"); spoken.MatchString(word) {

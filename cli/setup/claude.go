@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -59,7 +60,7 @@ func (s *Setup) claudeTargets() []target {
 	}
 	return []target{
 		s.entry(state, false, nil, server{Type: "stdio", Command: s.cfg.Program, Args: []string{"mcp"}}, "mcpServers", Name),
-		{path: filepath.Join(folder, "settings.json"), what: what, put: jsonPut(false, s.putClaude), take: jsonTake(false, takeClaude)},
+		{path: filepath.Join(folder, "settings.json"), what: what, put: jsonPut(false, s.putClaude), take: jsonTake(false, takeClaude), held: heldByClaude},
 		s.skill(filepath.Join(folder, "skills", Name, "SKILL.md")),
 	}
 }
@@ -226,17 +227,47 @@ func (s *Setup) putStatusLine(d *jsontext.Doc) (string, error) {
 	return "", d.Set(statusLine{"command", command}, "statusLine")
 }
 
+// claudeParts are what of ours the settings of Claude Code can hold, and how that is taken
+// out.
+func claudeParts() []part {
+	return []part{{"permission", takePermission}, {"hooks", func(d *jsontext.Doc) error { return takeHooks(d, nil) }}, {"status line", takeStatusLine}}
+}
+
+// part is something of ours in a file.
+type part struct {
+	what string
+	take func(*jsontext.Doc) error
+}
+
 // takeClaude takes ours out of the settings of Claude Code.
 func takeClaude(d *jsontext.Doc) error {
+	for _, p := range claudeParts() {
+		if err := p.take(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heldByClaude says what of ours is in the settings of Claude Code.
+func heldByClaude(text []byte) string {
+	var held []string
+	for _, p := range claudeParts() {
+		if bare, err := jsonTake(false, p.take)(text); err == nil && !bytes.Equal(bare, text) {
+			held = append(held, p.what)
+		}
+	}
+	return strings.Join(held, ", ")
+}
+
+func takePermission(d *jsontext.Doc) error {
 	if err := takeNames(d); err != nil {
 		return err
 	}
-	if err := takeTexts(d, func(s string) bool { return s == Permission }, "permissions", "allow"); err != nil {
-		return err
-	}
-	if err := takeHooks(d, nil); err != nil {
-		return err
-	}
+	return takeTexts(d, func(s string) bool { return s == Permission }, "permissions", "allow")
+}
+
+func takeStatusLine(d *jsontext.Doc) error {
 	have, ok, err := d.Get("statusLine")
 	if err != nil || !ok {
 		return err

@@ -61,6 +61,8 @@ type target struct {
 	put func(old []byte) (text []byte, note string, err error)
 	// take returns the file without ours.
 	take func(old []byte) ([]byte, error)
+	// held says what of ours a file holds; nil: all that what names, or nothing.
+	held func(text []byte) string
 	// ownFolder: the file is ours as a whole, and so is its folder.
 	ownFolder bool
 }
@@ -79,6 +81,7 @@ func (s *Setup) Install(agent string) ([]Change, error) { return s.each(agent, s
 
 // Uninstall takes claudemesh out of them.
 func (s *Setup) Uninstall(agent string) ([]Change, error) { return s.each(agent, s.uninstall) }
+
 
 // Has tells whether an agent is set up with claudemesh, as far as can be read.
 func (s *Setup) Has(agent string) bool {
@@ -108,13 +111,29 @@ func (s *Setup) each(agent string, do func(target) (Result, string, error)) ([]C
 	var out []Change
 	for _, t := range a.targets(s) {
 		c := Change{Agent: a.Name, Path: t.path, What: t.what, Main: t.main}
+		before := t.holds()
 		c.Result, c.Note, err = do(t)
+		if c.Result == Removed && before != "" {
+			c.What = before
+		}
 		if err != nil {
 			c.Result, c.Note = Refused, err.Error()
 		}
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// holds says what of ours is in the file, as far as that is not the same for all.
+func (t target) holds() string {
+	if t.held == nil {
+		return ""
+	}
+	c, err := look(t.path)
+	if err != nil {
+		return ""
+	}
+	return t.held(c.data)
 }
 
 // tries is how often a file that another program writes at the same time is tried.

@@ -97,7 +97,7 @@ func (r InviteResponse) Text() string {
 
 // JoinRequest carries an invite link or a spoken code.
 type JoinRequest struct {
-	Link   string `json:"link" jsonschema:"an invite link, claudemesh://join/…, or a spoken code as 4-otter-harbor"`
+	Link   string `json:"link" jsonschema:"an invite link, claudemesh://join/…, or a spoken code as 4-tiger-harbor"`
 	At     string `json:"at,omitempty" jsonschema:"with a code: where the inviter's node is, HOST:PORT or a multiaddr, if it is not found on the network"`
 	Member string `json:"member,omitempty" jsonschema:"the name you wish for; default: the configured display name, else user-host"`
 }

@@ -39,7 +39,7 @@ var CodeEnd = op.Spec[CodeEndRequest, CodeWaitResponse]{
 // CodeResponse carries the code, which is a secret.
 type CodeResponse struct {
 	Mesh    string `json:"mesh"`
-	Code    string `json:"code" jsonschema:"what to speak, as in 4-otter-harbor"`
+	Code    string `json:"code" jsonschema:"what to speak, as in 4-tiger-harbor"`
 	Plate   int    `json:"nameplate" jsonschema:"the code's number, by which code.wait and code.end know it"`
 	Role    string `json:"role"`
 	Expires string `json:"expires_at" jsonschema:"RFC 3339"`

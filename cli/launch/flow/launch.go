@@ -163,7 +163,7 @@ func link(isLink func(string) bool) Step {
 		Show:     func(s *Session) bool { return s.Start == Join && s.Mesh == "" },
 		Complete: func(s *Session) bool { return s.Link != "" },
 		Ask: func(*Session) Question {
-			return Question{Title: "The link, or the code that was spoken to you:", Help: "as in claudemesh://join/… or 4-otter-harbor; whoever made it must be on"}
+			return Question{Title: "The link, or the code that was spoken to you:", Help: "as in claudemesh://join/… or 4-tiger-harbor; whoever made it must be on"}
 		},
 		Answer: func(s *Session, value string) error {
 			if !isLink(value) {

@@ -1,5 +1,5 @@
 // Package code is invites that can be spoken: a number and two words, such as
-// 4-otter-harbor, for two machines on one network. It makes and reads them, runs the
+// 4-tiger-harbor, for two machines on one network. It makes and reads them, runs the
 // key exchange that turns them into an invite's secret, and keeps those that a node has
 // given out, with the rules by which they end. Finding the node that gave a code out,
 // and joining with the secret, are others' business. docs/trust.md section 7 has the

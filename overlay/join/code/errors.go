@@ -5,7 +5,7 @@ import "errors"
 // Reading a code.
 var (
 	// ErrCode: the text is no code.
-	ErrCode = errors.New("this is no code: a code is a number and two words, such as 4-otter-harbor")
+	ErrCode = errors.New("this is no code: a code is a number and two words, such as 4-tiger-harbor")
 	// ErrWord: one of its words is not on the list.
 	ErrWord = errors.New("no code has this word")
 )
