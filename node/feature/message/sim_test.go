@@ -39,14 +39,8 @@ type asked struct {
 	answered bool
 }
 
-// bubble hides from rapid that t has a deadline, which it cannot tell in a bubble.
-type bubble struct{ rapid.TB }
-
-// TestInvariants plays random histories: sends, reads, changes of the gate, losses,
-// doubled, shuffled and slow batches, and kills at any call across a node's border.
-// Whatever happened, once the network is well and all are idle, docs/delivery.md
-// section 11 holds.
-func TestInvariants(t *testing.T) {
+// histories checks a property of random histories, each in a folder and a bubble of time.
+func histories(t *testing.T, play func(t *rapid.T, dir string)) {
 	dir := memory(t)
 	n := 0
 	synctest.Test(t, func(t *testing.T) {
@@ -61,6 +55,15 @@ func TestInvariants(t *testing.T) {
 		})
 	})
 }
+
+// bubble hides from rapid that t has a deadline, which it cannot tell in a bubble.
+type bubble struct{ rapid.TB }
+
+// TestInvariants plays random histories: sends, reads, changes of the gate, losses,
+// doubled, shuffled and slow batches, and kills at any call across a node's border.
+// Whatever happened, once the network is well and all are idle, docs/delivery.md
+// section 11 holds.
+func TestInvariants(t *testing.T) { histories(t, play) }
 
 func play(t *rapid.T, dir string) {
 	r := &run{world: newWorld(t, dir, "alice", "bob"), t: t, pulled: map[string][]op.Message{}, proven: map[string]bool{}}

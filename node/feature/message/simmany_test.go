@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -44,21 +42,7 @@ type call struct {
 // TestManyInvariants plays random histories of messages to many, which come through
 // the air, by letter or both, twice and in any order, while sessions come, go, hide
 // and join, and nodes are killed. Invariants 2 to 5 and 8 of docs/delivery.md hold.
-func TestManyInvariants(t *testing.T) {
-	dir := memory(t)
-	n := 0
-	synctest.Test(t, func(t *testing.T) {
-		rapid.Check(bubble{t}, func(rt *rapid.T) {
-			n++
-			place := filepath.Join(dir, fmt.Sprint(n))
-			if err := os.Mkdir(place, 0o700); err != nil {
-				rt.Fatal(err)
-			}
-			playThrong(rt, place)
-			_ = os.RemoveAll(place)
-		})
-	})
-}
+func TestManyInvariants(t *testing.T) { histories(t, playThrong) }
 
 func playThrong(t *rapid.T, dir string) {
 	r := &throng{world: newWorld(t, dir, "alice", "bob", "carol"), t: t, pulled: map[string][]string{}}
