@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/claudemesh/claudemesh/test/harness"
 )
 
 func TestFirstRunMakesAMesh(t *testing.T) {
@@ -183,7 +181,7 @@ func TestResize(t *testing.T) {
 func (s *stage) settled() {
 	s.t.Helper()
 	before, same := "", 0
-	if err := harness.Until(s.ctx, func() (bool, any, error) {
+	if err := s.until(func() (bool, any, error) {
 		now := s.screen()
 		if same++; now != before {
 			before, same = now, 0
@@ -336,7 +334,7 @@ func TestSpanish(t *testing.T) {
 // settledOn waits until a text stands at the end of what is to be seen.
 func (s *stage) settledOn(text string) {
 	s.t.Helper()
-	if err := harness.Until(s.ctx, func() (bool, any, error) {
+	if err := s.until(func() (bool, any, error) {
 		now := strings.TrimRight(s.screen(), " \n")
 		return strings.HasSuffix(now, text), now, nil
 	}); err != nil {
@@ -407,7 +405,7 @@ func (s *stage) endAgent() {
 		must(s.t, err)
 		must(s.t, syscall.Kill(pid, syscall.SIGKILL))
 	}
-	must(s.t, harness.Until(s.ctx, func() (bool, any, error) {
+	must(s.t, s.until(func() (bool, any, error) {
 		return exec.CommandContext(s.ctx, "pgrep", "-f", agent).Run() != nil, nil, nil
 	}))
 }

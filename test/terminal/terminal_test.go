@@ -74,7 +74,7 @@ func open(t *testing.T, width, height int, vars ...string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	s := &stage{t: t, ctx: ctx, dir: dir, socket: filepath.Join(dir, "tmux")}
 	for name, text := range map[string]string{"home/.claudemesh/.keep": "", "home/work/.keep": "", "tmp/.keep": "", "bin/claude": standIn} {
 		path := filepath.Join(dir, name)
@@ -157,10 +157,17 @@ func (s *stage) screen() string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n") + "\n"
 }
 
+// until waits for what the screen shows in the end, and leaves time to tell what it shows.
+func (s *stage) until(ask func() (bool, any, error)) error {
+	ctx, cancel := context.WithTimeout(s.ctx, 2*time.Minute)
+	defer cancel()
+	return harness.Until(ctx, ask)
+}
+
 // await waits until a text is to be seen.
 func (s *stage) await(text string) {
 	s.t.Helper()
-	if err := harness.Until(s.ctx, func() (bool, any, error) {
+	if err := s.until(func() (bool, any, error) {
 		screen := s.screen()
 		return strings.Contains(screen, text), "\n" + screen, nil
 	}); err != nil {
@@ -171,7 +178,7 @@ func (s *stage) await(text string) {
 // gone waits until a text is no longer to be seen.
 func (s *stage) gone(text string) {
 	s.t.Helper()
-	if err := harness.Until(s.ctx, func() (bool, any, error) {
+	if err := s.until(func() (bool, any, error) {
 		screen := s.screen()
 		return !strings.Contains(screen, text), "\n" + screen, nil
 	}); err != nil {
@@ -189,7 +196,7 @@ func (s *stage) press(keys ...string) {
 func (s *stage) enter(text string) {
 	s.t.Helper()
 	s.tmux("send-keys", "-t", "main", "-l", text)
-	if err := harness.Until(s.ctx, func() (bool, any, error) {
+	if err := s.until(func() (bool, any, error) {
 		screen := s.screen()
 		return strings.Contains(packed(screen), packed(text)), screen, nil
 	}); err != nil {
@@ -218,8 +225,28 @@ var masks = []struct {
 	{regexp.MustCompile(`claudemesh://join/\S*|[A-Za-z0-9_-]{40,}`), "LINK"},
 }
 
-// shot adds what is to be seen now to the recording.
+// shotWait is how long a screen may take until it is as it was recorded, also on a busy
+// machine: a terminal shows a large one in parts.
+const shotWait = 30 * time.Second
+
+// shot adds what is to be seen to the recording, when it is as in the one that is kept.
 func (s *stage) shot(title string) {
+	s.t.Helper()
+	before, now := s.shots.String(), s.seen(title)
+	if kept, err := os.ReadFile(s.recording()); err == nil && !*update && strings.HasPrefix(string(kept), before) {
+		ctx, cancel := context.WithTimeout(s.ctx, shotWait)
+		defer cancel()
+		_ = harness.Until(ctx, func() (bool, any, error) { // in vain: recorded tells
+			now = s.seen(title)
+			rest, same := strings.CutPrefix(string(kept), before+now)
+			return same && (rest == "" || strings.HasPrefix(rest, "── ")), nil, nil
+		})
+	}
+	s.shots.WriteString(now)
+}
+
+// seen is a shot of what is to be seen now.
+func (s *stage) seen(title string) string {
 	s.t.Helper()
 	text := strings.ReplaceAll(s.screen(), s.dir, "DIR")
 	for _, h := range s.hide {
@@ -228,7 +255,12 @@ func (s *stage) shot(title string) {
 	for _, m := range masks {
 		text = m.is.ReplaceAllString(text, m.as)
 	}
-	fmt.Fprintf(&s.shots, "── %s\n%s", title, text)
+	return fmt.Sprintf("── %s\n%s", title, text)
+}
+
+// recording is the path of the recording that is kept.
+func (s *stage) recording() string {
+	return filepath.Join("testdata", strings.ReplaceAll(strings.TrimPrefix(s.t.Name(), "Test"), "/", "-")+".txt")
 }
 
 // look reads how the terminal is set: its modes as tmux knows them, and those of its
@@ -266,7 +298,7 @@ func (s *stage) asBefore(status string) {
 // recorded compares the recording with the one that is kept.
 func (s *stage) recorded() {
 	s.t.Helper()
-	path := filepath.Join("testdata", strings.ReplaceAll(strings.TrimPrefix(s.t.Name(), "Test"), "/", "-")+".txt")
+	path := s.recording()
 	got := s.shots.String()
 	if *update {
 		must(s.t, os.WriteFile(path, []byte(got), 0o600))

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -63,7 +64,18 @@ func TestANewerRelease(t *testing.T) {
 	s.shell("clear; claudemesh launch --plain")
 	s.await("Choice [1]")
 	s.enter("1")
-	s.await("claudemesh v2.0.0 is there")
+	// Line by line it is told between two questions, of which the answer may come too
+	// late for the first.
+	const news = "claudemesh v2.0.0 is there"
+	for _, step := range []struct{ asks, answer string }{
+		{"What is the mesh to be called?", "first-light"}, {"Your name in the mesh:", "ana"}, {"Its role:", "reviewer"},
+	} {
+		if s.await(step.asks); strings.Contains(s.screen(), news) {
+			break
+		}
+		s.enter(step.answer)
+	}
+	s.await(news)
 	s.press("C-c")
 	s.await("cancelled")
 	s.asBefore("1")
