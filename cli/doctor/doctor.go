@@ -197,11 +197,6 @@ func worst(all []Finding) Status {
 	return order[at]
 }
 
-// Failed tells whether any check failed.
-func Failed(all []Result) bool {
-	return slices.ContainsFunc(all, func(r Result) bool { return r.Status == Fail })
-}
-
 func pass(format string, args ...any) Finding {
 	return Finding{Status: Pass, Detail: fmt.Sprintf(format, args...)}
 }

@@ -82,7 +82,6 @@ func (s *Setup) Install(agent string) ([]Change, error) { return s.each(agent, s
 // Uninstall takes claudemesh out of them.
 func (s *Setup) Uninstall(agent string) ([]Change, error) { return s.each(agent, s.uninstall) }
 
-
 // Has tells whether an agent is set up with claudemesh, as far as can be read.
 func (s *Setup) Has(agent string) bool {
 	a, err := find(agent)

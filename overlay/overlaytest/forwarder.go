@@ -2,26 +2,22 @@ package overlaytest
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
-	"time"
 
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-// Forwarder passes TCP connections on to a target and can be told to treat them badly. It listens on
+// Forwarder passes TCP connections on to a target and can be told to hold or end them. It listens on
 // loopback until the test ends.
 type Forwarder struct {
 	l      net.Listener
 	target string
 	wg     sync.WaitGroup
 
-	mu     sync.Mutex // guards all below
-	delay  time.Duration
-	loss   float64
+	mu     sync.Mutex    // guards all below
 	frozen chan struct{} // nil, or closed by Thaw
 	cut    bool
 	conns  map[net.Conn]struct{}
@@ -62,12 +58,6 @@ func (f *Forwarder) Addr() ma.Multiaddr {
 	return a
 }
 
-// Delay makes every piece of data wait that long.
-func (f *Forwarder) Delay(d time.Duration) { f.set(func() { f.delay = d }) }
-
-// Loss makes each piece of data be late by 200 ms with probability p, as a lost segment would be.
-func (f *Forwarder) Loss(p float64) { f.set(func() { f.loss = p }) }
-
 // Freeze stops all data while connections stay up: to both ends the other is silent.
 func (f *Forwarder) Freeze() {
 	f.set(func() {
@@ -87,7 +77,7 @@ func (f *Forwarder) Thaw() {
 	})
 }
 
-// Cut closes every connection and refuses new ones until Heal.
+// Cut closes every connection and refuses new ones.
 func (f *Forwarder) Cut() {
 	f.set(func() {
 		f.cut = true
@@ -96,9 +86,6 @@ func (f *Forwarder) Cut() {
 		}
 	})
 }
-
-// Heal undoes Cut.
-func (f *Forwarder) Heal() { f.set(func() { f.cut = false }) }
 
 func (f *Forwarder) set(fn func()) {
 	f.mu.Lock()
@@ -140,50 +127,24 @@ func (f *Forwarder) add(conns ...net.Conn) bool {
 	return true
 }
 
-// pass copies from a to b. Delayed pieces queue up, so that a delay costs no throughput.
+// pass copies from a to b.
 func (f *Forwarder) pass(a, b net.Conn) {
-	type piece struct {
-		data []byte
-		at   time.Time
-	}
-	queue := make(chan piece, 1024)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for p := range queue {
-			if d := time.Until(p.at); d > 0 {
-				<-time.After(d)
-			}
-			f.waitThaw()
-			if _, err := b.Write(p.data); err != nil {
-				a.Close()
-			}
-		}
-		b.Close()
-	})
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := a.Read(buf)
+		f.waitThaw()
 		if n > 0 {
-			queue <- piece{append([]byte(nil), buf[:n]...), time.Now().Add(f.wait())}
+			if _, failed := b.Write(buf[:n]); failed != nil {
+				break
+			}
 		}
 		if err != nil {
 			break
 		}
 	}
-	close(queue)
-	wg.Wait()
+	b.Close()
 	f.set(func() { delete(f.conns, a) })
 	a.Close()
-}
-
-func (f *Forwarder) wait() time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	d := f.delay
-	if f.loss > 0 && rand.Float64() < f.loss {
-		d += 200 * time.Millisecond
-	}
-	return d
 }
 
 func (f *Forwarder) waitThaw() {

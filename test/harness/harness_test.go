@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -85,7 +84,11 @@ func fakeTool(mode string, say func(string, ...any), answer func(string)) {
 		push(`{"message_id":"m1","kind":"direct"}`)
 	}
 	if mode == "dies" {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		self, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			panic(err)
+		}
+		_ = self.Kill()
 	}
 	if mode == "refuses" {
 		answer(`{"isError":true,"content":[{"type":"text","text":"no"}]}`)

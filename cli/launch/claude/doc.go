@@ -3,7 +3,7 @@
 // behind when it has ended, which is nothing.
 //
 // The folder lies in the system's temporary one, 0700, and holds what the session's MCP
-// server reads there ([Session]). No key is in it: those stay with the node. A folder
+// server reads there (agent.Launched). No key is in it: those stay with the node. A folder
 // whose launcher has died is removed by the next launch.
 //
 // The parent only waits: it reads nothing, prints nothing, and lets the signals of the
