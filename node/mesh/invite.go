@@ -242,14 +242,15 @@ func (m *Mesh) sameInvite(old trust.Member, inv trust.InviteState) error {
 	return nil
 }
 
-// freeName is the wished name, with a number behind it when a member has it.
+// freeName is the wished name, with a number behind it when a member has it, or one that
+// looks the same.
 func freeName(state *trust.State, wish string) string {
 	if op.CheckName(wish) != nil {
 		wish = "guest"
 	}
 	return uniqueSlug(wish, func(name string) bool {
 		for _, m := range state.Members {
-			if strings.EqualFold(m.Name, name) {
+			if op.SameName(m.Name, name) {
 				return true
 			}
 		}

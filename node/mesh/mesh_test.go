@@ -155,6 +155,12 @@ func TestTheLastUseGoesToOne(t *testing.T) {
 	if !names["bo"] || !names["bo-2"] {
 		t.Errorf("names %v", names)
 	}
+	state := ana.All()[0].State()
+	for wish, want := range map[string]string{"BO": "BO-3", "во": "во-3", "b0": "b0-3", "bob": "bob", "bоb": "guest"} { // 2 and 5 have Cyrillic letters
+		if got := freeName(state, wish); got != want {
+			t.Errorf("who wants to be %q is %q", wish, got)
+		}
+	}
 }
 
 func TestRequestsAreChecked(t *testing.T) {

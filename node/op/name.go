@@ -10,11 +10,16 @@ import (
 const MaxName = 64
 
 // CheckName refuses a name that a member or session may not have: one that does not
-// show as it is, could be taken for an address of another kind, or for markup. The
+// show as it is, could be taken for an address of another kind, or for markup, or has a
+// word in letters of several scripts. What else looks like another name, [Looks] tells. The
 // admin log and attestations, whose rule is fixed, take every name it passes.
 func CheckName(name string) error {
 	bad := name == "" || len(name) > MaxName || !utf8.ValidString(name) || strings.TrimSpace(name) != name ||
 		strings.ContainsAny(name[:1], "@#*-") || strings.ContainsFunc(name, unfit)
+	if !bad && mixed(name) {
+		return Errorf(Invalid, "%q cannot be a name: a word of it has letters of several scripts, which look alike", name).
+			WithHint("write each word in one script: a Latin a and a Cyrillic а are two letters")
+	}
 	if !bad {
 		return nil
 	}

@@ -28,7 +28,7 @@ func (a Alarm) Text() string {
 }
 
 // alarms finds the members that have a name under which another key was verified: the
-// name of then, or the one that the verified member has now.
+// name of then, or the one that the verified member has now, or one that looks like it.
 func alarms(verified map[ident.PublicKey]mark, members []Member) (out []Alarm) {
 	for was, m := range verified {
 		names := []string{m.Name}
@@ -39,7 +39,7 @@ func alarms(verified map[ident.PublicKey]mark, members []Member) (out []Alarm) {
 		}
 		for _, one := range members {
 			_, compared := verified[one.Key]
-			same := func(name string) bool { return strings.EqualFold(name, one.Name) }
+			same := func(name string) bool { return op.SameName(name, one.Name) }
 			if one.Key != was && !compared && slices.ContainsFunc(names, same) {
 				out = append(out, Alarm{Name: one.Name, Key: one.Key, Was: was})
 			}

@@ -24,6 +24,7 @@ func TestAlarms(t *testing.T) {
 		"it has left":                {bo("bo"), []Member{{keyOf(2), "cy"}}, nil},
 		"another took its place":     {bo("bo"), []Member{{keyOf(2), "bo"}}, []byte{2}},
 		"in another case":            {bo("bo"), []Member{{keyOf(2), "BO"}}, []byte{2}},
+		"in another alphabet":        {bo("bo"), []Member{{keyOf(2), "во"}}, []byte{2}},
 		"another has the name, too":  {bo("bo"), []Member{{keyOf(1), "bo"}, {keyOf(2), "bo"}}, []byte{2}},
 		"it is called otherwise now": {bo("bo"), []Member{{keyOf(1), "bobby"}}, nil},
 		"another took the old name":  {bo("bo"), []Member{{keyOf(1), "bobby"}, {keyOf(2), "bo"}}, []byte{2}},

@@ -148,7 +148,7 @@ func (f *Feature) free(self Self, m Member, name string) error {
 			continue
 		}
 		for _, taken := range []string{other.Name, names[other.Key], f.Profile(self.Mesh, other.Key).Name} {
-			if strings.EqualFold(taken, name) {
+			if op.SameName(taken, name) {
 				return op.Errorf(op.Conflict, "%s is the name of another member of %s (%s)", taken, self.Slug, other.Key.String()[:16]).
 					WithHint("choose another name")
 			}

@@ -33,6 +33,7 @@ type world struct {
 	bo      ident.PublicKey
 	cy      ident.PublicKey
 	changed chan ident.PublicKey
+	renamed map[ident.PublicKey]string // whom the admin log calls otherwise
 
 	mu      sync.Mutex // guards what follows
 	entries map[string]record.Entry
@@ -171,6 +172,9 @@ func (w *world) Members(mesh ident.MeshID) []Member {
 		return []Member{{w.ana, "ana", "owner"}}
 	}
 	out := []Member{{w.ana, "ana", "owner"}, {w.bo, "bo", "member"}, {w.cy, "Cy", "member"}}
+	for i, m := range out {
+		out[i].Name = cmp.Or(w.renamed[m.Key], m.Name)
+	}
 	slices.SortFunc(out, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }

@@ -100,33 +100,52 @@ func (f *Feature) Version() uint64 {
 }
 
 // Names are the members' names as they count: the display name, unless it is, in
-// whatever case, the admitted name or the wish of another member.
+// whatever case, the admitted name or the wish of another member, or looks like one. An
+// admitted name that looks like another's, which no honest node gives, stands with the
+// beginning of its member's key, if it is the one that is not in plain letters.
 func (f *Feature) Names(mesh ident.MeshID) map[ident.PublicKey]string {
 	members := f.cfg.Meshes.Members(mesh)
-	taken := make(map[string]map[ident.PublicKey]bool) // by name: who is or would be called so
+	taken := make(map[string]map[ident.PublicKey]bool) // by name and look: who is or would be called so
 	claim := func(name string, key ident.PublicKey) {
-		name = strings.ToLower(name)
-		if taken[name] == nil {
-			taken[name] = make(map[ident.PublicKey]bool)
+		for _, is := range forms(name) {
+			if taken[is] == nil {
+				taken[is] = make(map[ident.PublicKey]bool)
+			}
+			taken[is][key] = true
 		}
-		taken[name][key] = true
 	}
+	alone := func(name string) bool {
+		return !slices.ContainsFunc(forms(name), func(is string) bool { return len(taken[is]) > 1 })
+	}
+	admitted := make(map[string]map[string]bool) // by look: the names in small letters
 	out := make(map[ident.PublicKey]string, len(members))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, m := range members {
 		claim(m.Name, m.Key)
+		look := op.Looks(m.Name)
+		if admitted[look] == nil {
+			admitted[look] = make(map[string]bool)
+		}
+		admitted[look][strings.ToLower(m.Name)] = true
 		if wish := f.known[mesh][m.Key].Name; wish != "" {
 			claim(wish, m.Key)
 		}
 	}
 	for _, m := range members {
 		out[m.Key] = m.Name
-		if wish := f.known[mesh][m.Key].Name; wish != "" && len(taken[strings.ToLower(wish)]) == 1 {
+		if wish := f.known[mesh][m.Key].Name; wish != "" && alone(wish) {
 			out[m.Key] = wish
+		} else if look := op.Looks(m.Name); look != strings.ToLower(m.Name) && len(admitted[look]) > 1 {
+			out[m.Key] = m.Name + "-" + m.Key.String()[:8]
 		}
 	}
 	return out
+}
+
+// forms are what a name may be found, or taken for, by.
+func forms(name string) []string {
+	return []string{"is " + strings.ToLower(name), "looks " + op.Looks(name)}
 }
 
 // changed follows a record once it is committed.

@@ -201,6 +201,29 @@ func TestNobodyTakesAnothersName(t *testing.T) {
 	is("ana", "bo", "Zoe")
 	wish(w.cy, "CY") // one's own in other letters
 	is("ana", "bo", "CY")
+	wish(w.cy, "")
+	for _, alike := range []string{"во", "B0", "ｂｏ", "𝐛𝐨"} { // the first in Cyrillic
+		wish(w.cy, alike)
+		is("ana", "bo", "Cy")
+	}
+	if _, _, err := do(w, Edit, `{"name":"B0"}`); op.CodeOf(err) != op.Conflict {
+		t.Errorf("ana took a name that looks like bo's: %v", err)
+	}
+}
+
+// An admin with a modified client can admit somebody under a name that looks like
+// another's. It does not stand alone.
+func TestANameThatLooksLikeAnothersIsMarked(t *testing.T) {
+	w := newWorld(t)
+	const cyrillic = "во"
+	w.renamed = map[ident.PublicKey]string{w.cy: cyrillic}
+	if n := w.f.Names(w.team.Mesh); n[w.bo] != "bo" || n[w.cy] != cyrillic+"-"+w.cy.String()[:8] {
+		t.Errorf("beside bo: %v", n)
+	}
+	w.renamed[w.bo] = "ben"
+	if n := w.f.Names(w.team.Mesh); n[w.cy] != cyrillic {
+		t.Errorf("alone: %v", n)
+	}
 }
 
 // Catalogue line 14: a profile is of one mesh.
