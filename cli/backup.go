@@ -117,8 +117,9 @@ func (a *app) typedPassphrase(ctx context.Context, fresh bool) (string, error) {
 	return text, err
 }
 
+// passphraseOf reads the first line of a file, which may be a pipe from another program.
 func passphraseOf(path string) (string, error) {
-	raw, err := file.Read(path)
+	raw, err := firstBytes(path, passphraseMost+len("\r\n"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", op.Errorf(op.NotFound, "there is no file %s", path).WithHint("give --passphrase-file the file that holds the passphrase")
 	}
@@ -131,6 +132,16 @@ func passphraseOf(path string) (string, error) {
 		return "", usage("put the passphrase into its first line, as UTF-8 text", "%s holds no passphrase", path)
 	}
 	return line, nil
+}
+
+// firstBytes reads a file, of a long one only the beginning.
+func firstBytes(path string, most int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, int64(most)))
+	return raw, errors.Join(err, f.Close())
 }
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -187,15 +198,13 @@ func (a *app) openBackup(ctx context.Context, path, from string) (backup.Content
 }
 
 func readBackup(path string) ([]byte, error) {
-	// Others, a pipe say, could keep it waiting for ever.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, op.Errorf(op.Invalid, "%s is no plain file", path).WithHint("give the path of a backup")
-	}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := file.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, op.Errorf(op.NotFound, "there is no file %s", path).WithHint("give the path of a backup")
-	}
-	if err != nil {
+	case errors.Is(err, file.ErrNotPlain):
+		return nil, op.Errorf(op.Invalid, "%s is no plain file", path).WithHint("give the path of a backup")
+	case err != nil:
 		return nil, op.Errorf(op.Denied, "%w", err).WithHint("give the path of a backup that you may read")
 	}
 	defer f.Close()

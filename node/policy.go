@@ -35,18 +35,18 @@ func (n *Node) openGate() {
 
 // decided puts a decision of the policy into this node's account.
 func (n *Node) decided(t policy.Told) {
-	by, done := "person", "no"
+	by, passed := "person", "no"
 	if t.Agent {
 		by = "agent"
 	}
-	if t.Done {
-		done = "yes"
+	if t.Passed {
+		passed = "yes"
 	}
 	id, err := ident.ParseMeshID(t.MeshID)
 	if err != nil {
 		id = ident.MeshID{} // it concerns no mesh that is known here
 	}
 	n.audits.Note(audit.Event{Mesh: id, Name: "policy_" + string(t.Decision), Data: map[string]string{
-		"operation": t.Operation, "by": by, "done": done, "why": t.Why,
+		"operation": t.Operation, "by": by, "passed": passed, "why": t.Why,
 	}})
 }

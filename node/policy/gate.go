@@ -27,9 +27,10 @@ type Told struct {
 	Operation string
 	MeshID    string
 	Agent     bool
-	// Decision is what the policy says; Done, whether the request went on.
+	// Decision is what the policy says; Passed, whether the request went on. What came of it
+	// then is told by what it changed.
 	Decision Decision
-	Done     bool
+	Passed   bool
 	Why      string
 }
 
@@ -63,23 +64,23 @@ func (g *Gate) Do(ctx context.Context, c op.Caller, id string, in json.RawMessag
 		return g.Next.Do(ctx, c, id, in)
 	}
 	q := g.Question(k, in)
-	v := g.Source.Policy().Decide(q)
+	p := g.Source.Policy()
+	v := p.Decide(q)
 	told := Told{Operation: id, MeshID: q.MeshID, Agent: !c.User, Decision: v.Decision, Why: v.Why}
-	told.Done = v.Decision == Allow || v.Decision == Prompt && c.User && c.Approved
+	told.Passed = v.Decision == Allow || v.Decision == Prompt && c.User && c.Approved
 	if v.Decision != Allow || k.Destroys && !q.Looks {
 		g.Tell(told)
 	}
-	if !told.Done {
-		return nil, refusal(c, k, v)
+	if !told.Passed {
+		return nil, g.refusal(c, k, p, v)
 	}
 	return g.Next.Do(ctx, c, id, in)
 }
 
 // refusal says what can be done about a request that is not performed.
-func refusal(c op.Caller, k op.Contract, v Verdict) error {
+func (g *Gate) refusal(c op.Caller, k op.Contract, p Policy, v Verdict) error {
 	if v.Decision == Deny {
-		return op.Errorf(op.Denied, "the policy denies %s: %s", k.ID, v.Why).
-			WithHint("`claudemesh policy show` tells by which rule; a person changes it with `claudemesh policy set`")
+		return op.Errorf(op.Denied, "the policy denies %s: %s", k.ID, v.Why).WithHint("%s", g.remedy(k, p))
 	}
 	if !c.User {
 		return op.Errorf(op.Denied, "the policy has a person decide about %s: %s", k.ID, v.Why).
@@ -88,4 +89,15 @@ func refusal(c op.Caller, k op.Contract, v Verdict) error {
 	e := op.Errorf(op.Denied, "%s needs a person's yes: %s", k.ID, v.Why).WithHint("answer yes in a terminal, or add --yes")
 	e.Ask = true
 	return e
+}
+
+// remedy says how a person changes what is denied.
+func (g *Gate) remedy(k op.Contract, p Policy) string {
+	switch {
+	case p.Broken != nil:
+		return "until that file is corrected, or removed to have no rules, nothing may be changed"
+	case k.ID == Set.ID:
+		return "what is denied here is taken back in the files alone: yours is " + g.Source.user
+	}
+	return "`claudemesh policy show` tells by which rule; a person changes it with `claudemesh policy set`"
 }

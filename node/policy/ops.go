@@ -63,7 +63,10 @@ func (r ShowResponse) Text() string {
 			lines = append(lines, fmt.Sprintf("%s  %s  in %s  (%s)", one.Decision, one.Operation, mesh, from.name))
 		}
 	}
-	return strings.Join(append(lines, "allow  everything else", "rules: "+r.Path), "\n")
+	if r.Broken == "" {
+		lines = append(lines, "allow  everything else")
+	}
+	return strings.Join(append(lines, "rules: "+r.Path), "\n")
 }
 
 // SetRequest changes the mode, a rule, or both.
@@ -121,6 +124,10 @@ func (g *Gate) set(ctx context.Context, c op.Caller, in SetRequest) (ShowRespons
 		if err := rule.Check(); err != nil {
 			return ShowResponse{}, err
 		}
+		if !g.known(rule) {
+			return ShowResponse{}, op.Errorf(op.Invalid, "there is no operation %q, so that the rule would do nothing", rule.Operation).
+				WithHint("`claudemesh call --list` shows them all")
+		}
 	}
 	err := g.Source.Change(func(r *Rules) {
 		if mode != "" {
@@ -139,6 +146,17 @@ func (g *Gate) set(ctx context.Context, c op.Caller, in SetRequest) (ShowRespons
 		return ShowResponse{}, op.Errorf(op.Unavailable, "%w", err).WithHint("correct the file, or remove it to have no rules")
 	}
 	return g.show(ctx, c, ShowRequest{})
+}
+
+// known tells whether a rule is about any operation that there is.
+func (g *Gate) known(r Rule) bool {
+	anywhere := Rule{Operation: r.Operation, Decision: r.Decision}
+	for _, k := range g.Contracts {
+		if anywhere.covers(Question{Contract: k}) {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *Gate) test(_ context.Context, _ op.Caller, in TestRequest) (TestResponse, error) {

@@ -155,7 +155,7 @@ func TestDecisionsAreTold(t *testing.T) {
 		w.outcome(t, c, "mesh.ban", `{"mesh_slug":"team"}`)
 	}
 	w.outcome(t, person, "message.send", `{}`)
-	if len(w.told) != 3 || w.told[0].Done || !w.told[1].Done || w.told[2].Done || !w.told[2].Agent || w.told[0].MeshID != "team-id" {
+	if len(w.told) != 3 || w.told[0].Passed || !w.told[1].Passed || w.told[2].Passed || !w.told[2].Agent || w.told[0].MeshID != "team-id" {
 		t.Errorf("%+v", w.told)
 	}
 }
@@ -189,18 +189,29 @@ func TestSetShowAndTest(t *testing.T) {
 	}
 	for _, bad := range []policy.SetRequest{
 		{}, {Mode: "fast"}, {Operation: "mesh.ban"}, {Operation: "mesh.ban", Decision: "ask"}, {Operation: "[", Decision: "deny"}, {Operation: "@all", Decision: "deny"},
+		{Operation: "mesh.bann", Decision: "deny"}, {Operation: "nosuch.*", Decision: "deny"},
 	} {
 		if _, err := policy.Set.Call(t.Context(), w.gate, approved, bad); op.CodeOf(err) != op.Invalid || op.AsError(err).Hint == "" {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
 	w.write(t, "user", "{")
-	if _, err := policy.Set.Call(t.Context(), w.gate, approved, policy.SetRequest{Mode: "write"}); op.CodeOf(err) != op.Denied {
+	if _, err := policy.Set.Call(t.Context(), w.gate, approved, policy.SetRequest{Mode: "write"}); op.CodeOf(err) != op.Denied || !strings.Contains(op.AsError(err).Hint, "corrected, or removed") {
 		t.Errorf("a broken file was written over: %v", err)
 	}
 	shown, err := policy.Show.Call(t.Context(), w.gate, person, policy.ShowRequest{})
-	if err != nil || shown.Broken == "" {
+	if err != nil || shown.Broken == "" || strings.Contains(shown.Text(), "everything else") {
 		t.Errorf("%+v, %v", shown, err)
+	}
+}
+
+// Who may not change the policy any more is told where it can be.
+func TestThePolicyThatClosesItself(t *testing.T) {
+	w := newWorld(t)
+	w.write(t, "user", `{"rules":[{"operation":"policy.set","decision":"deny"}]}`)
+	_, err := policy.Set.Call(t.Context(), w.gate, approved, policy.SetRequest{Mode: "write"})
+	if op.CodeOf(err) != op.Denied || !strings.Contains(op.AsError(err).Hint, w.path("user")) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -75,7 +75,7 @@ func stampOf(path string) stamp {
 
 // load reads one file; one that is not there has no rules.
 func load(path string) (Rules, error) {
-	f, err := os.Open(path)
+	f, err := file.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Rules{}, nil
 	}

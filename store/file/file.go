@@ -15,8 +15,13 @@ import (
 // MaxSize is the largest file Read takes, in bytes.
 const MaxSize = 1 << 20
 
-// ErrTooLarge tells that a file is larger than MaxSize.
-var ErrTooLarge = errors.New("file is too large")
+// Errors of Open and Read.
+var (
+	// ErrTooLarge tells that a file is larger than MaxSize.
+	ErrTooLarge = errors.New("file is too large")
+	// ErrNotPlain tells that something else than a plain file has its name.
+	ErrNotPlain = errors.New("no plain file")
+)
 
 // Dir makes a private folder (0700) with its parents, and takes group and others
 // their rights on an existing one.
@@ -66,10 +71,23 @@ func fill(f *os.File, data []byte) error {
 	return errors.Join(werr, f.Close())
 }
 
-// Read returns the content of a file of at most MaxSize bytes. A missing file is
+// Open opens a plain file, or a link to one, for reading. Others could keep who reads them
+// waiting for ever, as a pipe does to which nobody writes.
+func Open(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", path, ErrNotPlain)
+	}
+	return os.Open(path)
+}
+
+// Read returns the content of a plain file of at most MaxSize bytes. A missing file is
 // fs.ErrNotExist.
 func Read(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
