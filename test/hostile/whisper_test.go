@@ -148,7 +148,12 @@ func (r *recorder) listen(t *testing.T, n *nodetest.Node) (s speech) {
 	send(n, c, "eve", "words for eve")
 	nodetest.CallAs(n, c, presence.Summary, presence.SummaryRequest{Summary: "still here"})
 	cry := letter.Cry{}
+	looks := 0
 	n.Wait("heard by eve", func() bool {
+		// What is shouted before eve's router is heard of, she is never told by a shout.
+		if looks++; looks%100 == 0 {
+			send(n, c, "@all", toAll)
+		}
 		s = r.sort(t)
 		cry.Letter = forAll(s.letters)
 		return len(s.beacons) > 0 && len(s.letters) >= 2 && (cry.Letter != nil || s.cry != nil)
