@@ -38,12 +38,14 @@ func (b *bench) state(ctx context.Context) (_ []figure, err error) {
 	if err := c.beside(ctx, told); err != nil {
 		return nil, err
 	}
-	// Writers are slowed down to 100 a second: what is measured stays well below that.
+	// Writers are slowed down to 100 a second, and a session is told of the first 500
+	// changes of a flood one by one: what is measured stays below both.
 	slow := time.NewTicker(time.Second / 50)
 	defer slow.Stop()
 	var ours, answered, floor samples
+	const most = 300
 	warm := max(b.times/20, 5)
-	for n := range warm + b.times/3 {
+	for n := range warm + min(b.times/5, most) {
 		<-slow.C
 		accepted, took, err := c.change(ctx, n, told)
 		if err != nil {
