@@ -29,15 +29,6 @@ func manage[In any, Out op.Texter](ctx context.Context, a *app, spec op.Spec[In,
 	return perform(ctx, a, spec, in(op.InMesh{Mesh: slug}), func(o Out) { a.answer(o) })
 }
 
-// answer prints what an operation says of itself.
-func (a *app) answer(out op.Texter) {
-	first, rest, more := strings.Cut(out.Text(), "\n")
-	a.term.Line("%s %s", term.Green(term.OK), first)
-	if more {
-		a.term.Block(1, rest)
-	}
-}
-
 func (a *app) promoteCommand() *cobra.Command {
 	var in mesh.PromoteRequest
 	cmd := &cobra.Command{
@@ -282,12 +273,4 @@ func (a *app) uninviteCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every open one")
 	return cmd
-}
-
-// presetFlags are what an invite gives beside a role.
-func presetFlags(cmd *cobra.Command, in *mesh.InviteRequest) {
-	cmd.Flags().StringVar(&in.Name, "name", "", "the `name` the newcomer gets")
-	cmd.Flags().StringVar(&in.RoleTag, "role-tag", "", "`what` its sessions do, as others see it")
-	cmd.Flags().StringSliceVar(&in.Groups, "groups", nil, "`groups` its sessions start in, with commas")
-	cmd.Flags().StringVar(&in.Mode, "message-mode", "", "how messages reach its sessions: push, inbox or off")
 }

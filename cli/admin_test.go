@@ -25,7 +25,7 @@ func TestTakingAwayIsTypedRight(t *testing.T) {
 		{"audit --limit x", 3, "--limit"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			status, out, errs := run(t, strings.Fields(c.args)...)
+			status, out, errs := typed(t, strings.Fields(c.args)...)
 			if status != c.status || out != "" || !strings.Contains(errs, c.want) {
 				t.Errorf("status %d, stdout %q, stderr %q", status, out, errs)
 			}

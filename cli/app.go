@@ -14,52 +14,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/claudemesh/claudemesh/cli/lang"
-	"github.com/claudemesh/claudemesh/cli/manual"
 	"github.com/claudemesh/claudemesh/cli/term"
-	"github.com/claudemesh/claudemesh/node/surface/local"
 )
-
-// Env is what the process gives the program.
-type Env struct {
-	// Args are the words behind the program's name.
-	Args     []string
-	In       io.Reader
-	Out, Err io.Writer
-	Getenv   func(string) string
-	Environ  func() []string
-	// Version is the program's own, without a "v" before it.
-	Version string
-	// ReleaseKey signs releases, as release.FormatKey writes it; empty: this build trusts
-	// none.
-	ReleaseKey string
-}
-
-// app is one run of the program.
-type app struct {
-	env  Env
-	term *term.Term
-	// The global flags.
-	mesh  string
-	json  bool
-	quiet bool
-	yes   bool
-	// approve is how much may be done, a mode of the policy; empty: as the policy says.
-	approve string
-	// asks is the question that stands for the next request, where a person must say
-	// yes to it.
-	asks string
-
-	folder    string        // the user's folder, once it was looked for
-	client    *local.Client // the connection, once there is one
-	knowsSkew bool          // the version warning was given
-	ran       string        // the first word of the command that runs
-}
 
 // Main runs the command that env.Args name and returns the exit status.
 func Main(ctx context.Context, env Env) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{env: env, term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv, Say: lang.For(env.Getenv)})}
+	a := &app{env: env, skill: Skill, term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv, Say: lang.For(env.Getenv)})}
 	// Known before parsing, since a parsing error is reported in the same way.
 	a.term.Document(slices.Contains(ownWords(env.Args), "--json"))
 	root := a.root()
@@ -170,22 +132,6 @@ func (a *app) bare(cmd *cobra.Command, args []string) error {
 	return unknownWord(cmd, args[0])
 }
 
-// holder is a command that only holds others. long may be empty.
-func (a *app) holder(use, short, long string) *cobra.Command {
-	return &cobra.Command{
-		Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: a.group,
-		Annotations: map[string]string{manual.Holds: "yes"},
-	}
-}
-
-// group is the Run of a command that only holds others.
-func (a *app) group(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return a.explain(cmd)
-	}
-	return unknownWord(cmd, args[0])
-}
-
 // versionDoc is the document of --version.
 type versionDoc struct {
 	Version string `json:"version"`
@@ -197,20 +143,4 @@ func (a *app) version() error {
 	}
 	a.term.Line("claudemesh v%s", a.env.Version)
 	return nil
-}
-
-// unknownWord refuses a word that is no command of cmd and names the nearest.
-func unknownWord(cmd *cobra.Command, word string) error {
-	var names []string
-	for _, c := range cmd.Commands() {
-		if !c.Hidden {
-			names = append(names, c.Name())
-			names = append(names, c.Aliases...)
-		}
-	}
-	hint := "run `" + cmd.CommandPath() + " --help` to see the commands"
-	if near := nearest(word, names); near != "" {
-		hint = "did you mean `" + cmd.CommandPath() + " " + near + "`? Else " + hint
-	}
-	return usage(hint, "there is no command %q", strings.TrimSpace(cmd.CommandPath()+" "+word))
 }

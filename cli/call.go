@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -44,22 +43,6 @@ func (a *app) callCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&list, "list", false, "show all operations")
 	cmd.Flags().BoolVar(&schema, "schema", false, "show what the operation takes and gives")
 	return cmd
-}
-
-// contract finds an operation by id or tool name.
-func contract(name string) (op.Contract, error) {
-	var names []string
-	for _, k := range node.Catalogue() {
-		if name == k.ID || name == k.Names.Tool {
-			return k, nil
-		}
-		names = append(names, k.ID, k.Names.Tool)
-	}
-	hint := "run `claudemesh call --list` to see the operations"
-	if near := nearest(name, slices.DeleteFunc(names, func(s string) bool { return s == "" })); near != "" {
-		hint = "did you mean " + near + "? Else " + hint
-	}
-	return op.Contract{}, op.Errorf(op.NotFound, "there is no operation %q", name).WithHint("%s", hint)
 }
 
 func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) error {

@@ -2,11 +2,7 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -14,17 +10,13 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-	"pgregory.net/rapid"
 
-	"github.com/claudemesh/claudemesh/cli/daemon"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node"
-	"github.com/claudemesh/claudemesh/node/op"
-	"github.com/claudemesh/claudemesh/store"
 )
 
-// run runs a command that needs no node.
-func run(t *testing.T, args ...string) (status int, out, errs string) {
+// typed runs a command that needs no node.
+func typed(t *testing.T, args ...string) (status int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
 	dir := t.TempDir()
@@ -88,7 +80,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		{"peers", 4, []string{"CLAUDEMESH_AUTOSTART=0"}},
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			status, out, errs := run(t, strings.Fields(c.args)...)
+			status, out, errs := typed(t, strings.Fields(c.args)...)
 			if status != c.status || out != "" {
 				t.Errorf("status %d, stdout %q", status, out)
 			}
@@ -106,7 +98,7 @@ func TestWhatIsTypedWrong(t *testing.T) {
 
 func TestFailuresAreDocuments(t *testing.T) {
 	for _, args := range []string{"--json zork", "peers --jsno --json", "peers --json", "call nothing --json"} {
-		status, out, errs := run(t, strings.Fields(args)...)
+		status, out, errs := typed(t, strings.Fields(args)...)
 		var doc struct {
 			Version string `json:"schema_version"`
 			OK      *bool  `json:"ok"`
@@ -126,12 +118,12 @@ func TestFailuresAreDocuments(t *testing.T) {
 
 func TestVersionAndHelpComeFirst(t *testing.T) {
 	for _, args := range []string{"--version", "-V"} {
-		if status, out, _ := run(t, args); status != 0 || out != "  claudemesh v1.2.3\n" {
+		if status, out, _ := typed(t, args); status != 0 || out != "  claudemesh v1.2.3\n" {
 			t.Errorf("%s: %d, %q", args, status, out)
 		}
 	}
 	for _, args := range []string{"--help", "-h", "help", "--help send", "send --help", "help send", "node", "send -h bob"} {
-		status, out, errs := run(t, strings.Fields(args)...)
+		status, out, errs := typed(t, strings.Fields(args)...)
 		if status != 0 || errs != "" || !strings.Contains(out, "Usage") {
 			t.Errorf("%s: %d, %q, %q", args, status, out, errs)
 		}
@@ -141,67 +133,15 @@ func TestVersionAndHelpComeFirst(t *testing.T) {
 // Flags may stand anywhere, and none swallows a word that is not its value.
 func TestFlagsAndWords(t *testing.T) {
 	for _, args := range []string{"--json peers", "peers --json", "-q --json peers", "--json -y peers", "--mesh=x --json peers", "peers --mesh x --json"} {
-		if status, out, _ := run(t, strings.Fields(args)...); status != 4 || !strings.Contains(out, `"unavailable"`) {
+		if status, out, _ := typed(t, strings.Fields(args)...); status != 4 || !strings.Contains(out, `"unavailable"`) {
 			t.Errorf("%s: %d, %q", args, status, out)
-		}
-	}
-}
-
-func TestEveryCodeHasAStatus(t *testing.T) {
-	codes := []op.Code{
-		op.NotFound, op.Ambiguous, op.Denied, op.Offline, op.Expired, op.TooLarge,
-		op.RateLimited, op.Invalid, op.Conflict, op.Unavailable, op.Internal, cancelled, claudeMissing,
-	}
-	for _, c := range codes {
-		if exits[c] == exitOK {
-			t.Errorf("%s has no exit status", c)
-		}
-	}
-	if len(exits) != len(codes) {
-		t.Errorf("%d statuses for %d codes", len(exits), len(codes))
-	}
-}
-
-func TestErrorsSayTheNextStep(t *testing.T) {
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	for _, c := range []struct {
-		ctx  context.Context
-		err  error
-		code op.Code
-		hint string
-	}{
-		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Message: "x"}}, op.Unavailable, "node logs"},
-		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Message: "x"}, Ago: 1e9}, op.Unavailable, "node up"},
-		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Code: "conflict", Message: "x", Hint: "do y"}}, op.Conflict, "do y"},
-		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Code: "odd", Message: "x", Hint: "do y"}, Ago: 1e9}, op.Unavailable, "do y; then run `claudemesh node up`"},
-		{t.Context(), &daemon.HungError{PID: 7}, op.Unavailable, "kill -9 7"},
-		{t.Context(), &daemon.HungError{}, op.Unavailable, "node run"},
-		{t.Context(), fmt.Errorf("%w: /f: odd; move it away", store.ErrBroken), op.Unavailable, "move it away"},
-		{t.Context(), fmt.Errorf("%w: /f; use that process", store.ErrLocked), op.Conflict, "use that process"},
-		{t.Context(), fmt.Errorf("%w: /f; use the newer", store.ErrNewer), op.Unavailable, "use the newer"},
-		{t.Context(), op.Errorf(op.Internal, "%s", store.ErrFull.Error()), op.Unavailable, "free some space"},
-		{t.Context(), onDisk(errors.New("the node key is damaged")), op.Unavailable, "put that right"},
-		{t.Context(), onDisk(store.ErrLocked), op.Conflict, ""},
-		{t.Context(), fmt.Errorf("listen: %w", syscall.EADDRINUSE), op.Unavailable, "another address"},
-		{t.Context(), &fs.PathError{Op: "open", Path: "/f", Err: syscall.EACCES}, op.Unavailable, "yours"},
-		{t.Context(), &fs.PathError{Op: "write", Path: "/f", Err: syscall.ENOSPC}, op.Unavailable, "free some space"},
-		{t.Context(), daemon.ErrManual, op.Unavailable, "node up"},
-		{t.Context(), context.DeadlineExceeded, op.Unavailable, "node down"},
-		{t.Context(), errors.New("odd"), op.Internal, "node logs"},
-		{ended, fmt.Errorf("ask: %w", context.Canceled), cancelled, ""},
-		{t.Context(), op.Errorf(op.Denied, "no").WithHint("ask ana"), op.Denied, "ask ana"},
-	} {
-		if e := asError(c.ctx, c.err); e.Code != c.code || !strings.Contains(e.Hint, c.hint) {
-			t.Errorf("%v: %s, %q", c.err, e.Code, e.Hint)
 		}
 	}
 }
 
 // Every operation that names a command has it.
 func TestOperationsHaveTheirCommands(t *testing.T) {
-	a := &app{}
-	root := a.root()
+	root := Commands()
 	for _, k := range node.Catalogue() {
 		if k.Names.CLI == "" {
 			continue
@@ -235,86 +175,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit((&app{}).root())
-}
-
-func TestLinks(t *testing.T) {
-	for word, want := range map[string]bool{
-		"claudemesh://join/abc": true, "claudemesh://i/abc": true, "ic://join/x": true,
-		"https://example.org/i/abc": true, "http://example.org/es/join/abc": true,
-		"https://example.org/esp/join/abc": false, "https://example.org/i/": false,
-		"https://example.org/": false, "peers": false, "join/abc": false,
-	} {
-		if isLink(word) != want {
-			t.Errorf("%s: %v", word, !want)
-		}
-	}
-	for word, want := range map[string]string{
-		"ARApyjYAEBECgi7JagYsjlUdAj":           "claudemesh://join/ARApyjYAEBECgi7JagYsjlUdAj",
-		" claudemesh://join/x ":                "claudemesh://join/x",
-		"eyJ2IjoxLCJtZXNoIjoiYWJjIn0aaaaaaaaa": "eyJ2IjoxLCJtZXNoIjoiYWJjIn0aaaaaaaaa",
-		"short":                                "short",
-	} {
-		if got := asLink(word); got != want {
-			t.Errorf("%q became %q", word, got)
-		}
-	}
-}
-
-func TestTheNodeGetsNoSecretsOfTheAgent(t *testing.T) {
-	got := nodeEnviron([]string{
-		"PATH=/bin", "HOME=/h", "ANTHROPIC_API_KEY=x", "CLAUDE_CODE_SESSION_ID=s", "CLAUDEMESH_LISTEN=l",
-		"CLAUDEMESH_SESSION_ID=s", "CLAUDEMESH_DISPLAY_NAME=n", "CLAUDEMESH_CONFIG_DIR=old", "LC_ALL=C", "XDG_RUNTIME_DIR=/run",
-	}, "/dir")
-	slices.Sort(got)
-	want := []string{"CLAUDEMESH_CONFIG_DIR=/dir", "CLAUDEMESH_LISTEN=l", "HOME=/h", "LC_ALL=C", "PATH=/bin", "XDG_RUNTIME_DIR=/run"}
-	if !slices.Equal(got, want) {
-		t.Fatalf("%q", got)
-	}
-}
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "abc", 3}, {"send", "send", 0}, {"sned", "send", 1}, {"peer", "peers", 1}, {"add", "odd", 1}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("%s, %s: %d", c.a, c.b, got)
-		}
-	}
-	rapid.Check(t, func(r *rapid.T) {
-		a, b := rapid.String().Draw(r, "a"), rapid.String().Draw(r, "b")
-		d := distance(a, b)
-		if d != distance(b, a) || (d == 0) != (slices.Equal([]rune(a), []rune(b))) {
-			r.Fatalf("distance %d", d)
-		}
-	})
-}
-
-func TestOnlyHere(t *testing.T) {
-	for addrs, want := range map[string]bool{
-		"/ip4/127.0.0.1/tcp/1 /ip6/::1/udp/1/quic-v1": true,
-		"/ip4/127.0.0.1/tcp/1 /ip4/192.0.2.1/tcp/1":   false,
-		"": true,
-	} {
-		if onlyHere(strings.Fields(addrs)) != want {
-			t.Errorf("%q: %v", addrs, !want)
-		}
-	}
-}
-
-// A hint of the operation stays; what it leaves to its surface is told here.
-func TestHintsOfSend(t *testing.T) {
-	for message, hint := range map[string]string{
-		`expires_in: "x" is no duration`:    "30m",
-		`id: "x" is no UUID`:                "UUID",
-		`reply_to: "x" is no message id: y`: "inbox",
-		"something else":                    "",
-	} {
-		if e := op.AsError(sendHint(op.Errorf(op.Invalid, "%s", message))); !strings.Contains(e.Hint, hint) || (e.Hint == "") != (hint == "") {
-			t.Errorf("%s: %q", message, e.Hint)
-		}
-	}
+	visit(Commands())
 }
 
 func TestWithoutAHome(t *testing.T) {

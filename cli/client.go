@@ -28,61 +28,6 @@ const envAutoStart = "CLAUDEMESH_AUTOSTART"
 // probeLimit is how long a node may take to answer a probe.
 const probeLimit = 2 * time.Second
 
-// call asks the node for an operation, starting a node if there is none.
-func call[In, Out any](ctx context.Context, a *app, spec op.Spec[In, Out], in In) (Out, error) {
-	client, err := a.connect(ctx)
-	if err != nil {
-		var none Out
-		return none, err
-	}
-	return spec.Call(ctx, a.approving(client), op.Caller{}, in)
-}
-
-// perform performs an operation, shows what it answers and remembers the mesh that was
-// named.
-func perform[In, Out any](ctx context.Context, a *app, spec op.Spec[In, Out], in In, human func(Out)) error {
-	out, err := call(ctx, a, spec, in)
-	if err != nil {
-		return err
-	}
-	a.used(a.mesh)
-	return show(a, out, human)
-}
-
-// itsText prints what an operation's answer says of itself.
-func itsText[Out op.Texter](a *app) func(Out) {
-	return func(out Out) { a.term.Block(1, out.Text()) }
-}
-
-// show prints an answer: the document with --json, else what human prints. It
-// returns why that could not be written.
-func show[Out any](a *app, out Out, human func(Out)) error {
-	if a.term.IsDocument() {
-		if err := a.term.JSON(out); !errors.Is(err, term.ErrWrite) {
-			return err
-		}
-	} else {
-		human(out)
-	}
-	if err := a.term.Err(); err != nil {
-		return op.Errorf(op.Internal, "%w", err).WithHint("what you asked for is done, only its answer is lost")
-	}
-	return nil
-}
-
-// shown tells whether messages were really written, so that they may count as
-// read. err is what showing them met.
-func (a *app) shown(err error) error {
-	if err == nil {
-		err = a.term.Shown()
-	}
-	if errors.Is(err, term.ErrWrite) {
-		return op.Errorf(op.Internal, "%w", a.term.Shown()).
-			WithHint("nothing was marked read: `claudemesh inbox --again` shows it")
-	}
-	return err
-}
-
 // connect returns a client of a running node. Inside an agent session it speaks
 // for that session, else for the person.
 func (a *app) connect(ctx context.Context) (*local.Client, error) {

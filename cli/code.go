@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"net"
-	"regexp"
 	"strings"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 )
-
-// spoken is what a code looks like: a number and two words, and perhaps an address.
-var spoken = regexp.MustCompile(`(?i)^[0-9]{1,3}[- ]+[a-z]+[- ]+[a-z]+(@.*)?$`)
 
 // inviteByCode makes a spoken invite and, for a person, waits until something has
 // become of it. A document is written at once: the node keeps the code.

@@ -29,7 +29,7 @@ func TestPlaceholdersAreKnown(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit((&app{}).root())
+	visit(Commands())
 }
 
 // Without a node nothing is said but what is known without one, and none is started.
@@ -56,7 +56,7 @@ func TestCompletionsWithoutANode(t *testing.T) {
 		{[]string{"mesh", "lea"}, "leave\tLeave a mesh and remove its keys from this machine\n:4\n"},
 		{[]string{"no", "such", ""}, ":0\n"},
 	} {
-		status, out, errs := run(t, append([]string{cobra.ShellCompRequestCmd}, c.words...)...)
+		status, out, errs := typed(t, append([]string{cobra.ShellCompRequestCmd}, c.words...)...)
 		if status != 0 || out != c.want || errs != "" {
 			t.Errorf("%q: %d, %q, %q", c.words, status, out, errs)
 		}
@@ -67,12 +67,12 @@ func TestScriptsOfShells(t *testing.T) {
 	for shell, want := range map[string]string{
 		"bash": "__start_claudemesh", "zsh": "#compdef claudemesh", "fish": "complete -c claudemesh", "powershell": "Register-ArgumentCompleter",
 	} {
-		if status, out, errs := run(t, "completions", shell); status != 0 || !strings.Contains(out, want) || errs != "" {
+		if status, out, errs := typed(t, "completions", shell); status != 0 || !strings.Contains(out, want) || errs != "" {
 			t.Errorf("%s: %d, %q", shell, status, errs)
 		}
 	}
 	for words, want := range map[string]string{"completions": "bash|zsh", "completions bahs": "did you mean bash", "completions bash zsh": `"zsh"`} {
-		if status, out, errs := run(t, strings.Fields(words)...); status != 3 || out != "" || !strings.Contains(errs, want) {
+		if status, out, errs := typed(t, strings.Fields(words)...); status != 3 || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("%s: %d, %q", words, status, errs)
 		}
 	}

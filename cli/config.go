@@ -59,16 +59,6 @@ func (a *app) listConfig() error {
 	})
 }
 
-// loaded is the user's folder and the settings in it.
-func (a *app) loaded() (string, settings.Settings, error) {
-	dir, err := a.dir()
-	if err != nil {
-		return "", settings.Settings{}, err
-	}
-	set, err := a.settings(dir, settings.Flags{})
-	return dir, set, err
-}
-
 // settingText is a setting's value as people write it.
 func settingText(value any) string {
 	switch v := value.(type) {

@@ -118,9 +118,6 @@ func (a *app) meshToDelete(ctx context.Context, name string) (mesh.Info, error) 
 	return out.Meshes[i], nil
 }
 
-// nothingDone is how a command ends that a person called off.
-func nothingDone() error { return op.Errorf(cancelled, "nothing was changed") }
-
 // deleteAsked asks where, and does it.
 func (a *app) deleteAsked(ctx context.Context, m mesh.Info) error {
 	if a.yes {

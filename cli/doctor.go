@@ -14,7 +14,6 @@ import (
 	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node"
-	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
 
@@ -93,10 +92,10 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 	}
 	ctl := a.control(folder.Path, slog.New(slog.DiscardHandler))
 	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(folder.Path)})
-	s, _ := a.setupIn(folder.Path, home, true, false)
+	s := a.setupIn(folder.Path, home, true, false)
 	return doctor.Env{
 		Version: a.env.Version, Program: program, Home: home, Temp: os.TempDir(),
-		Dir: folder.Path, Stale: folder.Stale, Getenv: a.env.Getenv, Now: time.Now, Alive: daemon.Alive, System: doctor.Machine(), Setup: s,
+		Dir: folder.Path, Stale: folder.Stale, Getenv: a.env.Getenv, Now: time.Now, Alive: daemon.Alive, System: doctor.Machine(), Setup: s.Setup,
 		Release:  func(ctx context.Context) (doctor.Release, error) { return a.newestRelease(ctx, folder.Path) },
 		Settings: func() (settings.Settings, error) { return a.settings(folder.Path, settings.Flags{}) },
 		Node: doctor.Node{
@@ -132,15 +131,6 @@ func (a *app) newestRelease(ctx context.Context, dir string) (doctor.Release, er
 	}
 	found, err := up.Check(ctx)
 	return doctor.Release{Configured: true, Version: strings.TrimPrefix(found.Version, "v"), Newer: found.Newer}, err
-}
-
-// userHome is the user's home folder.
-func userHome() (string, error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", op.Errorf(op.Invalid, "your home folder is not known: %w", err).WithHint("set HOME")
-	}
-	return home, nil
 }
 
 // findingMarks are how findings are shown.

@@ -213,3 +213,6 @@ func distance(a, b string) int {
 	}
 	return row[len(y)]
 }
+
+// nothingDone is how a command ends that a person called off.
+func nothingDone() error { return op.Errorf(cancelled, "nothing was changed") }

@@ -23,7 +23,7 @@ func value(f *pflag.Flag) string {
 // parse reads words as cmd does, and returns the flag's value and the words left.
 func parse(t *testing.T, path []string, flag string, words ...string) (got string, changed bool, rest []string) {
 	t.Helper()
-	cmd, rest, err := (&app{}).root().Find(append(slices.Clone(path), words...))
+	cmd, rest, err := Commands().Find(append(slices.Clone(path), words...))
 	if err == nil {
 		err = cmd.ParseFlags(rest)
 	}
@@ -54,7 +54,7 @@ func TestFlagsTakeTheirOwnWords(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit((&app{}).root())
+	visit(Commands())
 	if seen < 100 {
 		t.Errorf("%d flags were looked at", seen)
 	}

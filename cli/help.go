@@ -11,12 +11,6 @@ import (
 	"github.com/claudemesh/claudemesh/cli/term"
 )
 
-// explain is help that tells whether it could be written.
-func (a *app) explain(cmd *cobra.Command) error {
-	a.help(cmd, nil)
-	return a.term.Err()
-}
-
 // help explains a command: what it does, how it is typed, its commands and flags.
 func (a *app) help(cmd *cobra.Command, _ []string) {
 	if a.term.IsDocument() {
@@ -139,22 +133,4 @@ func flagError(cmd *cobra.Command, err error) error {
 		see = "did you mean --" + near + "? Else " + see
 	}
 	return usage(see, "there is no flag --%s", unknown.GetSpecifiedName())
-}
-
-// words checks how many arguments a command got: least and most (-1: any number).
-func words(least, most int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		hint := "type `" + cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name()) + "`"
-		if cmd.Example != "" {
-			first, _, _ := strings.Cut(cmd.Example, "\n")
-			hint += ", as in `" + first + "`"
-		}
-		switch {
-		case len(args) < least:
-			return usage(hint, "`%s` needs more than that", cmd.CommandPath())
-		case most >= 0 && len(args) > most:
-			return usage(hint, "`%s` does not know what to do with %q", cmd.CommandPath(), args[most])
-		}
-		return nil
-	}
 }

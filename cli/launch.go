@@ -5,12 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
-
-	"os/signal"
 
 	"github.com/spf13/cobra"
 
@@ -221,11 +220,11 @@ func (a *app) files() [3]*os.File {
 
 // ownServer is our own program if Claude Code is not set up with it.
 func (a *app) ownServer() string {
-	s, doc, err := a.setup(false, false)
+	s, err := a.setup(false, false)
 	if err != nil || s.Has("claude") {
 		return ""
 	}
-	return doc.Program
+	return s.Program
 }
 
 // workFolder is the folder that Claude Code will work in, as a person writes it.

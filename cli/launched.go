@@ -40,13 +40,6 @@ func (p preferring) Do(ctx context.Context, c op.Caller, id string, in json.RawM
 	return out, err
 }
 
-// launched is what the session was launched as that this process belongs to; nothing, if
-// it was not.
-func (a *app) launched() agent.Launched {
-	l, _ := agent.LaunchedIn(a.env.Getenv)
-	return l
-}
-
 // preferred lets requests mean the mesh that the session was launched into.
 func (a *app) preferred(next op.Doer) op.Doer {
 	if mesh := a.launched().Mesh; mesh != "" {

@@ -53,7 +53,7 @@ func (a *app) launchedBefore(f launchFlags) (lastUsed, bool) {
 	if err != nil {
 		return lastUsed{}, false
 	}
-	s, _, err := a.setup(false, false)
+	s, err := a.setup(false, false)
 	if err != nil {
 		return lastUsed{}, false
 	}

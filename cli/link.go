@@ -31,3 +31,6 @@ func asLink(word string) string {
 	}
 	return word
 }
+
+// spoken is what a code looks like: a number and two words, and perhaps an address.
+var spoken = regexp.MustCompile(`(?i)^[0-9]{1,3}[- ]+[a-z]+[- ]+[a-z]+(@.*)?$`)

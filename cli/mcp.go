@@ -176,16 +176,6 @@ func sessionMode(set settings.Settings) string {
 	return set.MessageMode.Value
 }
 
-// first returns the first word that is not empty.
-func first(words ...string) string {
-	for _, w := range words {
-		if w != "" {
-			return w
-		}
-	}
-	return ""
-}
-
 // within gives work a limited time. What is not done by then ends with the
 // process: a read of stdin can be waited for, but not be called back.
 func within(limit time.Duration, work func()) {

@@ -4,16 +4,13 @@ import (
 	"context"
 	"net/mail"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/multiformats/go-multiaddr"
 	"github.com/spf13/cobra"
 
 	"github.com/claudemesh/claudemesh/cli/term"
-	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/mesh"
-	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // meshCommands are those about which meshes one is in.
@@ -275,9 +272,7 @@ func listDocOf(r mesh.ListResponse) listDoc {
 
 func (a *app) printMeshes(meshes []mesh.Info) {
 	if len(meshes) == 0 {
-		a.term.Line("You are in no mesh.")
-		a.term.Line("%s Make one: %s", term.To, term.Cyan("claudemesh new <name>"))
-		a.term.Line("%s Join one: %s", term.To, term.Cyan("claudemesh join <link>"))
+		a.noMesh()
 		return
 	}
 	slug, member := 0, 0
@@ -303,18 +298,6 @@ func (a *app) printMeshes(meshes []mesh.Info) {
 	}
 }
 
-// outcast is why there is no mesh to tell about, where this machine is in some and may act
-// in none: its member was removed, or has its home elsewhere. Else it is nil.
-func (a *app) outcast(ctx context.Context) error {
-	all, err := call(ctx, a, mesh.List, mesh.ListRequest{})
-	if err != nil || len(all.Meshes) == 0 || slices.ContainsFunc(all.Meshes, func(m mesh.Info) bool { return m.Trouble() == "" }) {
-		return err
-	}
-	// Whoever asks for the mesh itself is told why, and what to do.
-	_, err = call(ctx, a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: all.Meshes[0].Slug}})
-	return err
-}
-
 func (a *app) leaveCommand() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
@@ -335,4 +318,12 @@ func (a *app) leaveCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "as its owner: forget it on this machine although others are in it")
 	return cmd
+}
+
+// presetFlags are what an invite gives beside a role.
+func presetFlags(cmd *cobra.Command, in *mesh.InviteRequest) {
+	cmd.Flags().StringVar(&in.Name, "name", "", "the `name` the newcomer gets")
+	cmd.Flags().StringVar(&in.RoleTag, "role-tag", "", "`what` its sessions do, as others see it")
+	cmd.Flags().StringSliceVar(&in.Groups, "groups", nil, "`groups` its sessions start in, with commas")
+	cmd.Flags().StringVar(&in.Mode, "message-mode", "", "how messages reach its sessions: push, inbox or off")
 }

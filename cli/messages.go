@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -12,10 +11,6 @@ import (
 	"github.com/claudemesh/claudemesh/node/feature/message"
 	"github.com/claudemesh/claudemesh/node/op"
 )
-
-// maxStdin is the most that `send <to> -` reads: more than a message may have, so
-// that the operation can say its limit.
-const maxStdin = 512 << 10
 
 // inboxPoll is the pause between looks into the inbox while `inbox --wait` waits.
 const inboxPoll = 50 * time.Millisecond
@@ -95,21 +90,6 @@ func sendHint(err error) error {
 		}
 	}
 	return err
-}
-
-// body is the text to send: the words, or stdin for a single "-".
-func (a *app) body(args []string) (string, error) {
-	if len(args) != 1 || args[0] != "-" {
-		return strings.Join(args, " "), nil
-	}
-	text, err := a.term.ReadAll(maxStdin)
-	if err != nil {
-		return "", op.Errorf(op.TooLarge, "%w", err).WithHint("send less at a time")
-	}
-	if !utf8.Valid(text) {
-		return "", usage("send text; of a file that holds something else, send the path", "stdin is not valid UTF-8 text")
-	}
-	return strings.TrimRight(string(text), "\n"), nil
 }
 
 func (a *app) printSent(r message.SendResponse) {

@@ -131,21 +131,6 @@ func onDisk(err error) error {
 	return op.Errorf(op.Unavailable, "%w", err).WithHint("put that right, then run `claudemesh node up`")
 }
 
-// settings loads the settings; a wrong one is the user's to correct.
-func (a *app) settings(dir string, flags settings.Flags) (settings.Settings, error) {
-	set, err := settings.Load(dir, a.env.Getenv, flags)
-	if err != nil {
-		return set, op.Errorf(op.Invalid, "%w", err).
-			WithHint("addresses are IP:PORT or multiaddrs, switches 0 or 1; `claudemesh config` shows the settings, %s holds them", settings.Path(dir))
-	}
-	return set, nil
-}
-
-func (a *app) debug() bool {
-	d := a.env.Getenv("CLAUDEMESH_DEBUG")
-	return d == "1" || strings.EqualFold(d, "true")
-}
-
 func (a *app) nodeUp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "up",
@@ -297,13 +282,6 @@ func (a *app) printNode(d nodeDoc) {
 
 func (a *app) printSetting(name, value, source string) {
 	a.term.Line("  %s %s %s", term.Bold(name).Pad(12), value, term.Dim("("+source+")"))
-}
-
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
 }
 
 func (a *app) nodeLogs() *cobra.Command {

@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"strconv"
-
 	"github.com/spf13/cobra"
 
-	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/feature/overview"
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -98,28 +95,4 @@ func unanswered(r overview.PingResponse) int {
 		}
 	}
 	return n
-}
-
-// roundTrip is the fastest answer of a mesh, as people read it, or "".
-func roundTrip(r overview.PingResponse) string {
-	best := 0.0
-	for _, p := range r.Priorities {
-		for _, t := range p.Trips {
-			if t.Error == "" && (best == 0 || t.MS < best) {
-				best = t.MS
-			}
-		}
-	}
-	if best == 0 {
-		return ""
-	}
-	return strconv.FormatFloat(best, 'f', 1, 64) + " ms"
-}
-
-// mark is a tick or a cross.
-func mark(ok bool) term.Styled {
-	if ok {
-		return term.Green(term.OK)
-	}
-	return term.Red(term.Bad)
 }

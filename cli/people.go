@@ -49,7 +49,7 @@ var hues = map[string]func(string) term.Styled{
 
 func (a *app) printPeers(r presence.PeersResponse) {
 	if len(r.Meshes) == 0 {
-		a.printMeshes(nil)
+		a.noMesh()
 		return
 	}
 	for i, m := range r.Meshes {
@@ -111,17 +111,6 @@ func (a *app) printPeer(p presence.Peer, width int) {
 	}
 }
 
-// joined joins what is not empty.
-func joined(sep string, parts ...string) string {
-	var out []string
-	for _, p := range parts {
-		if p != "" {
-			out = append(out, p)
-		}
-	}
-	return strings.Join(out, sep)
-}
-
 func (a *app) whoamiCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "whoami",
@@ -153,7 +142,7 @@ type whoamiDoc struct {
 
 func (a *app) printWhoami(r presence.WhoamiResponse) {
 	if len(r.Meshes) == 0 {
-		a.printMeshes(nil)
+		a.noMesh()
 	}
 	for _, m := range r.Meshes {
 		a.term.Line("%s %s in %s (%s)", term.Green(term.Dot), term.Bold(m.Name), term.Bold(m.Mesh), m.Role)

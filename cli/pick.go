@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/claudemesh/claudemesh/cli/agent"
+	"github.com/claudemesh/claudemesh/node/feature/presence"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/store/file"
@@ -110,4 +112,29 @@ func (a *app) remember(l lastUsed) {
 	if text, err := json.Marshal(l); err == nil {
 		_ = file.Write(filepath.Join(a.folder, lastUsedFile), append(text, '\n'))
 	}
+}
+
+// inMesh decides on the one mesh that a request concerns.
+func (a *app) inMesh(ctx context.Context) (op.InMesh, error) {
+	slug, err := a.oneMesh(ctx)
+	return op.InMesh{Mesh: slug}, err
+}
+
+// outcast is why there is no mesh to tell about, where this machine is in some and may act
+// in none: its member was removed, or has its home elsewhere. Else it is nil.
+func (a *app) outcast(ctx context.Context) error {
+	all, err := call(ctx, a, mesh.List, mesh.ListRequest{})
+	if err != nil || len(all.Meshes) == 0 || slices.ContainsFunc(all.Meshes, func(m mesh.Info) bool { return m.Trouble() == "" }) {
+		return err
+	}
+	// Whoever asks for the mesh itself is told why, and what to do.
+	_, err = call(ctx, a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: all.Meshes[0].Slug}})
+	return err
+}
+
+// launched is what the session was launched as that this process belongs to; nothing, if
+// it was not.
+func (a *app) launched() agent.Launched {
+	l, _ := agent.LaunchedIn(a.env.Getenv)
+	return l
 }

@@ -162,14 +162,3 @@ func groupList(text string) []profile.Group {
 	}
 	return groups
 }
-
-// commaList are words separated by commas.
-func commaList(text string) []string {
-	out := []string{}
-	for _, w := range strings.Split(text, ",") {
-		if w = strings.TrimSpace(w); w != "" {
-			out = append(out, w)
-		}
-	}
-	return out
-}

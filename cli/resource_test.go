@@ -16,7 +16,7 @@ import (
 // Each tool is also a command by resource and verb, and so is each operation with a
 // command of its own, unless the table says that there is none.
 func TestEveryToolIsACommandByResourceAndVerb(t *testing.T) {
-	root := (&app{}).root()
+	root := Commands()
 	known := map[string]bool{}
 	for _, k := range node.Catalogue() {
 		known[k.ID] = true
@@ -71,14 +71,14 @@ func TestNoWordIsTakenForACommand(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit((&app{}).root())
+	visit(Commands())
 }
 
 // An operation without a command of its own could have one: its request can be typed.
 func TestEveryRequestCanBeTyped(t *testing.T) {
 	for _, k := range node.Catalogue() {
 		root := &cobra.Command{Use: "claudemesh"}
-		cmd := (&app{}).generated(k, "verb")
+		cmd := described().generated(k, "verb")
 		root.AddCommand(cmd)
 		if cmd.Args == nil {
 			t.Errorf("%s: no command can be made of it: %v", k.ID, cmd.RunE(cmd, nil))

@@ -20,12 +20,6 @@ func (a *app) stateCommand() *cobra.Command {
 	return cmd
 }
 
-// inMesh decides on the one mesh that a request concerns.
-func (a *app) inMesh(ctx context.Context) (op.InMesh, error) {
-	slug, err := a.oneMesh(ctx)
-	return op.InMesh{Mesh: slug}, err
-}
-
 func (a *app) stateSet() *cobra.Command {
 	var text bool
 	cmd := &cobra.Command{

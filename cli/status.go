@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -199,10 +200,34 @@ func (a *app) printStatusDoc(d statusDoc) {
 	}
 	a.term.Line("%s node v%s, process %d", mark(d.Node.Running), d.Node.Version, d.Node.PID)
 	if len(d.Meshes) == 0 {
-		a.printMeshes(nil)
+		a.noMesh()
 	}
 	for _, m := range d.Meshes {
 		what := joined(" · ", a.connection(m.What), m.MS, a.count(m.Online, "peer online", "peers online"))
 		a.term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim(a.fill("key %s", short(m.Key))))
 	}
+}
+
+// roundTrip is the fastest answer of a mesh, as people read it, or "".
+func roundTrip(r overview.PingResponse) string {
+	best := 0.0
+	for _, p := range r.Priorities {
+		for _, t := range p.Trips {
+			if t.Error == "" && (best == 0 || t.MS < best) {
+				best = t.MS
+			}
+		}
+	}
+	if best == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(best, 'f', 1, 64) + " ms"
+}
+
+// mark is a tick or a cross.
+func mark(ok bool) term.Styled {
+	if ok {
+		return term.Green(term.OK)
+	}
+	return term.Red(term.Bad)
 }

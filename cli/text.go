@@ -7,6 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // short is the part of a key or id that lists show.
@@ -81,3 +85,68 @@ func (a *app) say(text string) string { return a.term.Say(text) }
 
 // fill gives a text with places to fill in, in the person's language.
 func (a *app) fill(format string, args ...any) string { return fmt.Sprintf(a.say(format), args...) }
+
+// joined joins what is not empty.
+func joined(sep string, parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, sep)
+}
+
+// first returns the first word that is not empty.
+func first(words ...string) string {
+	for _, w := range words {
+		if w != "" {
+			return w
+		}
+	}
+	return ""
+}
+
+// commaList are words separated by commas.
+func commaList(text string) []string {
+	out := []string{}
+	for _, w := range strings.Split(text, ",") {
+		if w = strings.TrimSpace(w); w != "" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// maxStdin is the most that `send <to> -` reads: more than a message may have, so
+// that the operation can say its limit.
+const maxStdin = 512 << 10
+
+// body is the text to send: the words, or stdin for a single "-".
+func (a *app) body(args []string) (string, error) {
+	if len(args) != 1 || args[0] != "-" {
+		return strings.Join(args, " "), nil
+	}
+	text, err := a.term.ReadAll(maxStdin)
+	if err != nil {
+		return "", op.Errorf(op.TooLarge, "%w", err).WithHint("send less at a time")
+	}
+	if !utf8.Valid(text) {
+		return "", usage("send text; of a file that holds something else, send the path", "stdin is not valid UTF-8 text")
+	}
+	return strings.TrimRight(string(text), "\n"), nil
+}
+
+// noMesh says that there is no mesh to tell about, and how to get into one.
+func (a *app) noMesh() {
+	a.term.Line("You are in no mesh.")
+	a.term.Line("%s Make one: %s", term.To, term.Cyan("claudemesh new <name>"))
+	a.term.Line("%s Join one: %s", term.To, term.Cyan("claudemesh join <link>"))
+}

@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -66,26 +62,6 @@ func (a *app) upgradeCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&check, "check", false, "only say whether there is a newer one")
 	cmd.Flags().BoolVar(&back, "back", false, "put the program before this one back in its place")
 	return cmd
-}
-
-// upgrader upgrades this very program.
-func (a *app) upgrader(url string) (*upgrade.Upgrader, error) {
-	exe, err := os.Executable()
-	if err == nil {
-		exe, err = filepath.EvalSymlinks(exe)
-	}
-	if err != nil {
-		return nil, op.Errorf(op.Unavailable, "this program cannot be found on the disk: %w", err).WithHint("start it by its full path")
-	}
-	cfg := upgrade.Config{URL: url, Version: a.env.Version, Executable: exe}
-	if url == "" {
-		return upgrade.New(cfg), nil
-	}
-	if cfg.Key, err = release.ParseKey(a.env.ReleaseKey); err != nil {
-		return nil, op.Errorf(op.Denied, "this build holds no key to check releases with").
-			WithHint("install a release by hand, or build with `make release` and a RELEASE_KEY")
-	}
-	return upgrade.New(cfg), nil
 }
 
 func (a *app) upgrade(ctx context.Context, set settings.Settings, doc upgradeDoc, check bool) error {
@@ -222,47 +198,4 @@ func upgradeError(ctx context.Context, err error) error {
 		}
 	}
 	return op.Errorf(op.Unavailable, "%w", err).WithHint("nothing was changed; free some space if the disk is full, then try again")
-}
-
-// unnoticed are the commands after which nobody is told of a newer release: programs
-// read what they print, or they are about that themselves.
-var unnoticed = []string{"hook", "mcp", "status-line", "upgrade", "node", "completions", "open-link", "url-handler", "log"}
-
-// noticeLimit is how long looking for a newer release may hold up a command's end.
-const noticeLimit = 2 * time.Second
-
-// notice tells a person at a terminal, at most once in 24 hours, of a newer release,
-// if an address of releases is set.
-func (a *app) notice(ctx context.Context) {
-	if a.ran == "" || slices.Contains(unnoticed, a.ran) || a.quiet || a.json || ctx.Err() != nil ||
-		a.env.Getenv("CI") != "" || !a.term.OutTTY() || !a.term.ErrTTY() {
-		return
-	}
-	dir, set, err := a.loaded()
-	if err != nil {
-		return
-	}
-	if version := a.newer(ctx, dir, set); version != "" {
-		a.term.Note("%s claudemesh %s is there; this is v%s.", term.To, term.Bold(version), a.env.Version)
-		a.term.Note("  Install it: %s", term.Cyan("claudemesh upgrade"))
-	}
-}
-
-// newer is the version of a newer release, if an address of releases is set and nobody has
-// asked there within 24 hours; else, and when it does not answer soon, empty.
-func (a *app) newer(ctx context.Context, dir string, set settings.Settings) string {
-	if set.UpdateURL.Value == "" || !upgrade.Due(dir, time.Now()) {
-		return ""
-	}
-	up, err := a.upgrader(set.UpdateURL.Value)
-	if err != nil {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, noticeLimit)
-	defer cancel()
-	found, err := up.Check(ctx)
-	if err != nil || !found.Newer {
-		return ""
-	}
-	return found.Version
 }
