@@ -3,6 +3,7 @@ package presence
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -178,6 +179,40 @@ func TestASessionConsentsToItsMember(t *testing.T) {
 		if got, left, err := ana.verify(w.id, eve.key, raw); err != nil || len(got.Cards) != 0 || left != 1 {
 			t.Errorf("consent %s: %d cards, %v", what, len(got.Cards), err)
 		}
+	}
+}
+
+// A session that consents to two members, who share its key, is that of the one who was
+// heard first: the other's claim is counted.
+func TestASessionOfTwoMembersIsTheFirsts(t *testing.T) {
+	w := newWorld()
+	ana, ben, eve := w.person(t, "ana"), w.person(t, "ben"), w.person(t, "eve")
+	var counted []string
+	ana.cfg.Refused = func(_ ident.MeshID, from ident.PublicKey, what string) {
+		counted = append(counted, fmt.Sprintf("%t %s", from == eve.key, what))
+	}
+	ben.agent(t, "b1")
+	shared := ben.byAgent["b1"].keys[w.id]
+	stmt, _, err := eve.Attest(w.id, shared.Public(), "trap", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	consent := card.Consent(w.id, eve.key, shared)
+	claim := roster.Beacon{Boot: eve.boot, Seq: 100, Clock: w.now, Lease: roster.Lease, Cards: []roster.Card{{
+		Attest: stmt, Status: status.Mark{Value: status.Idle}, Opened: w.now, Consent: consent[:],
+	}}}
+	raw, err := eve.SignBeacon(w.id, claim.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ana.Hear(t.Context(), w.id, eve.key, raw, 0); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := ana.Resolve(w.id, ident.PublicKey{1}, shared.Public().String()); err != nil || a.Member != ben.key {
+		t.Errorf("the session is %+v, %v; want it to stay ben's", a, err)
+	}
+	if want := []string{"true claimed_session"}; !slices.Equal(counted, want) {
+		t.Errorf("counted %q, want %q", counted, want)
 	}
 }
 
