@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,6 +18,10 @@ type installDoc struct {
 	Program string         `json:"program"`
 	Copies  string         `json:"copies"`
 	Changes []setup.Change `json:"changes"`
+	// Absent are agents that are not on this machine and were set up for when they come.
+	Absent []string `json:"absent,omitempty"`
+	// Error says what was refused, as in every failure.
+	Error *term.Failure `json:"error,omitempty"`
 }
 
 func installDocOf(s agentSettings) installDoc {
@@ -32,8 +37,8 @@ func (a *app) installCommand() *cobra.Command {
 		Long: "Put every session of your coding agents on the mesh: register the MCP server, and for\n" +
 			"Claude Code also allow its tools, add the hooks that keep status and messages going, and\n" +
 			"a skill that teaches the commands. What else is in those files stays as it is, a copy of\n" +
-			"each is kept, and a file that cannot be read is refused. Without --agent it does so for\n" +
-			"those found on this machine.",
+			"each is kept. A file that is broken or read-only is left as it is, and the command fails.\n" +
+			"Without --agent it does so for those found on this machine, else for Claude Code.",
 		Example: "claudemesh install\nclaudemesh install --agent codex,gemini\nclaudemesh install --no-hooks",
 		Args:    words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,7 +50,10 @@ func (a *app) installCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.eachAgent(names, installDocOf(s), s.Install, a.installed)
+			here := s.Detected()
+			doc := installDocOf(s)
+			doc.Absent = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(here, n) })
+			return a.eachAgent(names, doc, s.Install, a.installed)
 		},
 	}
 	agentsFlag(cmd, &agents)
@@ -118,22 +126,45 @@ func (a *app) eachAgent(names []string, doc installDoc, do func(string) ([]setup
 		}
 		doc.Changes = append(doc.Changes, changes...)
 	}
-	var refused *setup.Change
-	for i, c := range doc.Changes {
-		if c.Main && c.Result == setup.Refused {
-			doc.OK = false
-			refused = &doc.Changes[i]
-		}
-	}
-	if refused != nil && !a.term.IsDocument() {
-		human(doc)
-		return op.Errorf(op.Invalid, "%s was left as it is: %s", refused.Path, refused.Note).
-			WithHint("put that right, then run it again")
+	failed := refusal(doc.Changes)
+	doc.OK = failed == nil
+	if failed != nil && a.term.IsDocument() {
+		doc.Error = &term.Failure{Code: string(failed.Code), Message: failed.Message, Hint: failed.Hint}
 	}
 	if err := show(a, doc, human); err != nil || doc.OK {
 		return err
 	}
-	return verdict(exitInvalidArgs)
+	if a.term.IsDocument() {
+		return verdict(exits[failed.Code])
+	}
+	return failed
+}
+
+// refusal is the failure that files were left as they are, if any was. Its code is that of
+// the first, those before which an agent is without claudemesh altogether.
+func refusal(changes []setup.Change) *op.Error {
+	var all []setup.Change
+	for _, c := range changes {
+		if c.Result == setup.Refused {
+			all = append(all, c)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	first := all[max(0, slices.IndexFunc(all, func(c setup.Change) bool { return c.Main }))]
+	code := op.Invalid
+	switch first.Reason {
+	case setup.Locked:
+		code = op.Denied
+	case setup.Foreign:
+		code = op.Conflict
+	}
+	said := fmt.Sprintf("%s was left as it is: %s", first.Path, first.Note)
+	if len(all) > 1 {
+		said = fmt.Sprintf("%d files were left as they are; %s: %s", len(all), first.Path, first.Note)
+	}
+	return op.Errorf(code, "%s", said).WithHint("put that right, then run it again")
 }
 
 func (a *app) printChanges(doc installDoc) (changed bool) {
@@ -141,6 +172,7 @@ func (a *app) printChanges(doc installDoc) (changed bool) {
 		switch {
 		case c.Result == setup.Refused:
 			a.term.Warn("%s (%s): left as it is: %s", c.Path, c.What, c.Note)
+			a.term.Warn("  so %s", c.Effect)
 			continue
 		case c.Result != setup.Unchanged:
 			changed = true
@@ -154,11 +186,29 @@ func (a *app) printChanges(doc installDoc) (changed bool) {
 }
 
 func (a *app) installed(doc installDoc) {
-	if !a.printChanges(doc) {
+	changed := a.printChanges(doc)
+	for _, name := range doc.Absent {
+		a.term.Line("%s %s is not on this machine: this is for when it comes.", term.Yellow(term.Care), agentTitle(name))
+	}
+	switch {
+	case !changed:
+		return
+	case !doc.OK, !slices.ContainsFunc(doc.Changes, func(c setup.Change) bool { return !slices.Contains(doc.Absent, c.Agent) }):
+		a.term.Note("What the files held before is in %s.", doc.Copies)
 		return
 	}
 	a.term.Note("Restart your agents. What the files held before is in %s.", doc.Copies)
 	a.term.Note("For messages that enter a running Claude Code at once: claude --dangerously-load-development-channels server:%s", setup.Name)
+}
+
+// agentTitle is what people call an agent.
+func agentTitle(name string) string {
+	for _, a := range setup.Agents() {
+		if a.Name == name {
+			return a.Title
+		}
+	}
+	return name
 }
 
 func (a *app) uninstalled(doc installDoc) {

@@ -41,11 +41,26 @@ func lookForAgents(_ context.Context, x *exam) []Finding {
 			missing = append(missing, a.Title)
 		}
 	}
-	if len(found) == 0 {
-		return one(fail("no coding agent is found on PATH: "+strings.Join(missing, ", "),
-			"install one, as Claude Code: npm install -g @anthropic-ai/claude-code; or set CLAUDE_BIN to where it is"))
+	if len(found) > 0 {
+		return one(pass("%s", strings.Join(found, ", ")))
 	}
-	return one(pass("%s", strings.Join(found, ", ")))
+	const remedy = "install one, as Claude Code: npm install -g @anthropic-ai/claude-code; or set CLAUDE_BIN to where it is"
+	if gone := x.gone(); gone != "" {
+		return one(fail(gone+" is set up with claudemesh, and is no longer found on PATH", remedy+"; `claudemesh uninstall` takes its settings back"))
+	}
+	return one(warn("no coding agent is found on PATH: "+strings.Join(missing, ", "), remedy))
+}
+
+// gone is an agent that was on this machine and is set up with claudemesh. One that was set
+// up for when it comes has left nothing of its own.
+func (x *exam) gone() string {
+	here := x.Setup.Detected()
+	for _, a := range setup.Agents() {
+		if slices.Contains(here, a.Name) && x.Setup.Has(a.Name) {
+			return a.Title
+		}
+	}
+	return ""
 }
 
 var versionOf = regexp.MustCompile(`(\d+)\.(\d+)\.(\d+)`)

@@ -191,9 +191,13 @@ var sicknesses = []sick{
 		old := today.Add(-100 * 24 * time.Hour)
 		must(t, os.Chtimes(filepath.Join(p.Dir, "sessions", "x.json"), old, old))
 	}, Warn, "1 session token that nobody has used", "--fix", "removed 1 stale token"},
-	{"no agent", "agents", func(_ *testing.T, p *patient) {
+	{"no agent", "agents", func(t *testing.T, p *patient) {
 		p.System.LookPath = func(string) (string, error) { return "", fs.ErrNotExist }
-	}, Fail, "no coding agent is found", "npm install", ""},
+		must(t, os.Remove(filepath.Join(p.Home, ".claude.json")))
+	}, Warn, "no coding agent is found", "npm install", ""},
+	{"an agent that is gone", "agents", func(_ *testing.T, p *patient) {
+		p.System.LookPath = func(string) (string, error) { return "", fs.ErrNotExist }
+	}, Fail, "Claude Code is set up with claudemesh, and is no longer found", "claudemesh uninstall", ""},
 	{"old agent", "claude-version", func(_ *testing.T, p *patient) { p.claude = "2.1.79 (Claude Code)" }, Warn, "Claude Code 2.1.79 is too old for channels", "claude update", ""},
 	{"agent without a version", "claude-version", func(_ *testing.T, p *patient) { p.claude = "Segmentation fault" }, Warn, "does not say its version", "claude --version", ""},
 	{"broken .claude.json", "claude-files", func(t *testing.T, p *patient) { p.write(t, `{"a":`, ".claude.json") }, Fail, ".claude.json cannot be read: not valid JSON", "correct it there", ""},

@@ -1,7 +1,9 @@
 package setup
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,20 +43,37 @@ func find(name string) (Agent, error) {
 }
 
 // Detected lists the agents that are on this machine: whose program is found or whose
-// folder exists.
+// folder holds something that was not written here.
 func (s *Setup) Detected() []string {
 	var out []string
 	for _, a := range Agents() {
-		_, err := s.cfg.LookPath(a.program)
-		if err != nil {
-			_, err = os.Stat(a.folder(s))
-		}
-		if err == nil {
+		if _, err := s.cfg.LookPath(a.program); err == nil || s.foreign(a.folder(s)) {
 			out = append(out, a.Name)
 		}
 	}
 	return out
 }
+
+// foreign tells whether a folder is there that is not, with all that is in it, of our
+// making: then its agent made it.
+func (s *Setup) foreign(folder string) bool {
+	ours, notes := 0, s.vault.notes()
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		real, err := follow(path)
+		if n, ok := notes[real]; err != nil || !ok || n.Before != "" {
+			return errForeign
+		}
+		ours++
+		return nil
+	})
+	return !errors.Is(err, fs.ErrNotExist) && (err != nil || ours == 0)
+}
+
+// errForeign ends a walk at the first thing of another's.
+var errForeign = errors.New("something of another's")
 
 // dir is an agent's folder: that of a variable, else one in the home folder.
 func (s *Setup) dir(variable, name string) string {
@@ -71,6 +90,8 @@ const (
 	Name = "claudemesh"
 	// whatServer is what a file of servers holds of ours.
 	whatServer = "MCP server"
+	// noServer is what it means that it does not.
+	noServer = "its sessions are not on the mesh: they have no tools and get no messages"
 )
 
 // server is an entry of most agents. The order of its fields is how it is written.

@@ -58,9 +58,13 @@ func (s *Setup) claudeTargets() []target {
 	if s.cfg.StatusLine {
 		what += ", status line"
 	}
+	without := "Claude Code asks before it calls a tool of claudemesh"
+	if s.cfg.Hooks {
+		without += ", and no hook tells others its status or brings messages that were not pushed"
+	}
 	return []target{
 		s.entry(state, false, nil, server{Type: "stdio", Command: s.cfg.Program, Args: []string{"mcp"}}, "mcpServers", Name),
-		{path: filepath.Join(folder, "settings.json"), what: what, put: jsonPut(false, s.putClaude), take: jsonTake(false, takeClaude), held: heldByClaude},
+		{path: filepath.Join(folder, "settings.json"), what: what, without: without, put: jsonPut(false, s.putClaude), take: jsonTake(false, takeClaude), held: heldByClaude},
 		s.skill(filepath.Join(folder, "skills", Name, "SKILL.md")),
 	}
 }

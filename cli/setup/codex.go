@@ -17,7 +17,7 @@ var codexTable = []string{"mcp_servers", Name}
 
 func (s *Setup) codexTargets() []target {
 	return []target{{
-		path: filepath.Join(s.dir("CODEX_HOME", ".codex"), "config.toml"), what: whatServer, main: true,
+		path: filepath.Join(s.dir("CODEX_HOME", ".codex"), "config.toml"), what: whatServer, main: true, without: noServer,
 		put: s.putCodex, take: takeCodex,
 	}}
 }

@@ -12,7 +12,7 @@ import (
 // begins with.
 func (s *Setup) entry(path string, comments bool, head map[string]any, want any, keys ...any) target {
 	return target{
-		path: path, what: whatServer, main: true,
+		path: path, what: whatServer, main: true, without: noServer,
 		put: jsonPut(comments, func(d *jsontext.Doc) (string, error) {
 			if _, ok := d.Root(); !ok {
 				for key, value := range head {

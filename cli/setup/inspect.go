@@ -29,7 +29,7 @@ func (s *Setup) Plan(agent string) ([]Change, error) {
 			return Added, said, nil
 		}
 		return Updated, said, nil
-	})
+	}, func(t target) string { return t.without })
 }
 
 // Sweep removes from the settings of Claude Code the servers mesh:… that older programs

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"time"
 )
 
@@ -50,12 +52,38 @@ type Change struct {
 	Note string `json:"note,omitempty"`
 	// Main tells that without this file the agent does not get claudemesh at all.
 	Main bool `json:"main,omitempty"`
+	// Effect is what does not work because of a refusal.
+	Effect string `json:"effect,omitempty"`
+	// Reason is the kind of a refusal.
+	Reason Reason `json:"reason,omitempty"`
+}
+
+// Reason is why a file is left as it is, as far as it matters for what to do.
+type Reason string
+
+// The reasons.
+const (
+	Locked  Reason = "locked"  // it may not be written
+	Foreign Reason = "foreign" // something of another's stands where ours belongs
+	Odd     Reason = "odd"     // all others: it is broken or of an unexpected shape
+)
+
+func reasonOf(err error) Reason {
+	switch {
+	case errors.Is(err, ErrReadOnly), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return Locked
+	case errors.Is(err, ErrForeign):
+		return Foreign
+	}
+	return Odd
 }
 
 // target is one file of an agent with something of ours in it.
 type target struct {
 	path, what string
 	main       bool
+	// without is what does not work as long as the file is without ours.
+	without string
 	// put returns the file with ours in it; a file that is missing is empty. What it
 	// notes is for the user.
 	put func(old []byte) (text []byte, note string, err error)
@@ -77,10 +105,14 @@ type Setup struct {
 func New(cfg Config) *Setup { return &Setup{cfg, vault(cfg.Copies)} }
 
 // Install puts claudemesh into the settings of an agent.
-func (s *Setup) Install(agent string) ([]Change, error) { return s.each(agent, s.install) }
+func (s *Setup) Install(agent string) ([]Change, error) {
+	return s.each(agent, s.install, func(t target) string { return t.without })
+}
 
 // Uninstall takes claudemesh out of them.
-func (s *Setup) Uninstall(agent string) ([]Change, error) { return s.each(agent, s.uninstall) }
+func (s *Setup) Uninstall(agent string) ([]Change, error) {
+	return s.each(agent, s.uninstall, func(target) string { return "what it holds of claudemesh stays in force" })
+}
 
 // Has tells whether an agent is set up with claudemesh, as far as can be read.
 func (s *Setup) Has(agent string) bool {
@@ -102,7 +134,8 @@ func (s *Setup) Has(agent string) bool {
 	return false
 }
 
-func (s *Setup) each(agent string, do func(target) (Result, string, error)) ([]Change, error) {
+// each does something with the files of an agent. effect is what a refusal of one means.
+func (s *Setup) each(agent string, do func(target) (Result, string, error), effect func(target) string) ([]Change, error) {
 	a, err := find(agent)
 	if err != nil {
 		return nil, err
@@ -116,7 +149,7 @@ func (s *Setup) each(agent string, do func(target) (Result, string, error)) ([]C
 			c.What = before
 		}
 		if err != nil {
-			c.Result, c.Note = Refused, err.Error()
+			c.Result, c.Note, c.Reason, c.Effect = Refused, err.Error(), reasonOf(err), effect(t)
 		}
 		out = append(out, c)
 	}

@@ -17,7 +17,7 @@ func SkillText(body string) string {
 
 func (s *Setup) skill(path string) target {
 	return target{
-		path: path, what: "skill", ownFolder: true,
+		path: path, what: "skill", ownFolder: true, without: "Claude Code is not taught the commands",
 		put: func(old []byte) ([]byte, string, error) {
 			if len(old) > 0 && !bytes.Contains(old, []byte(mark)) {
 				return nil, "", fmt.Errorf("%w: a skill of this name that was not written by claudemesh", ErrForeign)

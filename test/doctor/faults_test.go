@@ -47,7 +47,11 @@ var faults = []fault{
 		h.env = append(h.env, path(filepath.Dir(bin), h.user("other")))
 	}, "path", "warn", "there is a second installation", "keep one", ""},
 
-	{"no agent", func(h *ward) { h.env = append(h.env, "PATH="+filepath.Dir(bin)) }, "agents", "fail", "no coding agent is found", "npm install -g @anthropic-ai/claude-code", ""},
+	{"no agent", func(h *ward) { h.env = append(h.env, "PATH="+filepath.Dir(bin)) }, "agents", "warn", "no coding agent is found", "npm install -g @anthropic-ai/claude-code", ""},
+	{"an agent that is gone", func(h *ward) {
+		h.write(h.user(".claude", "history.jsonl"), "{}\n")
+		h.env = append(h.env, "PATH="+filepath.Dir(bin))
+	}, "agents", "fail", "Claude Code is set up with claudemesh, and is no longer found", "claudemesh uninstall", ""},
 	{"old agent", func(h *ward) {
 		h.check(script(h.user("old", "claude"), "echo '2.1.79 (Claude Code)'"))
 		h.env = append(h.env, "CLAUDE_BIN="+h.user("old", "claude"))
