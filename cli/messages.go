@@ -101,7 +101,7 @@ func (a *app) printSent(r message.SendResponse) {
 			a.term.Line("%s Sent to %s (%s).", term.Green(term.OK), term.Bold(t.Name), r.ID)
 			a.term.Warn("%s", t.Warning)
 		case t.Members > 0:
-			a.term.Line("%s Sent to %s, %s (%s): %s.", term.Green(term.OK), term.Bold(t.Target), a.count(t.Members, "member", "members"), r.ID, string(t.State))
+			a.term.Line("%s Sent to %s, for %s (%s): %s.", term.Green(term.OK), term.Bold(t.Target), a.count(t.Members, "member", "members"), r.ID, string(t.State))
 		case t.Online:
 			a.term.Line("%s Sent to %s (%s), who is online.", term.Green(term.OK), term.Bold(t.Name), r.ID)
 		default:

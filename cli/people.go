@@ -44,7 +44,7 @@ func (a *app) peersCommand() *cobra.Command {
 
 // hues are the colours of what a session does.
 var hues = map[string]func(string) term.Styled{
-	"idle": term.Green, "working": term.Yellow, "dnd": term.Red, "away": term.Dim, "offline": term.Dim,
+	"idle": term.Green, "working": term.Yellow, "dnd": term.Red, "online": term.Green, "away": term.Dim, "offline": term.Dim,
 }
 
 func (a *app) printPeers(r presence.PeersResponse) {
@@ -72,7 +72,7 @@ func (a *app) printPeers(r presence.PeersResponse) {
 
 func (a *app) printPeer(p presence.Peer, width int) {
 	doing := p.Status
-	if p.State != "online" {
+	if p.State != "online" || p.Session == "" {
 		doing = p.State
 	}
 	hue, ok := hues[doing]
@@ -80,7 +80,13 @@ func (a *app) printPeer(p presence.Peer, width int) {
 		hue = term.Dim
 	}
 	own := map[string]string{"this": a.say("this session"), "yours": a.say("your other session")}[p.Own]
-	of, hidden, seen := "", "", ""
+	of, hidden, seen, node := "", "", "", ""
+	switch {
+	case p.Session == "":
+		node = a.say("no session")
+	case p.State != "online" && p.MemberState == "online":
+		node = a.say("member online")
+	}
 	if p.Member != p.Name {
 		of = a.fill("of %s", p.Member)
 	}
@@ -94,7 +100,7 @@ func (a *app) printPeer(p presence.Peer, width int) {
 	if p.StatusSource != "" {
 		said = a.fill("%s %s ago", p.StatusSource, p.StatusAge)
 	}
-	facts := joined(" · ", own, hidden, of, strings.Join(p.Groups, " "), p.Role, p.RoleTag, p.PeerType, p.Channel, p.Model,
+	facts := joined(" · ", own, hidden, node, of, strings.Join(p.Groups, " "), p.Role, p.RoleTag, p.PeerType, p.Channel, p.Model,
 		strings.TrimSpace(p.Path+" "+p.RTT), said, seen, short(p.Session))
 	if p.Verified {
 		facts = joined(" · ", facts, a.say("verified"))

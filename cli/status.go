@@ -64,13 +64,15 @@ type configFile struct {
 
 // reachable is what status found out about a mesh.
 type reachable struct {
-	Slug   string `json:"slug"`
-	ID     string `json:"mesh_id"`
-	Key    string `json:"member_key"`
-	OK     bool   `json:"reachable"`
-	MS     string `json:"rtt,omitempty"`
-	Online int    `json:"peersOnline"`
-	What   string `json:"connection"`
+	Slug string `json:"slug"`
+	ID   string `json:"mesh_id"`
+	Key  string `json:"member_key"`
+	OK   bool   `json:"reachable"`
+	MS   string `json:"rtt,omitempty"`
+	// Members counts the others whose nodes are online, Online their sessions that are.
+	Members int    `json:"membersOnline"`
+	Online  int    `json:"peersOnline"`
+	What    string `json:"connection"`
 }
 
 // lookAtAll is the status command.
@@ -141,7 +143,7 @@ func (a *app) reach(ctx context.Context, client *local.Client) ([]reachable, err
 				found[i].What = op.AsError(err).Message
 				return
 			}
-			found[i].MS, found[i].Online, found[i].What = roundTrip(out), out.Online, out.Connection
+			found[i].MS, found[i].Members, found[i].Online, found[i].What = roundTrip(out), out.Members, out.Online, out.Connection
 			found[i].OK = found[i].MS != "" || out.Connection == "empty"
 		})
 	}
@@ -203,7 +205,7 @@ func (a *app) printStatusDoc(d statusDoc) {
 		a.noMesh()
 	}
 	for _, m := range d.Meshes {
-		what := joined(" · ", a.connection(m.What), m.MS, a.count(m.Online, "peer online", "peers online"))
+		what := joined(" · ", a.connection(m.What), m.MS, a.count(m.Members, "other online", "others online"), a.count(m.Online, "session", "sessions"))
 		a.term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim(a.fill("key %s", short(m.Key))))
 	}
 }

@@ -317,8 +317,9 @@ func (v view) List() []overview.Mesh {
 // Members implements overview.Meshes.
 func (v view) Members(id ident.MeshID) []overview.Member {
 	var out []overview.Member
+	online := v.presence.OnlineMembers(id)
 	for _, m := range v.people.Members(id) {
-		out = append(out, overview.Member{Key: m.Key, Name: m.Name, Role: m.Role})
+		out = append(out, overview.Member{Key: m.Key, Name: m.Name, Role: m.Role, Online: online[m.Key]})
 	}
 	slices.SortStableFunc(out, func(a, b overview.Member) int { return cmp.Compare(a.Name, b.Name) })
 	return out

@@ -157,7 +157,7 @@ var toolSteps = []toolTest{
 	}},
 	{"mesh_info", []step{
 		{tool: "join_group", args: `{"name":"qa","role":"lead"}`},
-		{tool: "mesh_info", text: []string{"Mesh atelier", "You: ana (owner)", "Your groups: @qa (lead)", "Peers online: 3", "State keys: 3: ", "Members: 3"}, fact: map[string]string{
+		{tool: "mesh_info", text: []string{"Mesh atelier", "You: ana (owner)", "Your groups: @qa (lead)", "Sessions online: 3", "State keys: 3: ", "Members: 3, 3 online"}, fact: map[string]string{
 			"slug": meshName, "displayName": "ana", "memberId": "{ana.member}", "role": "owner", "peerCount": "3", "yourGroups.0.name": "qa", "stateCount": "3", "members.2.name": "cy",
 		}},
 		{at: boName, tool: "mesh_info", args: `{"mesh_slug":"atelier"}`, await: true, text: []string{"You: bo (member)", "Groups: "}, fact: map[string]string{"displayName": "bo", "groups.0": "@qa"}},
@@ -168,8 +168,8 @@ var toolSteps = []toolTest{
 		{tool: "mesh_stats", args: `{"mesh_slug":"atelier"}`},
 	}},
 	{"ping_mesh", []step{
-		{tool: "ping_mesh", text: []string{"Mesh atelier", "connected", "Peers online: 2", "now:", "next:", "Push handler: attached", "Message mode: push"}, fact: map[string]string{
-			"connection": "connected", "yourName": "ana", "yourStatus": "idle", "peersOnline": "2", "priorities.0.priority": "now", "priorities.0.trips.1.member": "cy", "pipeline.messageMode": "push",
+		{tool: "ping_mesh", text: []string{"Mesh atelier", "connected", "Others online: 2 members, 2 sessions", "now:", "next:", "Push handler: attached", "Message mode: push"}, fact: map[string]string{
+			"connection": "connected", "yourName": "ana", "yourStatus": "idle", "peersOnline": "2", "membersOnline": "2", "priorities.0.priority": "now", "priorities.0.trips.1.member": "cy", "pipeline.messageMode": "push",
 		}},
 		{tool: "ping_mesh", args: `{"priorities":["low"],"mesh_slug":"atelier"}`, without: []string{"now:", "next:"}, fact: map[string]string{"priorities.0.priority": "low"}},
 		// Nobody sees it.

@@ -114,8 +114,8 @@ type TargetResult struct {
 	Target string `json:"target"`
 	OK     bool   `json:"ok"`
 	Name   string `json:"name,omitempty" jsonschema:"whom it was resolved to"`
-	// Members counts those that a group means, the own one included.
-	Members int    `json:"members,omitempty" jsonschema:"of a group: how many members it has now"`
+	// Members counts those a group's message is for, as msg-status lists them.
+	Members int    `json:"members,omitempty" jsonschema:"of a group: how many members it is for; yours only if another session of yours is meant"`
 	Key     string `json:"key,omitempty" jsonschema:"the address: a session's or a member's public key, hex"`
 	State   State  `json:"state,omitempty"`
 	Online  bool   `json:"recipientOnline,omitempty"`
@@ -133,7 +133,7 @@ func (r SendResponse) Text() string {
 			continue
 		}
 		if t.Members > 0 {
-			lines = append(lines, fmt.Sprintf("✔ %s → %d member(s) (%s), id %s", t.Target, t.Members, t.State, r.ID))
+			lines = append(lines, fmt.Sprintf("✔ %s → for %d member(s) (%s), id %s", t.Target, t.Members, t.State, r.ID))
 			continue
 		}
 		where := "is offline: it is kept and delivered when they appear"

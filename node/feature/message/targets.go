@@ -123,7 +123,11 @@ func (a *addressing) group(target string) (TargetResult, error) {
 	if len(others) == 0 {
 		state = Delivered
 	}
-	return TargetResult{Name: target, Members: len(members), State: state}, nil
+	recipients := len(others)
+	if len(own) > 0 {
+		recipients++ // the own member's row
+	}
+	return TargetResult{Name: target, Members: recipients, State: state}, nil
 }
 
 func (a *addressing) targetBytes() (n int) {

@@ -54,6 +54,9 @@ func (f *Feature) answerInfo(_ context.Context, c op.Caller, in InfoRequest) (In
 	}
 	for _, p := range f.cfg.Meshes.Members(m.ID) {
 		out.Members = append(out.Members, MemberInfo{Name: p.Name, Key: p.Key.String(), Role: p.Role})
+		if p.Online {
+			out.Online++
+		}
 	}
 	groups := make(map[string]bool)
 	for _, g := range self.Groups {

@@ -90,4 +90,6 @@ type Done struct {
 type Member struct {
 	Key        ident.PublicKey
 	Name, Role string
+	// Online tells whether its node is; the own one's always is.
+	Online bool
 }

@@ -50,6 +50,7 @@ type InfoResponse struct {
 	MoreGroups int           `json:"moreGroups,omitempty" jsonschema:"how many groups are not listed"`
 	StateCount int           `json:"stateCount"`
 	StateKeys  []string      `json:"stateKeys" jsonschema:"shared keys, the first by their order"`
+	Online     int           `json:"membersOnline" jsonschema:"members whose nodes are online, you included"`
 	Members    []MemberInfo  `json:"members"`
 }
 
@@ -106,6 +107,7 @@ type PingResponse struct {
 	Name       string `json:"yourName"`
 	Status     string `json:"yourStatus" jsonschema:"idle, working or dnd"`
 	Online     int    `json:"peersOnline" jsonschema:"sessions online, those of your member not counted"`
+	Members    int    `json:"membersOnline" jsonschema:"other members whose nodes are online, whatever sessions are open there"`
 	Buffered   int    `json:"buffered" jsonschema:"messages of this node that wait for their recipient's node"`
 
 	Priorities []Trips  `json:"priorities"`

@@ -51,13 +51,13 @@ func newWorld(t *testing.T, others ...string) *world {
 	ana := newKey(t)
 	w := &world{
 		t: t, team: Mesh{ID: ident.MeshID{1}, Slug: "team", Self: ana, Role: "owner"}, alone: Mesh{ID: ident.MeshID{2}, Slug: "alone", Self: ana, Role: "owner"},
-		members: []Member{{Key: ana, Name: "ana", Role: "owner"}}, path: make(map[ident.PublicKey]string),
+		members: []Member{{Key: ana, Name: "ana", Role: "owner", Online: true}}, path: make(map[ident.PublicKey]string),
 		probe: func(context.Context, ident.PublicKey, ProbeRequest) (ProbeResponse, error) {
 			return ProbeResponse{}, nil
 		},
 	}
 	for _, name := range others {
-		m := Member{Key: newKey(t), Name: name, Role: "member"}
+		m := Member{Key: newKey(t), Name: name, Role: "member", Online: true}
 		w.members = append(w.members, m)
 		w.path[m.Key] = "local"
 		w.online = append(w.online, Peer{Name: name, Session: newKey(t), Member: m.Key, Online: true})
@@ -160,12 +160,12 @@ func TestInfoSaysWhatThereIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.Peers != 2 || out.StateCount != maxKeys+5 || len(out.StateKeys) != maxKeys || len(out.Members) != 2 ||
+	if out.Peers != 2 || out.Online != 2 || out.StateCount != maxKeys+5 || len(out.StateKeys) != maxKeys || len(out.Members) != 2 ||
 		fmt.Sprint(out.AllGroups) != "[@back @front]" || out.Name != "ana" || out.Role != "owner" {
 		t.Errorf("%+v", out)
 	}
-	has(t, text, "Mesh team ("+out.ID+")", "You: ana (owner)", out.Member, "Your groups: @front (lead)", "Peers online: 2",
-		"Groups: @back, @front", "State keys: 55: key00,", "and 5 more", "Members: 2", "bo (member) "+out.Members[1].Key)
+	has(t, text, "Mesh team ("+out.ID+")", "You: ana (owner)", out.Member, "Your groups: @front (lead)", "Sessions online: 2",
+		"Groups: @back, @front", "State keys: 55: key00,", "and 5 more", "Members: 2, 2 online", "bo (member) "+out.Members[1].Key)
 }
 
 // Catalogue line 14: what is asked of one mesh comes from that mesh alone.
@@ -176,7 +176,7 @@ func TestEachAnswerIsOfOneMesh(t *testing.T) {
 	if err != nil || info.Slug != "alone" || info.Peers != 0 || len(info.Members) != 1 || info.StateCount != 0 {
 		t.Errorf("info: %+v, %v", info, err)
 	}
-	has(t, text, "Mesh alone", "Peers online: 0", "Groups: none", "State keys: 0\n")
+	has(t, text, "Mesh alone", "Sessions online: 0", "Groups: none", "State keys: 0\n")
 	stats, _, err := ask(w, session, Stats, `{"mesh_slug":"alone"}`)
 	if err != nil || len(stats.Meshes) != 1 || stats.Meshes[0].Slug != "alone" || len(stats.Meshes[0].Peers) != 0 {
 		t.Errorf("stats: %+v, %v", stats, err)
@@ -230,7 +230,7 @@ func TestAPingMeasuresEachMemberAndPriority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.Connection != "connected" || out.Online != 2 || out.Buffered != 3 || len(out.Priorities) != 2 {
+		if out.Connection != "connected" || out.Online != 2 || out.Members != 2 || out.Buffered != 3 || len(out.Priorities) != 2 {
 			t.Fatalf("%+v", out)
 		}
 		for i, p := range []Priority{Now, Next} {
@@ -245,7 +245,7 @@ func TestAPingMeasuresEachMemberAndPriority(t *testing.T) {
 				t.Errorf("cy: %+v", c)
 			}
 		}
-		has(t, text, "connected", "Peers online: 2", "Buffered: 3", "now:", "next:", "bo ("+bo.String()[:16]+", local): 1.5 ms",
+		has(t, text, "connected", "Others online: 2 members, 2 sessions", "Buffered: 3", "now:", "next:", "bo ("+bo.String()[:16]+", local): 1.5 ms",
 			"1.5 ms; warning: there it would wait: working", "no answer: context deadline exceeded (unavailable)",
 			"Push handler: attached", "Message mode: push", "Notifications: on")
 	})

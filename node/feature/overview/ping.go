@@ -37,15 +37,18 @@ func (f *Feature) answerPing(ctx context.Context, c op.Caller, in PingRequest) (
 			Attached: self.Attached, Mode: self.Mode, Notifications: self.Attached && self.Mode != "off" && !self.Person,
 		},
 	}
-	online := make(map[ident.PublicKey]bool)
 	for _, p := range f.cfg.Sessions.Peers(self.Mesh.ID) {
 		if p.Online && p.Member != self.Mesh.Self {
 			out.Online++
-			online[p.Member] = true
 		}
 	}
-	members, connection := f.there(self.Mesh, online)
+	members, connection := f.there(self.Mesh)
 	out.Connection = connection
+	for _, p := range members {
+		if p.Online {
+			out.Members++
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, allTime)
 	defer cancel()
 	if len(members) > maxPinged {
@@ -77,9 +80,8 @@ type way struct {
 	path string
 }
 
-// there are the other members whose nodes are connected or have a session online, and
-// whether any is connected.
-func (f *Feature) there(m Mesh, online map[ident.PublicKey]bool) (ways []way, connection string) {
+// there are the other members who are connected or online, and whether any is connected.
+func (f *Feature) there(m Mesh) (ways []way, connection string) {
 	connection = "empty"
 	for _, one := range f.cfg.Meshes.Members(m.ID) {
 		if one.Key == m.Self {
@@ -92,7 +94,7 @@ func (f *Feature) there(m Mesh, online map[ident.PublicKey]bool) (ways []way, co
 		case connection == "empty":
 			connection = "alone"
 		}
-		if path != unreachable || online[one.Key] {
+		if path != unreachable || one.Online {
 			ways = append(ways, way{one, path})
 		}
 	}

@@ -45,13 +45,13 @@ func (r InfoResponse) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Mesh %s (%s)\nYou: %s (%s), member key %s\n", r.Slug, r.ID, r.Name, r.Role, r.Member)
 	fmt.Fprintf(&b, "Your groups: %s\n", orNone(groupNames(r.Groups)))
-	fmt.Fprintf(&b, "Peers online: %d\n", r.Peers)
+	fmt.Fprintf(&b, "Sessions online: %d\n", r.Peers)
 	fmt.Fprintf(&b, "Groups: %s\n", more(r.AllGroups, r.MoreGroups))
 	fmt.Fprintf(&b, "State keys: %d", r.StateCount)
 	if r.StateCount > 0 {
 		b.WriteString(": " + more(r.StateKeys, r.StateCount-len(r.StateKeys)))
 	}
-	fmt.Fprintf(&b, "\nMembers: %d\n", len(r.Members))
+	fmt.Fprintf(&b, "\nMembers: %d, %d online\n", len(r.Members), r.Online)
 	for _, m := range r.Members {
 		fmt.Fprintf(&b, "  %s (%s) %s\n", m.Name, m.Role, m.Key)
 	}
@@ -144,7 +144,8 @@ func table(rows [][]string) string {
 // Text tells what was found, from the connection to the last inch.
 func (r PingResponse) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Mesh %s (%s): %s\nYou: %s [%s]\nPeers online: %d\nBuffered: %d\n", r.Slug, r.ID, r.Connection, r.Name, r.Status, r.Online, r.Buffered)
+	fmt.Fprintf(&b, "Mesh %s (%s): %s\nYou: %s [%s]\nOthers online: %s, %s\nBuffered: %d\n", r.Slug, r.ID, r.Connection, r.Name, r.Status,
+		plural(r.Members, "member"), plural(r.Online, "session"), r.Buffered)
 	for _, p := range r.Priorities {
 		fmt.Fprintf(&b, "%s:\n", p.Priority)
 		if p.Held != "" {
@@ -175,6 +176,14 @@ func (t Trip) line() string {
 		line += "; warning: there it would wait: " + t.Held
 	}
 	return line
+}
+
+// plural writes a number with its noun.
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
 }
 
 func either(is bool, yes, no string) string {

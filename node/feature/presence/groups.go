@@ -173,7 +173,7 @@ func (f *Feature) answerGroups(_ context.Context, c op.Caller, in GroupsRequest)
 func (f *Feature) groupsOf(m Mesh, p Member) map[string][]GroupMember {
 	prof := f.profile(m.ID, p.Key)
 	f.mu.Lock()
-	sessions := f.known(m)[p.Key]
+	sessions, state := f.known(m)[p.Key], f.state(m, p.Key)
 	f.mu.Unlock()
 	out := make(map[string][]GroupMember)
 	open := false
@@ -193,7 +193,7 @@ func (f *Feature) groupsOf(m Mesh, p Member) map[string][]GroupMember {
 	}
 	for _, g := range prof.Groups {
 		out[g.Name] = append(out[g.Name], GroupMember{
-			Name: p.Name, Role: g.Role, Member: p.Key.String(), State: string(roster.Offline), Own: p.Key == m.Self,
+			Name: p.Name, Role: g.Role, Member: p.Key.String(), State: string(state), Own: p.Key == m.Self,
 		})
 	}
 	return out

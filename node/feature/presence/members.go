@@ -77,7 +77,7 @@ func (f *Feature) answerMembers(_ context.Context, c op.Caller, in MembersReques
 		names[p.Key] = p.Name
 	}
 	for _, p := range people {
-		one := MemberState{MemberInfo: MemberInfo{Name: p.Name, Key: p.Key.String(), Role: p.Role}, State: string(roster.Offline)}
+		one := MemberState{MemberInfo: MemberInfo{Name: p.Name, Key: p.Key.String(), Role: p.Role}}
 		if p.By != p.Key && !p.By.IsZero() {
 			one.AdmittedBy, one.Since = cmp.Or(names[p.By], "member "+p.By.String()[:16]), stamp(p.Since)
 		}
@@ -88,17 +88,42 @@ func (f *Feature) answerMembers(_ context.Context, c op.Caller, in MembersReques
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	sessions, homes := f.known(m), f.roster(m.ID).Homes
+	sessions := f.known(m)
 	for i, p := range people {
 		one := &out.Members[i]
-		one.Sessions = open(sessions[p.Key])
+		one.State, one.Sessions = string(f.state(m, p.Key)), open(sessions[p.Key])
 		if p.Key == self.Member {
-			one.Own, one.State = true, string(roster.Online)
-		} else if h, known := homes[p.Key]; known {
-			one.State = string(h.State(f.cfg.Mono()))
+			one.Own = true
 		}
 	}
 	return out, nil
+}
+
+// state tells whether a member is online, for all that say so: it is while its node is,
+// whatever sessions are open there, and the own one always. The caller holds f.mu.
+func (f *Feature) state(m Mesh, member ident.PublicKey) roster.State {
+	if member == m.Self {
+		return roster.Online
+	}
+	return f.roster(m.ID).State(member, f.cfg.Mono())
+}
+
+// OnlineMembers are the members of a mesh that are online, the own one among them.
+func (f *Feature) OnlineMembers(mesh ident.MeshID) map[ident.PublicKey]bool {
+	out := make(map[ident.PublicKey]bool)
+	m, ok := f.mesh(mesh)
+	if !ok {
+		return out
+	}
+	people := f.cfg.Meshes.Members(mesh)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range people {
+		if f.state(m, p.Key) == roster.Online {
+			out[p.Key] = true
+		}
+	}
+	return out
 }
 
 // open counts the sessions of a member that are open and that others are shown.

@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/claudemesh/claudemesh/node/op"
@@ -50,6 +51,56 @@ func TestMembersSayWhoAdmittedThem(t *testing.T) {
 		m.MemberInfo = MemberInfo{}
 		if m != want[i] {
 			t.Errorf("%d: %+v", i, m)
+		}
+	}
+}
+
+// Who is online is one fact: the list of members, that of peers, the groups, the counts and
+// whom a name means say the same of a member with an open session, of one whose node runs
+// without any, of one whose session was closed, and of one who is not there.
+func TestWhoIsOnlineIsOneFact(t *testing.T) {
+	w := newWorld()
+	ana, bo := w.person(t, "ana"), w.person(t, "bo")
+	bare, left := w.person(t, "bare"), w.person(t, "left")
+	w.person(t, "none")
+	bo.agent(t, "b1")
+	bare.shoutAll(t.Context())
+	if _, err := left.answerClose(t.Context(), left.agent(t, "l1"), CloseRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	left.shoutAll(t.Context())
+	all, user := optest.Set(t, ana.Ops()...), op.Caller{User: true}
+	members, err := Members.Call(t.Context(), all, user, MembersRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"ana": "online", "bo": "online", "bare": "online", "left": "online", "none": "offline"}
+	got, keys := map[string]string{}, map[string]string{}
+	for _, m := range members.Members {
+		got[m.Name], keys[m.Name] = m.State, m.Key
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("members: %v", got)
+	}
+	peers, err := Peers.Call(t.Context(), all, user, PeersRequest{All: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, p := range peers.Meshes[0].Peers {
+		listed[p.Member] = true
+		if p.MemberState != want[p.Member] || p.Session == "" && p.State != want[p.Member] {
+			t.Errorf("peers: %+v", p)
+		}
+	}
+	online := ana.OnlineMembers(w.id)
+	for name, state := range want {
+		if name != "ana" && !listed[name] {
+			t.Errorf("%s is not listed", name)
+		}
+		a, err := ana.Resolve(w.id, ident.PublicKey{}, keys[name])
+		if err != nil || a.Online != (state == "online") || online[a.Key] != a.Online {
+			t.Errorf("whom %s means: %+v, %v, counted %v", name, a, err, online[a.Key])
 		}
 	}
 }

@@ -51,7 +51,8 @@ type Peer struct {
 	Avatar       string   `json:"avatar,omitempty"`
 	Title        string   `json:"title,omitempty"`
 	RoleTag      string   `json:"roleTag,omitempty"`
-	State        string   `json:"state" jsonschema:"online, away or offline"`
+	State        string   `json:"state" jsonschema:"of the session: online, away or offline; of a member without one: memberState"`
+	MemberState  string   `json:"memberState" jsonschema:"of the member: online while its node is, whatever sessions are open; away or offline"`
 	Status       string   `json:"status" jsonschema:"idle, working or dnd"`
 	StatusSource string   `json:"statusSource,omitempty" jsonschema:"who said so: hook, manual or inferred"`
 	StatusAge    string   `json:"statusAge,omitempty" jsonschema:"how long ago it was said, as in 42s"`
@@ -142,10 +143,14 @@ func (p Peer) who() []string {
 
 // doing is the status, or else why there is none.
 func (p Peer) doing() string {
-	if p.State != string(roster.Online) {
+	switch {
+	case p.Session == "":
+		return "[" + p.State + ", no session]"
+	case p.State != string(roster.Online) && p.MemberState == string(roster.Online):
+		return "[" + p.State + ", member online]"
+	case p.State != string(roster.Online):
 		return "[" + p.State + "]"
-	}
-	if p.StatusSource == "" {
+	case p.StatusSource == "":
 		return "[" + p.Status + "]"
 	}
 	return "[" + p.Status + ", " + p.StatusSource + " " + p.StatusAge + " ago]"
@@ -178,8 +183,10 @@ func (f *Feature) peers(c op.Caller, m Mesh, all bool) []Peer {
 	f.mu.Lock()
 	sessions := f.known(m)
 	mono := f.cfg.Mono()
+	states := make(map[ident.PublicKey]roster.State, len(members))
 	ages := make(map[ident.PublicKey]time.Duration)
 	for _, p := range members {
+		states[p.Key] = f.state(m, p.Key)
 		for _, s := range sessions[p.Key] {
 			ages[s.Key] = f.statusAge(m, s, mono)
 		}
@@ -187,7 +194,7 @@ func (f *Feature) peers(c op.Caller, m Mesh, all bool) []Peer {
 	f.mu.Unlock()
 	out := []Peer{}
 	for _, p := range members {
-		one := f.peerOf(m, p)
+		one := f.peerOf(m, p, states[p.Key])
 		listed, old := 0, superseded(sessions[p.Key])
 		for _, s := range sessions[p.Key] {
 			if s.sight == roster.Unlisted || old[s.Key] || s.state == roster.Offline && !all {
@@ -206,11 +213,11 @@ func (f *Feature) peers(c op.Caller, m Mesh, all bool) []Peer {
 	return out
 }
 
-// peerOf is what is true of all sessions of a member.
-func (f *Feature) peerOf(m Mesh, p Member) Peer {
+// peerOf is what is true of all sessions of a member, who is in the state state.
+func (f *Feature) peerOf(m Mesh, p Member, state roster.State) Peer {
 	prof := f.profile(m.ID, p.Key)
 	one := Peer{
-		Name: p.Name, Member: p.Name, MemberKey: p.Key.String(), State: string(roster.Offline), Status: status.Idle,
+		Name: p.Name, Member: p.Name, MemberKey: p.Key.String(), State: string(state), MemberState: string(state), Status: status.Idle,
 		Avatar: prof.Avatar, Title: prof.Title, RoleTag: prof.RoleTag, Path: "same node",
 	}
 	if p.Key == m.Self {

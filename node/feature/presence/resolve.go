@@ -171,13 +171,10 @@ func (f *Feature) everybody(m Mesh) ([]address.Session, []address.Address) {
 	people := f.cfg.Meshes.Members(m.ID)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	mono := f.cfg.Mono()
-	r := f.roster(m.ID)
 	for _, p := range people {
-		h := r.Homes[p.Key]
 		members = append(members, address.Address{
 			Key: p.Key, Member: p.Key, Name: p.Name,
-			Online: p.Key == m.Self || h != nil && h.State(mono) == roster.Online,
+			Online: f.state(m, p.Key) == roster.Online,
 		})
 	}
 	var out []address.Session

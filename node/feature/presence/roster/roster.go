@@ -60,6 +60,14 @@ func (h *Home) State(mono time.Duration) State {
 	}
 }
 
+// State is how the node of a member is doing; of one that was never heard, offline.
+func (r *Roster) State(member ident.PublicKey, mono time.Duration) State {
+	if h, ok := r.Homes[member]; ok {
+		return h.State(mono)
+	}
+	return Offline
+}
+
 // Restart gives every running lease its full length anew: after a pause of this
 // node (sleep), silence says nothing about the others.
 func (r *Roster) Restart(mono, pause time.Duration) {
