@@ -22,11 +22,11 @@ func (a *app) adminCommands() []*cobra.Command {
 
 // manage performs an operation in the one mesh that is meant and shows its answer.
 func manage[In any, Out op.Texter](ctx context.Context, a *app, spec op.Spec[In, Out], in func(op.InMesh) In) error {
-	slug, err := a.oneMesh(ctx)
+	slug, err := a.OneMesh(ctx)
 	if err != nil {
 		return err
 	}
-	return perform(ctx, a, spec, in(op.InMesh{Mesh: slug}), func(o Out) { a.answer(o) })
+	return Perform(ctx, a, spec, in(op.InMesh{Mesh: slug}), func(o Out) { a.Answer(o) })
 }
 
 func (a *app) promoteCommand() *cobra.Command {
@@ -36,7 +36,7 @@ func (a *app) promoteCommand() *cobra.Command {
 		Short:   "Make a member an admin, who invites and removes others",
 		Long:    "Make a member an admin, who invites, admits and removes others, or a service.\nOnly the owner can.",
 		Example: "claudemesh promote bob",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return manage(cmd.Context(), a, mesh.Promote, func(where op.InMesh) mesh.PromoteRequest {
 				in.InMesh, in.Member = where, args[0]
@@ -54,7 +54,7 @@ func (a *app) demoteCommand() *cobra.Command {
 		Short:   "Make an admin a plain member again",
 		Long:    "Make an admin or a service a plain member again. Only the owner can. Its open invites\nend; what it did before stays.",
 		Example: "claudemesh demote bob",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return manage(cmd.Context(), a, mesh.Demote, func(where op.InMesh) mesh.DemoteRequest {
 				return mesh.DemoteRequest{InMesh: where, Member: args[0]}
@@ -71,10 +71,10 @@ func (a *app) kickCommand() *cobra.Command {
 		Long: "Close the connections of a member's node with all others, against stuck ones. It connects\n" +
 			"again by itself: to keep somebody out, use `claudemesh ban`.",
 		Example: "claudemesh kick bob",
-		Args:    words(0, 1),
+		Args:    Words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) == 1) {
-				return usage("type `claudemesh kick <member>`, or `claudemesh kick --all`", "name one member, or give --all")
+				return Usage("type `claudemesh kick <member>`, or `claudemesh kick --all`", "name one member, or give --all")
 			}
 			return manage(cmd.Context(), a, mesh.Kick, func(where op.InMesh) mesh.KickRequest {
 				return mesh.KickRequest{InMesh: where, Member: strings.Join(args, ""), All: all}
@@ -94,9 +94,9 @@ func (a *app) banCommand() *cobra.Command {
 			"What they had stays readable to them. What they wrote stays, too: shared state, profiles and session\n" +
 			"cards, exactly as this node has them. With --forget nothing of it stays, for members who did harm.",
 		Example: "claudemesh ban bob\nclaudemesh ban mallory --forget",
-		Args:    words(1, -1),
+		Args:    Words(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a.asks = fmt.Sprintf("Remove %s?", strings.Join(args, ", "))
+			a.Asks = fmt.Sprintf("Remove %s?", strings.Join(args, ", "))
 			return manage(cmd.Context(), a, mesh.Ban, func(where op.InMesh) mesh.BanRequest {
 				return mesh.BanRequest{InMesh: where, Members: args, KeepInvites: keep, Forget: forget}
 			})
@@ -113,7 +113,7 @@ func (a *app) unbanCommand() *cobra.Command {
 		Use:     "unban <member>",
 		Short:   "Let somebody in again who was banned",
 		Example: "claudemesh unban bob",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return manage(cmd.Context(), a, mesh.Unban, func(where op.InMesh) mesh.UnbanRequest {
 				return mesh.UnbanRequest{InMesh: where, Member: args[0], Role: role}
@@ -128,27 +128,27 @@ func (a *app) bansCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "bans",
 		Short: "List who is banned, since when and by whom",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			slug, err := a.oneMesh(cmd.Context())
+			slug, err := a.OneMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, mesh.Bans, mesh.BansRequest{InMesh: op.InMesh{Mesh: slug}})
+			out, err := Call(cmd.Context(), a, mesh.Bans, mesh.BansRequest{InMesh: op.InMesh{Mesh: slug}})
 			if err != nil {
 				return err
 			}
-			return show(a, out, a.printBans)
+			return Show(a, out, a.printBans)
 		},
 	}
 }
 
 func (a *app) printBans(r mesh.BansResponse) {
 	if len(r.Bans) == 0 {
-		a.term.Line("Nobody is banned from %s.", r.Mesh)
+		a.Term.Line("Nobody is banned from %s.", r.Mesh)
 	}
 	for _, b := range r.Bans {
-		a.term.Line("%s %s  %s", term.Red(term.Dot), term.Bold(b.Name), joined(" · ", "by "+b.By, day(b.At), short(b.Key)))
+		a.Term.Line("%s %s  %s", term.Red(term.Dot), term.Bold(b.Name), Joined(" · ", "by "+b.By, Day(b.At), Short(b.Key)))
 	}
 }
 
@@ -160,13 +160,13 @@ func (a *app) voidCommand() *cobra.Command {
 		Long: "Strike what was signed with an admin's stolen key, as if it had never been. Only the owner\n" +
 			"can. What is struck and what follows is shown first. Ban or demote the admin before.",
 		Example: "claudemesh void bob --since 2h",
-		Args:    words(0, 1),
+		Args:    Words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			in.By = strings.Join(args, "")
 			if in.By == "" && len(in.Entries) == 0 {
-				return usage("type `claudemesh void <admin>`, or give --entry", "nothing to strike was named")
+				return Usage("type `claudemesh void <admin>`, or give --entry", "nothing to strike was named")
 			}
-			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
+			if in.Mesh, err = a.OneMesh(cmd.Context()); err != nil {
 				return err
 			}
 			return a.void(cmd.Context(), in)
@@ -179,27 +179,27 @@ func (a *app) voidCommand() *cobra.Command {
 
 // void shows what would be struck, asks, and strikes it.
 func (a *app) void(ctx context.Context, in mesh.VoidRequest) error {
-	look, err := call(ctx, a, mesh.Void, in)
+	look, err := Call(ctx, a, mesh.Void, in)
 	if err != nil {
 		return err
 	}
-	if !a.term.IsDocument() {
-		a.term.Block(0, look.Text())
+	if !a.Term.IsDocument() {
+		a.Term.Block(0, look.Text())
 	}
-	a.asks = fmt.Sprintf("Strike these %d entries for good?", len(look.Struck))
+	a.Asks = fmt.Sprintf("Strike these %d entries for good?", len(look.Struck))
 	// What was shown is what is struck, whatever came in meanwhile.
 	in.By, in.Since, in.Entries, in.Apply = "", "", nil, true
 	for _, l := range look.Struck {
 		in.Entries = append(in.Entries, l.ID)
 	}
-	out, err := call(ctx, a, mesh.Void, in)
+	out, err := Call(ctx, a, mesh.Void, in)
 	if err != nil {
 		return err
 	}
-	return show(a, out, func(r mesh.VoidResponse) {
-		a.term.Line("%s Struck %s. Nodes told: %d.", term.Green(term.OK), a.count(len(r.Struck), "entry", "entries"), r.Told)
+	return Show(a, out, func(r mesh.VoidResponse) {
+		a.Term.Line("%s Struck %s. Nodes told: %d.", term.Green(term.OK), a.Count(len(r.Struck), "entry", "entries"), r.Told)
 		if r.StillAdmin {
-			a.term.Warn("The key can still sign: ban or demote whose it is.")
+			a.Term.Warn("The key can still sign: ban or demote whose it is.")
 		}
 	})
 }
@@ -209,17 +209,17 @@ func (a *app) invitesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "invites",
 		Short: "List the open invites, and whom they let in",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			slug, err := a.oneMesh(cmd.Context())
+			slug, err := a.OneMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, mesh.Invites, mesh.InvitesRequest{InMesh: op.InMesh{Mesh: slug}, All: all})
+			out, err := Call(cmd.Context(), a, mesh.Invites, mesh.InvitesRequest{InMesh: op.InMesh{Mesh: slug}, All: all})
 			if err != nil {
 				return err
 			}
-			return show(a, out, a.printInvites)
+			return Show(a, out, a.printInvites)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are used up, expired or ended")
@@ -228,7 +228,7 @@ func (a *app) invitesCommand() *cobra.Command {
 
 func (a *app) printInvites(r mesh.InvitesResponse) {
 	if len(r.Invites) == 0 {
-		a.term.Line("There is no open invite. --all shows the others, `claudemesh invite` makes one.")
+		a.Term.Line("There is no open invite. --all shows the others, `claudemesh invite` makes one.")
 	}
 	for _, v := range r.Invites {
 		a.printListed(v)
@@ -242,15 +242,15 @@ func (a *app) printListed(v mesh.ListedInvite) {
 	}
 	until, used := "", ""
 	if v.Expires != "" {
-		until = "until " + day(v.Expires)
+		until = "until " + Day(v.Expires)
 	}
 	if len(v.UsedBy) > 0 {
 		used = "let in " + strings.Join(v.UsedBy, ", ")
 	}
-	a.term.Line("%s %s  %s  %s", hue(term.Dot), term.Bold(short(v.ID)), hue(v.State).Pad(7),
-		joined(" · ", "by "+v.By, "as "+v.Role, fmt.Sprintf("used %d of %d", v.Used, v.Uses), until, used))
-	if gives := joined(" · ", v.Name, v.RoleTag, strings.Join(v.Groups, " "), v.Mode); gives != "" {
-		a.term.Line("    gives: %s", gives)
+	a.Term.Line("%s %s  %s  %s", hue(term.Dot), term.Bold(Short(v.ID)), hue(v.State).Pad(7),
+		Joined(" · ", "by "+v.By, "as "+v.Role, fmt.Sprintf("used %d of %d", v.Used, v.Uses), until, used))
+	if gives := Joined(" · ", v.Name, v.RoleTag, strings.Join(v.Groups, " "), v.Mode); gives != "" {
+		a.Term.Line("    gives: %s", gives)
 	}
 }
 
@@ -261,10 +261,10 @@ func (a *app) uninviteCommand() *cobra.Command {
 		Short:   "End open invites",
 		Long:    "End open invites: nobody can join with them any more. Who joined with them stays.",
 		Example: "claudemesh uninvite 3f9a2c71",
-		Args:    words(0, -1),
+		Args:    Words(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
-				return usage("`claudemesh invites` lists them", "name invites by their ids, or give --all")
+				return Usage("`claudemesh invites` lists them", "name invites by their ids, or give --all")
 			}
 			return manage(cmd.Context(), a, mesh.Uninvite, func(where op.InMesh) mesh.UninviteRequest {
 				return mesh.UninviteRequest{InMesh: where, IDs: args, All: all}

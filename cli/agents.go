@@ -13,39 +13,39 @@ import (
 // copiesFolder is where copies of agents' settings are kept, in the claudemesh folder.
 const copiesFolder = "setup"
 
-// agentSettings changes the settings of agents.
-type agentSettings struct {
+// AgentSettings changes the settings of agents.
+type AgentSettings struct {
 	*setup.Setup
 
 	// Program is how agents call this program, Copies where copies of their settings are.
 	Program, Copies string
 }
 
-// setup prepares changing the settings of agents.
-func (a *app) setup(hooks, statusLine bool) (agentSettings, error) {
-	dir, err := a.dir()
+// Setup prepares changing the settings of agents.
+func (a *app) Setup(hooks, statusLine bool) (AgentSettings, error) {
+	dir, err := a.Dir()
 	if err != nil {
-		return agentSettings{}, err
+		return AgentSettings{}, err
 	}
-	home, err := userHome()
+	home, err := UserHome()
 	if err != nil {
-		return agentSettings{}, err
+		return AgentSettings{}, err
 	}
-	return a.setupIn(dir, home, hooks, statusLine), nil
+	return a.SetupIn(dir, home, hooks, statusLine), nil
 }
 
-// setupIn is setup with copies in a claudemesh folder.
-func (a *app) setupIn(dir, home string, hooks, statusLine bool) agentSettings {
-	s := agentSettings{Program: programPath(), Copies: filepath.Join(dir, copiesFolder)}
+// SetupIn is setup with copies in a claudemesh folder.
+func (a *app) SetupIn(dir, home string, hooks, statusLine bool) AgentSettings {
+	s := AgentSettings{Program: programPath(), Copies: filepath.Join(dir, copiesFolder)}
 	s.Setup = setup.New(setup.Config{
-		Home: home, Getenv: a.env.Getenv, LookPath: exec.LookPath, Program: s.Program, Copies: s.Copies,
-		Skill: a.skill(), Hooks: hooks, StatusLine: statusLine, Now: time.Now,
+		Home: home, Getenv: a.Env.Getenv, LookPath: exec.LookPath, Program: s.Program, Copies: s.Copies,
+		Skill: a.Skill(), Hooks: hooks, StatusLine: statusLine, Now: time.Now,
 	})
 	return s
 }
 
-// userHome is the user's home folder.
-func userHome() (string, error) {
+// UserHome is the user's home folder.
+func UserHome() (string, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return "", op.Errorf(op.Invalid, "your home folder is not known: %w", err).WithHint("set HOME")
@@ -71,7 +71,7 @@ func programPath() string {
 	return self
 }
 
-func agentNames() []string {
+func AgentNames() []string {
 	var out []string
 	for _, a := range setup.Agents() {
 		out = append(out, a.Name)

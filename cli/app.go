@@ -21,9 +21,9 @@ import (
 func Main(ctx context.Context, env Env) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{env: env, skill: Skill, term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv, Say: lang.For(env.Getenv)})}
+	a := &app{Env: env, Skill: Skill, Term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv, Say: lang.For(env.Getenv)})}
 	// Known before parsing, since a parsing error is reported in the same way.
-	a.term.Document(slices.Contains(ownWords(env.Args), "--json"))
+	a.Term.Document(slices.Contains(ownWords(env.Args), "--json"))
 	root := a.root()
 	root.SetArgs(launching(root, env.Args))
 	root.SetIn(env.In)
@@ -40,27 +40,27 @@ func Main(ctx context.Context, env Env) int {
 		err = root.ExecuteContext(ctx)
 	}
 	if err == nil {
-		err = a.term.Err()
+		err = a.Term.Err()
 	}
-	if a.client != nil {
-		a.client.Close()
+	if a.Client != nil {
+		a.Client.Close()
 	}
 	a.notice(ctx)
-	var said verdict
+	var said Verdict
 	switch {
 	case errors.As(err, &said):
 		return int(said)
 	case err != nil:
-		return a.fail(ctx, err)
+		return a.Fail(ctx, err)
 	}
-	return exitOK
+	return ExitOK
 }
 
 // plain refuses arguments that are no text: on their way they would be altered.
 func plain(args []string) error {
 	for i, word := range args {
 		if !utf8.ValidString(word) {
-			return usage("type it as UTF-8 text", "argument %d is not valid UTF-8 text", i+1)
+			return Usage("type it as UTF-8 text", "argument %d is not valid UTF-8 text", i+1)
 		}
 	}
 	return nil
@@ -87,18 +87,18 @@ func (a *app) root() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			if words := strings.Fields(cmd.CommandPath()); len(words) > 1 {
-				a.ran = words[1]
+				a.Ran = words[1]
 			}
-			a.term.Document(a.json)
-			a.term.Quiet(a.quiet)
+			a.Term.Document(a.JSON)
+			a.Term.Quiet(a.Quiet)
 		},
 	}
 	flags := cmd.PersistentFlags()
-	flags.StringVar(&a.mesh, "mesh", "", "the mesh, by its `name` or a prefix of its id")
-	flags.BoolVar(&a.json, "json", false, "print one JSON document")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no notes and no progress")
-	flags.BoolVarP(&a.yes, "yes", "y", false, "answer yes to every question")
-	flags.StringVar(&a.approve, "approve", "", "how much may be done: `mode` plan, read-only, write or yolo")
+	flags.StringVar(&a.Mesh, "mesh", "", "the mesh, by its `name` or a prefix of its id")
+	flags.BoolVar(&a.JSON, "json", false, "print one JSON document")
+	flags.BoolVarP(&a.Quiet, "quiet", "q", false, "no notes and no progress")
+	flags.BoolVarP(&a.Yes, "yes", "y", false, "answer yes to every question")
+	flags.StringVar(&a.Approve, "approve", "", "how much may be done: `mode` plan, read-only, write or yolo")
 	flags.BoolP("help", "h", false, "explain the command")
 	cmd.Flags().BoolP("version", "V", false, "print the version")
 	cmd.Flags().String("as", "", "with a link: the name to join under")
@@ -126,10 +126,10 @@ func (a *app) bare(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
 		return a.welcome(cmd)
-	case len(args) == 1 && isLink(args[0]):
+	case len(args) == 1 && IsLink(args[0]):
 		return a.joinAndLaunch(cmd, args[0], as)
 	}
-	return unknownWord(cmd, args[0])
+	return UnknownWord(cmd, args[0])
 }
 
 // versionDoc is the document of --version.
@@ -138,9 +138,9 @@ type versionDoc struct {
 }
 
 func (a *app) version() error {
-	if a.term.IsDocument() {
-		return a.term.JSON(versionDoc{a.env.Version})
+	if a.Term.IsDocument() {
+		return a.Term.JSON(versionDoc{a.Env.Version})
 	}
-	a.term.Line("claudemesh v%s", a.env.Version)
+	a.Term.Line("claudemesh v%s", a.Env.Version)
 	return nil
 }

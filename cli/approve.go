@@ -21,8 +21,8 @@ type bounds struct {
 	mode string
 }
 
-// bounded keeps a client within the mode that this process was started with.
-func (a *app) bounded(next op.Doer) op.Doer {
+// Bounded keeps a client within the mode that this process was started with.
+func (a *app) Bounded(next op.Doer) op.Doer {
 	if mode := a.mode(); mode != "" {
 		return bounds{next, mode}
 	}
@@ -30,7 +30,7 @@ func (a *app) bounded(next op.Doer) op.Doer {
 }
 
 // mode is that of this process; empty: as the policy says.
-func (a *app) mode() string { return first(a.approve, a.env.Getenv(envApprove)) }
+func (a *app) mode() string { return First(a.Approve, a.Env.Getenv(envApprove)) }
 
 // Do implements op.Doer.
 func (b bounds) Do(ctx context.Context, c op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
@@ -60,7 +60,7 @@ type approving struct {
 	client *local.Client
 }
 
-func (a *app) approving(client *local.Client) op.Doer { return a.bounded(approving{a, client}) }
+func (a *app) Approving(client *local.Client) op.Doer { return a.Bounded(approving{a, client}) }
 
 // Do implements op.Doer.
 func (p approving) Do(ctx context.Context, c op.Caller, id string, in json.RawMessage) (json.RawMessage, error) {
@@ -69,35 +69,35 @@ func (p approving) Do(ctx context.Context, c op.Caller, id string, in json.RawMe
 	if !errors.As(err, &refused) || !refused.Ask {
 		return out, err
 	}
-	question := p.app.asks
+	question := p.app.Asks
 	if question == "" {
 		question = "Do " + id + "?"
 	}
-	if err := p.app.sure(ctx, question); err != nil {
+	if err := p.app.Sure(ctx, question); err != nil {
 		return nil, err
 	}
 	return p.wait(ctx, p.client.Approved(), id, in)
 }
 
 func (p approving) wait(ctx context.Context, client *local.Client, id string, in json.RawMessage) (json.RawMessage, error) {
-	defer p.app.term.Progress("waiting for the node")()
+	defer p.app.Term.Progress("waiting for the node")()
 	return client.Do(ctx, op.Caller{}, id, in)
 }
 
-// sure asks before something is done that cannot simply be undone. Without a
+// Sure asks before something is done that cannot simply be undone. Without a
 // terminal the answer is no, unless --yes was given.
-func (a *app) sure(ctx context.Context, question string) error {
-	if a.yes || a.mode() == string(policy.Yolo) {
+func (a *app) Sure(ctx context.Context, question string) error {
+	if a.Yes || a.mode() == string(policy.Yolo) {
 		return nil
 	}
-	i, err := a.term.Choose(ctx, question, []string{"no", "yes"})
+	i, err := a.Term.Choose(ctx, question, []string{"no", "yes"})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
 		return op.Errorf(op.Denied, "this needs a yes: %s", question).WithHint("add --yes to answer it without a terminal")
 	case i == 0:
-		return op.Errorf(cancelled, "nothing was changed")
+		return op.Errorf(Cancelled, "nothing was changed")
 	}
 	return nil
 }

@@ -18,14 +18,14 @@ func (a *app) auditCommand() *cobra.Command {
 			"Changes of members, rights and settings are shared by all members; connections, messages\n" +
 			"(never their texts), arrivals, refusals and decisions of the policy stay on this machine.",
 		Example: "claudemesh audit --since 2d --kind 'member_*'",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in.Mesh = a.mesh
-			out, err := call(cmd.Context(), a, audit.Query, in)
+			in.Mesh = a.Mesh
+			out, err := Call(cmd.Context(), a, audit.Query, in)
 			if err != nil {
 				return err
 			}
-			return show(a, out, func(r audit.QueryResponse) { a.term.Block(1, r.Text()) })
+			return Show(a, out, func(r audit.QueryResponse) { a.Term.Block(1, r.Text()) })
 		},
 	}
 	cmd.Flags().StringVar(&in.Since, "since", "", "not older than `when`: 2h, 3d, or a time")
@@ -41,20 +41,20 @@ func (a *app) auditVerify() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify",
 		Short: "Check that nothing in it was changed; exit status 1 if something was",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			slug, err := a.oneMesh(cmd.Context())
+			slug, err := a.OneMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, audit.Verify, audit.VerifyRequest{InMesh: op.InMesh{Mesh: slug}})
+			out, err := Call(cmd.Context(), a, audit.Verify, audit.VerifyRequest{InMesh: op.InMesh{Mesh: slug}})
 			if err != nil {
 				return err
 			}
-			if err := show(a, out, a.printChains); err != nil || out.Valid {
+			if err := Show(a, out, a.printChains); err != nil || out.Valid {
 				return err
 			}
-			return verdict(exitCancelled)
+			return Verdict(ExitCancelled)
 		},
 	}
 }
@@ -65,9 +65,9 @@ func (a *app) printChains(r audit.VerifyResponse) {
 		if c.State != audit.Valid {
 			hue = term.Red
 		}
-		a.term.Line("%s %s  %s  %s", hue(term.Dot), term.Bold(c.Name), c.State, a.count(int(c.Entries), "entry", "entries"))
+		a.Term.Line("%s %s  %s  %s", hue(term.Dot), term.Bold(c.Name), c.State, a.Count(int(c.Entries), "entry", "entries"))
 		if c.State != audit.Valid {
-			a.term.Line("    at %d: %s", c.At, c.Why)
+			a.Term.Line("    at %d: %s", c.At, c.Why)
 		}
 	}
 }

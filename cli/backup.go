@@ -43,7 +43,7 @@ func (a *app) backupCommand() *cobra.Command {
 			"can be you in every mesh. Mail and what the meshes share are not in it: the others\n" +
 			"give that back after a restore.",
 		Example: "claudemesh backup ~/claudemesh.cmb",
-		Args:    words(0, 1),
+		Args:    Words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := backupPath(args)
 			if err != nil {
@@ -53,16 +53,16 @@ func (a *app) backupCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			stop := a.term.Working("deriving the key")
-			in := backup.NewSave(path, passphrase, a.yes)
+			stop := a.Term.Working("deriving the key")
+			in := backup.NewSave(path, passphrase, a.Yes)
 			stop()
-			out, err := call(cmd.Context(), a, backup.Save, in)
+			out, err := Call(cmd.Context(), a, backup.Save, in)
 			if err != nil {
 				return err
 			}
-			return show(a, out, func(backup.SaveResponse) {
-				a.term.Line("%s Saved %s to %s.", term.Green(term.OK), a.count(len(out.Meshes), "mesh", "meshes"), term.Bold(out.File))
-				a.term.Note("  Without the passphrase it is worth nothing; nobody can reset it.")
+			return Show(a, out, func(backup.SaveResponse) {
+				a.Term.Line("%s Saved %s to %s.", term.Green(term.OK), a.Count(len(out.Meshes), "mesh", "meshes"), term.Bold(out.File))
+				a.Term.Note("  Without the passphrase it is worth nothing; nobody can reset it.")
 			})
 		},
 	}
@@ -97,22 +97,22 @@ func (a *app) passphrase(ctx context.Context, from string, fresh bool) (string, 
 		return "", err
 	}
 	if n := len(utf16.Encode([]rune(text))); fresh && n < passphraseLeast {
-		return "", usage("choose a longer one: it is all that protects the keys in the file",
+		return "", Usage("choose a longer one: it is all that protects the keys in the file",
 			"the passphrase has %d characters, at least %d are needed", n, passphraseLeast)
 	}
 	return text, nil
 }
 
 func (a *app) typedPassphrase(ctx context.Context, fresh bool) (string, error) {
-	text, err := a.term.Secret(ctx, "Passphrase:")
+	text, err := a.Term.Secret(ctx, "Passphrase:")
 	if err == nil && fresh {
 		var again string
-		if again, err = a.term.Secret(ctx, "Once more:"); err == nil && again != text {
-			return "", usage("type it anew", "the two passphrases differ")
+		if again, err = a.Term.Secret(ctx, "Once more:"); err == nil && again != text {
+			return "", Usage("type it anew", "the two passphrases differ")
 		}
 	}
 	if errors.Is(err, term.ErrNoAnswer) {
-		return "", usage("run it in a terminal, or give --passphrase-file", "there is nobody to ask for the passphrase")
+		return "", Usage("run it in a terminal, or give --passphrase-file", "there is nobody to ask for the passphrase")
 	}
 	return text, err
 }
@@ -129,7 +129,7 @@ func passphraseOf(path string) (string, error) {
 	line, _, _ := strings.Cut(string(raw), "\n")
 	line = strings.TrimSuffix(line, "\r")
 	if len(line) == 0 || len(line) > passphraseMost || !utf8.ValidString(line) {
-		return "", usage("put the passphrase into its first line, as UTF-8 text", "%s holds no passphrase", path)
+		return "", Usage("put the passphrase into its first line, as UTF-8 text", "%s holds no passphrase", path)
 	}
 	return line, nil
 }
@@ -154,7 +154,7 @@ func (a *app) restoreCommand() *cobra.Command {
 			"From then on this machine is your home in those meshes: if the old one still runs, it\n" +
 			"is suspended there. Should it be stopped in the middle, the next start finishes it.",
 		Example: "claudemesh restore ~/claudemesh.cmb",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			content, err := a.openBackup(cmd.Context(), args[0], from)
 			if err != nil {
@@ -164,7 +164,7 @@ func (a *app) restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return show(a, out, a.printRestored)
+			return Show(a, out, a.printRestored)
 		},
 	}
 	cmd.Flags().StringVar(&from, "passphrase-file", "", "read the passphrase from the first line of a `file`")
@@ -184,7 +184,7 @@ func (a *app) openBackup(ctx context.Context, path, from string) (backup.Content
 	if err != nil {
 		return backup.Content{}, err
 	}
-	stop := a.term.Working("opening the backup")
+	stop := a.Term.Working("opening the backup")
 	defer stop()
 	plain, err := backup.Open(passphrase, raw)
 	if err != nil {
@@ -225,7 +225,7 @@ type restored struct {
 
 // restore checks a backup, stops the node and puts the backup in place.
 func (a *app) restore(ctx context.Context, c backup.Content) (restored, error) {
-	dir, err := a.dir()
+	dir, err := a.Dir()
 	if err != nil {
 		return restored{}, err
 	}
@@ -234,7 +234,7 @@ func (a *app) restore(ctx context.Context, c backup.Content) (restored, error) {
 	if err != nil {
 		return restored{}, op.Errorf(op.Invalid, "the backup cannot be restored: %w", err).WithHint("nothing was changed")
 	}
-	ctl := a.control(dir, log)
+	ctl := a.Control(dir, log)
 	var done node.Restored
 	ran, err := ctl.Without(ctx, false, func() (err error) {
 		done, err = staged.Apply()
@@ -244,7 +244,7 @@ func (a *app) restore(ctx context.Context, c backup.Content) (restored, error) {
 		return restored{}, errors.Join(err, staged.Discard())
 	}
 	out := restored{Meshes: append([]string{}, done.Meshes...), Kept: append([]string{}, done.Kept...)}
-	if ran && a.env.Getenv(envAutoStart) != "0" {
+	if ran && a.Env.Getenv(EnvAutoStart) != "0" {
 		_, _, err = ctl.Up(ctx)
 		out.Started = err == nil
 	}
@@ -253,16 +253,16 @@ func (a *app) restore(ctx context.Context, c backup.Content) (restored, error) {
 
 func (a *app) printRestored(out restored) {
 	if len(out.Meshes) == 0 {
-		a.term.Line("%s Restored the settings; the backup holds no mesh of this program.", term.Green(term.OK))
+		a.Term.Line("%s Restored the settings; the backup holds no mesh of this program.", term.Green(term.OK))
 	} else {
-		a.term.Line("%s Restored %s: %s.", term.Green(term.OK), a.count(len(out.Meshes), "mesh", "meshes"), strings.Join(out.Meshes, ", "))
+		a.Term.Line("%s Restored %s: %s.", term.Green(term.OK), a.Count(len(out.Meshes), "mesh", "meshes"), strings.Join(out.Meshes, ", "))
 	}
 	for _, path := range out.Kept {
-		a.term.Line("  what was there before: %s", path)
+		a.Term.Line("  what was there before: %s", path)
 	}
 	if !out.Started {
-		a.term.Line("%s Go on: %s", term.To, term.Cyan("claudemesh status"))
+		a.Term.Line("%s Go on: %s", term.To, term.Cyan("claudemesh status"))
 	}
-	a.term.Note("  Mail and shared data come back from the other members as they connect. If the old")
-	a.term.Note("  machine still runs, these meshes are suspended there.")
+	a.Term.Note("  Mail and shared data come back from the other members as they connect. If the old")
+	a.Term.Note("  machine still runs, these meshes are suspended there.")
 }

@@ -31,8 +31,8 @@ func launching(root *cobra.Command, args []string) []string {
 	}
 	word := firstWord(root, own)
 	switch {
-	case word == "", isLink(word) && !onlyJoins(own):
-	case isCommand(root, word), isLink(word), !launchesOnly(root, own):
+	case word == "", IsLink(word) && !onlyJoins(own):
+	case isCommand(root, word), IsLink(word), !launchesOnly(root, own):
 		return args // a command, or what is meant to be one
 	}
 	return append([]string{launchWord}, args...)
@@ -106,7 +106,7 @@ func isCommand(root *cobra.Command, word string) bool {
 // for who is in no mesh.
 func (a *app) welcome(cmd *cobra.Command) error {
 	if a.way(launchFlags{}) == launch.Nobody {
-		out, err := call(cmd.Context(), a, mesh.List, mesh.ListRequest{})
+		out, err := Call(cmd.Context(), a, mesh.List, mesh.ListRequest{})
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (a *app) joinAndLaunch(cmd *cobra.Command, link, as string) error {
 		if err := a.join(cmd.Context(), link, as, ""); err != nil {
 			return err
 		}
-		a.term.Note("%s Start Claude Code there: %s", term.To, term.Cyan("claudemesh launch"))
+		a.Term.Note("%s Start Claude Code there: %s", term.To, term.Cyan("claudemesh launch"))
 		return nil
 	}
 	words := []string{"--join", link}

@@ -22,15 +22,15 @@ func (a *app) callCommand() *cobra.Command {
 		Long: "Ask the node for any operation, by its id or its tool name, with a request in JSON\n" +
 			"(- reads it from stdin). --list shows the operations, --schema the request one takes.",
 		Example: "claudemesh call peers.list '{\"all\":true}'\nclaudemesh call --list",
-		Args:    words(0, 2),
+		Args:    Words(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case list:
 				return a.printOperations()
 			case len(args) == 0:
-				return usage("run `claudemesh call --list` to see the operations", "`claudemesh call` needs the name of an operation")
+				return Usage("run `claudemesh call --list` to see the operations", "`claudemesh call` needs the name of an operation")
 			}
-			k, err := contract(args[0])
+			k, err := Contract(args[0])
 			if err != nil {
 				return err
 			}
@@ -48,14 +48,14 @@ func (a *app) callCommand() *cobra.Command {
 func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) error {
 	request := json.RawMessage("{}")
 	if len(args) > 0 {
-		text, err := a.body(args)
+		text, err := a.Body(args)
 		if err != nil {
 			return err
 		}
 		request = json.RawMessage(text)
 	}
 	if !json.Valid(request) {
-		return usage("quote it: claudemesh call "+k.ID+" '{\"key\":\"value\"}'", "the request is no JSON")
+		return Usage("quote it: claudemesh call "+k.ID+" '{\"key\":\"value\"}'", "the request is no JSON")
 	}
 	return a.ask(cmd.Context(), k, request)
 }
@@ -82,10 +82,10 @@ func (a *app) printOperations() error {
 		all = append(all, operation{k.ID, k.Doc, k.Names.Tool, k.Names.CLI, k.Needs, k.Place.String()})
 		width = max(width, len(k.ID))
 	}
-	return show(a, operationsDoc{all}, func(operationsDoc) {
+	return Show(a, operationsDoc{all}, func(operationsDoc) {
 		for _, o := range all {
 			first, _, _ := strings.Cut(o.Doc, "\n")
-			a.term.Line("%s  %s", term.Cyan(o.ID).Pad(width), first)
+			a.Term.Line("%s  %s", term.Cyan(o.ID).Pad(width), first)
 		}
 	})
 }
@@ -100,8 +100,8 @@ func (a *app) printSchema(k op.Contract) error {
 		return err
 	}
 	// A schema is a document by nature, with or without --json.
-	a.term.Document(true)
-	return a.term.JSON(struct {
+	a.Term.Document(true)
+	return a.Term.JSON(struct {
 		ID     string             `json:"id"`
 		Input  *jsonschema.Schema `json:"input"`
 		Output *jsonschema.Schema `json:"output"`

@@ -25,9 +25,6 @@ import (
 // the start of this program nobody notices it.
 const completionLimit = 60 * time.Millisecond
 
-// valuesOf is the annotation of a flag that lists its values.
-const valuesOf = "claudemesh_values"
-
 // others are placeholders that mean something else in a command of this path.
 var others = map[string]string{
 	"claudemesh group join <name>":  "group",
@@ -57,8 +54,8 @@ func flagPlaces(cmd *cobra.Command) map[string]place {
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		list := strings.HasSuffix(f.Value.Type(), "Slice")
 		switch at, known := flagValues[f.Name]; {
-		case len(f.Annotations[valuesOf]) > 0:
-			out[f.Name] = place{names: f.Annotations[valuesOf], list: list}
+		case len(f.Annotations[ValuesOf]) > 0:
+			out[f.Name] = place{names: f.Annotations[ValuesOf], list: list}
 		case f.Name == "priority":
 			out[f.Name] = place{names: []string{"now", "next", "low"}, list: list}
 		case known:
@@ -137,19 +134,19 @@ var sources = map[string]func(a *app, word string) []string{
 		}
 		return out
 	},
-	"agent": func(*app, string) []string { return agentNames() },
+	"agent": func(*app, string) []string { return AgentNames() },
 }
 
 // asking calls fn with a way to ask the node, if there is one, and gives it little time.
 func (a *app) asking(fn func(context.Context, op.Doer)) {
-	a.quiet = true
-	dir, err := a.dir()
+	a.Quiet = true
+	dir, err := a.Dir()
 	if err != nil {
 		return
 	}
 	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
 	defer client.Close()
-	if token, ok := agent.Tokens(dir).Get(agent.ID(a.env.Getenv)); ok {
+	if token, ok := agent.Tokens(dir).Get(agent.ID(a.Env.Getenv)); ok {
 		client = client.As(token)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), completionLimit)
@@ -175,11 +172,11 @@ func meshSlugs(ctx context.Context, node op.Doer) (out []string) {
 
 // inQuestion are the meshes that a command about one may mean, as oneMesh has it.
 func (a *app) inQuestion(ctx context.Context, node op.Doer) []string {
-	if a.mesh != "" {
-		return []string{a.mesh}
+	if a.Mesh != "" {
+		return []string{a.Mesh}
 	}
 	slugs := meshSlugs(ctx, node)
-	if last := a.lastMesh(); slices.Contains(slugs, last) {
+	if last := a.LastMesh(); slices.Contains(slugs, last) {
 		return []string{last}
 	}
 	return slugs
@@ -187,7 +184,7 @@ func (a *app) inQuestion(ctx context.Context, node op.Doer) []string {
 
 func (a *app) peers(all bool) (out []presence.Peer) {
 	a.asking(func(ctx context.Context, node op.Doer) {
-		found, err := presence.Peers.Call(ctx, node, op.Caller{}, presence.PeersRequest{InMesh: op.InMesh{Mesh: a.mesh}, All: all})
+		found, err := presence.Peers.Call(ctx, node, op.Caller{}, presence.PeersRequest{InMesh: op.InMesh{Mesh: a.Mesh}, All: all})
 		if err != nil {
 			return
 		}

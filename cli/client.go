@@ -23,52 +23,52 @@ import (
 
 // envAutoStart, set to 0, keeps commands from starting a node by themselves: it is
 // for machines where a service manager runs the node.
-const envAutoStart = "CLAUDEMESH_AUTOSTART"
+const EnvAutoStart = "CLAUDEMESH_AUTOSTART"
 
-// probeLimit is how long a node may take to answer a probe.
-const probeLimit = 2 * time.Second
+// ProbeLimit is how long a node may take to answer a probe.
+const ProbeLimit = 2 * time.Second
 
-// connect returns a client of a running node. Inside an agent session it speaks
+// Connect returns a client of a running node. Inside an agent session it speaks
 // for that session, else for the person.
-func (a *app) connect(ctx context.Context) (*local.Client, error) {
-	if a.client != nil {
-		return a.client, nil
+func (a *app) Connect(ctx context.Context) (*local.Client, error) {
+	if a.Client != nil {
+		return a.Client, nil
 	}
-	dir, err := a.dir()
+	dir, err := a.Dir()
 	if err != nil {
 		return nil, err
 	}
-	ctl := a.control(dir, slog.New(slog.DiscardHandler))
+	ctl := a.Control(dir, slog.New(slog.DiscardHandler))
 	s, err := ctl.Ensure(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a.warnSkew(s.Version)
-	a.client = local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
-	if token, ok := agent.Tokens(dir).Get(agent.ID(a.env.Getenv)); ok {
-		a.client = a.client.As(token)
+	a.WarnSkew(s.Version)
+	a.Client = local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
+	if token, ok := agent.Tokens(dir).Get(agent.ID(a.Env.Getenv)); ok {
+		a.Client = a.Client.As(token)
 	}
-	return a.client, nil
+	return a.Client, nil
 }
 
-// dir is the user's folder. A stale name of it is told once.
-func (a *app) dir() (string, error) {
-	if a.folder != "" {
-		return a.folder, nil
+// Dir is the user's folder. A stale name of it is told once.
+func (a *app) Dir() (string, error) {
+	if a.Folder != "" {
+		return a.Folder, nil
 	}
-	f, err := settings.Find(a.env.Getenv)
+	f, err := settings.Find(a.Env.Getenv)
 	if err != nil {
-		return "", noFolder(err)
+		return "", NoFolder(err)
 	}
-	if f.Stale != "" && a.term.ErrTTY() && !a.quiet {
-		a.term.Warn("%s names %s, which does not exist: using %s", settings.EnvDir, f.Stale, f.Path)
+	if f.Stale != "" && a.Term.ErrTTY() && !a.Quiet {
+		a.Term.Warn("%s names %s, which does not exist: using %s", settings.EnvDir, f.Stale, f.Path)
 	}
-	a.folder = f.Path
+	a.Folder = f.Path
 	return f.Path, nil
 }
 
-// noFolder is the failure of finding the user's folder.
-func noFolder(err error) error {
+// NoFolder is the failure of finding the user's folder.
+func NoFolder(err error) error {
 	if errors.Is(err, settings.ErrHome) {
 		return op.Errorf(op.Invalid, "%w", err).
 			WithHint("set HOME, or %s to a folder that exists", settings.EnvDir)
@@ -77,8 +77,8 @@ func noFolder(err error) error {
 		WithHint("correct %s, or unset it to use ~/.claudemesh", settings.EnvDir)
 }
 
-// control finds, starts and stops the node of the folder dir.
-func (a *app) control(dir string, log *slog.Logger) *daemon.Control {
+// Control finds, starts and stops the node of the folder dir.
+func (a *app) Control(dir string, log *slog.Logger) *daemon.Control {
 	exe, err := os.Executable()
 	if err != nil {
 		exe = "claudemesh" // looked up in PATH
@@ -89,17 +89,17 @@ func (a *app) control(dir string, log *slog.Logger) *daemon.Control {
 		Socket:  local.SocketPath(dir),
 		Command: []string{exe, "node", "run", "--json"},
 		Failure: failure,
-		Manual:  a.env.Getenv(envAutoStart) == "0",
-		Environ: nodeEnviron(a.env.Environ(), dir),
+		Manual:  a.Env.Getenv(EnvAutoStart) == "0",
+		Environ: nodeEnviron(a.Env.Environ(), dir),
 		Probe: func(ctx context.Context) (daemon.State, error) {
-			ctx, cancel := context.WithTimeout(ctx, probeLimit)
+			ctx, cancel := context.WithTimeout(ctx, ProbeLimit)
 			defer cancel()
 			h, err := probe.Hello(ctx)
 			return daemon.State{Version: h.Version, PID: h.PID, Ready: h.Ready}, err
 		},
-		Absent:   absent,
-		Progress: a.term.Progress,
-		Working:  a.term.Working,
+		Absent:   Absent,
+		Progress: a.Term.Progress,
+		Working:  a.Term.Working,
 		Now:      time.Now,
 		Log:      log,
 	})
@@ -114,8 +114,8 @@ func failure(stdout []byte) (daemon.Failure, bool) {
 	return daemon.Failure(doc.Error), true
 }
 
-// absent tells whether an error says that nobody listens at the node's socket.
-func absent(err error) bool {
+// Absent tells whether an error says that nobody listens at the node's socket.
+func Absent(err error) bool {
 	var dial *net.OpError
 	return errors.As(err, &dial) && dial.Op == "dial" && !dial.Timeout() && !errors.Is(err, syscall.EAGAIN)
 }
@@ -145,12 +145,12 @@ func nodeEnviron(environ []string, dir string) []string {
 	return out
 }
 
-// warnSkew tells once that the node is of another version than this program.
-func (a *app) warnSkew(running string) {
-	if running == a.env.Version || a.knowsSkew {
+// WarnSkew tells once that the node is of another version than this program.
+func (a *app) WarnSkew(running string) {
+	if running == a.Env.Version || a.knowsSkew {
 		return
 	}
 	a.knowsSkew = true
-	a.term.Note("%s", fmt.Sprintf("The running node is v%s, this program v%s. "+
-		"`claudemesh node down` ends it; the next command starts the new one.", running, a.env.Version))
+	a.Term.Note("%s", fmt.Sprintf("The running node is v%s, this program v%s. "+
+		"`claudemesh node down` ends it; the next command starts the new one.", running, a.Env.Version))
 }

@@ -16,27 +16,27 @@ import (
 // inviteByCode makes a spoken invite and, for a person, waits until something has
 // become of it. A document is written at once: the node keeps the code.
 func (a *app) inviteByCode(ctx context.Context, in mesh.InviteRequest) error {
-	out, err := call(ctx, a, mesh.Code, in)
+	out, err := Call(ctx, a, mesh.Code, in)
 	if err != nil {
 		return err
 	}
-	a.used(a.mesh)
-	if a.term.IsDocument() {
-		return a.term.JSON(out)
+	a.Used(a.Mesh)
+	if a.Term.IsDocument() {
+		return a.Term.JSON(out)
 	}
 	a.printCode(out)
-	if a.quiet {
+	if a.Quiet {
 		return nil
 	}
 	return a.awaitCode(ctx, out.Plate)
 }
 
 func (a *app) printCode(c mesh.CodeResponse) {
-	a.term.Bare(c.Code)
-	a.term.Note("%s For one person on this network, as %s of %s, for the next 10 minutes.", term.Green(term.OK), c.Role, term.Bold(c.Mesh))
-	a.term.Note("%s They run %s. One wrong guess ends the code.", term.To, term.Cyan("claudemesh join "+c.Code))
+	a.Term.Bare(c.Code)
+	a.Term.Note("%s For one person on this network, as %s of %s, for the next 10 minutes.", term.Green(term.OK), c.Role, term.Bold(c.Mesh))
+	a.Term.Note("%s They run %s. One wrong guess ends the code.", term.To, term.Cyan("claudemesh join "+c.Code))
 	if at := dialled(c.Addresses); at != "" {
-		a.term.Note("  If that finds nobody: %s", term.Cyan("claudemesh join "+c.Code+" --at "+at))
+		a.Term.Note("  If that finds nobody: %s", term.Cyan("claudemesh join "+c.Code+" --at "+at))
 	}
 }
 
@@ -63,9 +63,9 @@ func dialled(addrs []string) (at string) {
 // awaitCode waits until a code has been used or is over. Whoever interrupts it ends
 // the code.
 func (a *app) awaitCode(ctx context.Context, plate int) error {
-	defer a.term.Progress("waiting for somebody to use it; Ctrl-C ends it")()
+	defer a.Term.Progress("waiting for somebody to use it; Ctrl-C ends it")()
 	for known := "waiting"; ; {
-		client, err := a.connect(ctx)
+		client, err := a.Connect(ctx)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (a *app) awaitCode(ctx context.Context, plate int) error {
 		}
 		switch known = out.Outcome; known {
 		case "joined":
-			a.term.Line("%s %s has joined.", term.Green(term.OK), term.Bold(out.Member))
+			a.Term.Line("%s %s has joined.", term.Green(term.OK), term.Bold(out.Member))
 			return nil
 		case "burnt":
 			return op.Errorf(op.Denied, "somebody tried a wrong code: it is void now").WithHint("run `claudemesh invite --code` for a new one, and speak it again")
@@ -102,11 +102,11 @@ func (a *app) endCode(ctx context.Context, plate int) {
 	const patient = 2 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patient)
 	defer cancel()
-	client, err := a.connect(ctx)
+	client, err := a.Connect(ctx)
 	if err == nil {
 		_, err = mesh.CodeEnd.Call(ctx, client, op.Caller{}, mesh.CodeEndRequest{Plate: plate})
 	}
 	if err != nil {
-		a.term.Warn("The code could not be ended; it is over by itself within 10 minutes.")
+		a.Term.Warn("The code could not be ended; it is over by itself within 10 minutes.")
 	}
 }

@@ -38,21 +38,21 @@ func (a *app) completionsCommand() *cobra.Command {
 			"  powershell  claudemesh completions powershell | Out-String | Invoke-Expression\n" +
 			"              in $PROFILE",
 		Example: "claudemesh completions bash",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write, ok := shells[args[0]]
 			if !ok {
 				hint := "there are bash, zsh, fish and powershell"
-				if near := nearest(args[0], []string{"bash", "zsh", "fish", "powershell"}); near != "" {
+				if near := Nearest(args[0], []string{"bash", "zsh", "fish", "powershell"}); near != "" {
 					hint = "did you mean " + near + "? Else " + hint
 				}
-				return usage(hint, "there are no completions for %q", args[0])
+				return Usage(hint, "there are no completions for %q", args[0])
 			}
 			var script bytes.Buffer
 			if err := write(cmd.Root(), &script); err != nil {
 				return err
 			}
-			return show(a, scriptDoc{args[0], script.String()}, func(d scriptDoc) { a.term.Bare(strings.TrimSuffix(d.Script, "\n")) })
+			return Show(a, scriptDoc{args[0], script.String()}, func(d scriptDoc) { a.Term.Bare(strings.TrimSuffix(d.Script, "\n")) })
 		},
 	}
 }

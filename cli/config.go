@@ -22,7 +22,7 @@ func (a *app) configCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return unknownWord(cmd, args[0])
+				return UnknownWord(cmd, args[0])
 			}
 			return a.listConfig()
 		},
@@ -39,7 +39,7 @@ type configDoc struct {
 }
 
 func (a *app) listConfig() error {
-	dir, set, err := a.loaded()
+	dir, set, err := a.Loaded()
 	if err != nil {
 		return err
 	}
@@ -47,14 +47,14 @@ func (a *app) listConfig() error {
 	for _, k := range settings.Keys() {
 		doc.Settings = append(doc.Settings, k.Show(set))
 	}
-	return show(a, doc, func(configDoc) {
-		a.term.Line("%s", term.Dim(doc.File))
+	return Show(a, doc, func(configDoc) {
+		a.Term.Line("%s", term.Dim(doc.File))
 		width := 0
 		for _, s := range doc.Settings {
 			width = max(width, len(s.Key))
 		}
 		for _, s := range doc.Settings {
-			a.term.Line("%s  %s %s", term.Bold(s.Key).Pad(width), settingText(s.Value), term.Dim("("+s.Source+")"))
+			a.Term.Line("%s  %s %s", term.Bold(s.Key).Pad(width), settingText(s.Value), term.Dim("("+s.Source+")"))
 		}
 	})
 }
@@ -63,7 +63,7 @@ func (a *app) listConfig() error {
 func settingText(value any) string {
 	switch v := value.(type) {
 	case bool:
-		return onOff(v)
+		return OnOff(v)
 	case []string:
 		if len(v) > 0 {
 			return strings.Join(v, ", ")
@@ -81,17 +81,17 @@ func (a *app) configGet() *cobra.Command {
 		Use:     "get <key>",
 		Short:   "Show one setting",
 		Example: "claudemesh config get messageMode",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := settingKey(args[0])
 			if err != nil {
 				return err
 			}
-			_, set, err := a.loaded()
+			_, set, err := a.Loaded()
 			if err != nil {
 				return err
 			}
-			return show(a, k.Show(set), func(s settings.Shown) { a.term.Line("%s %s", settingText(s.Value), term.Dim("("+s.Source+")")) })
+			return Show(a, k.Show(set), func(s settings.Shown) { a.Term.Line("%s %s", settingText(s.Value), term.Dim("("+s.Source+")")) })
 		},
 	}
 }
@@ -103,10 +103,10 @@ func (a *app) configSet() *cobra.Command {
 		Long: "Write a setting into config.json. It holds for what is started from then on: nodes with\n" +
 			"`claudemesh node down` and `claudemesh node up`, agent sessions when they are started.\n\n" + keysHelp(),
 		Example: "claudemesh config set mcp.tools core\nclaudemesh config set node.listen 127.0.0.1:7000",
-		Args:    words(2, 2),
+		Args:    Words(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if args[1] == "" {
-				return usage("`claudemesh config unset "+args[0]+"` goes back to the default", "there is no value")
+				return Usage("`claudemesh config unset "+args[0]+"` goes back to the default", "there is no value")
 			}
 			return a.writeConfig(args[0], args[1])
 		},
@@ -118,7 +118,7 @@ func (a *app) configUnset() *cobra.Command {
 		Use:     "unset <key>",
 		Short:   "Take a setting out of config.json",
 		Example: "claudemesh config unset mcp.tools",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.writeConfig(args[0], "") },
 	}
 }
@@ -130,21 +130,21 @@ func (a *app) writeConfig(key, value string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := a.dir()
+	dir, err := a.Dir()
 	if err != nil {
 		return err
 	}
 	if err := a.putSetting(k, dir, value); err != nil {
 		return err
 	}
-	set, err := a.settings(dir, settings.Flags{})
+	set, err := a.Settings(dir, settings.Flags{})
 	if err != nil {
 		return err
 	}
-	return show(a, k.Show(set), func(s settings.Shown) {
-		a.term.Line("%s %s is %s %s", term.Green(term.OK), k.Name, settingText(s.Value), term.Dim("("+s.Source+")"))
+	return Show(a, k.Show(set), func(s settings.Shown) {
+		a.Term.Line("%s %s is %s %s", term.Green(term.OK), k.Name, settingText(s.Value), term.Dim("("+s.Source+")"))
 		if k.Env != "" && s.Source == k.Env {
-			a.term.Note("%s is set and goes before config.json.", k.Env)
+			a.Term.Note("%s is set and goes before config.json.", k.Env)
 		}
 	})
 }
@@ -172,7 +172,7 @@ func settingKey(name string) (settings.Key, error) {
 		names = append(names, k.Name)
 	}
 	hint := "`claudemesh config` shows them all"
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		hint = "did you mean " + near + "? Else " + hint
 	}
 	return settings.Key{}, op.Errorf(op.NotFound, "there is no setting %q", name).WithHint("%s", hint)

@@ -20,14 +20,14 @@ func (a *app) renameCommand() *cobra.Command {
 			"the name over as it hears of it, unless it has a name of its own. With --here only this\n" +
 			"machine calls it so, whoever you are; its present name for all, with --here, ends that.",
 		Example: "claudemesh rename first-light dawn\nclaudemesh rename first-light work --here",
-		Args:    words(2, 2),
+		Args:    Words(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := call(cmd.Context(), a, mesh.Rename, mesh.RenameRequest{Mesh: args[0], Name: args[1], Here: here})
+			out, err := Call(cmd.Context(), a, mesh.Rename, mesh.RenameRequest{Mesh: args[0], Name: args[1], Here: here})
 			if err != nil {
 				return err
 			}
-			a.used(out.Slug)
-			return show(a, out, func(r mesh.RenameResponse) { a.answer(r) })
+			a.Used(out.Slug)
+			return Show(a, out, func(r mesh.RenameResponse) { a.Answer(r) })
 		},
 	}
 	cmd.Flags().BoolVar(&here, "here", false, "on this machine alone")
@@ -56,7 +56,7 @@ func (a *app) deleteCommand() *cobra.Command {
 			"--yes means this machine alone. Without a terminal, --everywhere with the mesh's name again\n" +
 			"means everywhere. What others had stays readable to them.",
 		Example: "claudemesh delete first-light",
-		Args:    words(0, 1),
+		Args:    Words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := a.meshToDelete(cmd.Context(), strings.Join(args, ""))
 			if err != nil {
@@ -87,9 +87,9 @@ func sameSlug(typed, slug string) error {
 // picks. None is ever guessed.
 func (a *app) meshToDelete(ctx context.Context, name string) (mesh.Info, error) {
 	if name == "" {
-		name = a.mesh
+		name = a.Mesh
 	}
-	out, err := call(ctx, a, mesh.List, mesh.ListRequest{})
+	out, err := Call(ctx, a, mesh.List, mesh.ListRequest{})
 	if err != nil {
 		return mesh.Info{}, err
 	}
@@ -106,21 +106,21 @@ func (a *app) meshToDelete(ctx context.Context, name string) (mesh.Info, error) 
 	if name != "" {
 		return mesh.Info{}, op.Errorf(op.NotFound, "you are in no mesh named %q", name).WithHint("your meshes: %s", strings.Join(slugs, ", "))
 	}
-	i, err := a.term.ChooseOr(ctx, "Which mesh?", append(slugs, "cancel"), len(slugs))
+	i, err := a.Term.ChooseOr(ctx, "Which mesh?", append(slugs, "cancel"), len(slugs))
 	switch {
 	case ctx.Err() != nil:
 		return mesh.Info{}, ctx.Err()
 	case err != nil:
-		return mesh.Info{}, usage("name one of: "+strings.Join(slugs, ", "), "no mesh was named")
+		return mesh.Info{}, Usage("name one of: "+strings.Join(slugs, ", "), "no mesh was named")
 	case i == len(slugs):
-		return mesh.Info{}, nothingDone()
+		return mesh.Info{}, NothingDone()
 	}
 	return out.Meshes[i], nil
 }
 
 // deleteAsked asks where, and does it.
 func (a *app) deleteAsked(ctx context.Context, m mesh.Info) error {
-	if a.yes {
+	if a.Yes {
 		return a.deleteHere(ctx, m)
 	}
 	choices := []string{"this machine alone"}
@@ -131,7 +131,7 @@ func (a *app) deleteAsked(ctx context.Context, m mesh.Info) error {
 		choices = append(choices, "everywhere: everybody else is removed")
 	}
 	cancel := len(choices)
-	i, err := a.term.ChooseOr(ctx, "Delete "+m.Slug+"?", append(choices, "cancel"), cancel)
+	i, err := a.Term.ChooseOr(ctx, "Delete "+m.Slug+"?", append(choices, "cancel"), cancel)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -139,13 +139,13 @@ func (a *app) deleteAsked(ctx context.Context, m mesh.Info) error {
 		return op.Errorf(op.Denied, "nobody can be asked where to delete %s", m.Slug).
 			WithHint("add --yes for this machine alone, or, as the owner, --everywhere %s", m.Slug)
 	case i == cancel:
-		return nothingDone()
+		return NothingDone()
 	case i == 0:
 		return a.deleteHere(ctx, m)
 	}
-	typed, err := a.term.Ask(ctx, "Type "+m.Slug+" to end it for everybody:")
+	typed, err := a.Term.Ask(ctx, "Type "+m.Slug+" to end it for everybody:")
 	if err != nil || strings.TrimSpace(typed) == "" {
-		return nothingDone()
+		return NothingDone()
 	}
 	if err := sameSlug(typed, m.Slug); err != nil {
 		return err
@@ -155,42 +155,42 @@ func (a *app) deleteAsked(ctx context.Context, m mesh.Info) error {
 
 // deleteHere forgets a mesh on this machine, and tells the others.
 func (a *app) deleteHere(ctx context.Context, m mesh.Info) error {
-	a.asks = "Delete " + m.Slug + " from this machine?"
-	out, err := call(ctx, a, mesh.Leave, mesh.LeaveRequest{Mesh: m.ID, Force: true})
+	a.Asks = "Delete " + m.Slug + " from this machine?"
+	out, err := Call(ctx, a, mesh.Leave, mesh.LeaveRequest{Mesh: m.ID, Force: true})
 	if err != nil {
 		return err
 	}
 	doc := deleteDoc{Slug: m.Slug, Where: "here", Forgotten: true, Removed: []mesh.Person{}, Waiting: []mesh.Person{}, Told: out.Told}
-	return show(a, doc, func(deleteDoc) {
-		a.term.Line("%s Deleted mesh %s from this machine; its keys are gone.", term.Green(term.OK), term.Bold(m.Slug))
+	return Show(a, doc, func(deleteDoc) {
+		a.Term.Line("%s Deleted mesh %s from this machine; its keys are gone.", term.Green(term.OK), term.Bold(m.Slug))
 		if m.Role == "owner" && m.Members > 1 {
-			a.term.Line("  The others stay in it, and nobody can take over as owner.")
+			a.Term.Line("  The others stay in it, and nobody can take over as owner.")
 			return
 		}
-		a.term.Line("  Nodes told: %d. The others learn it from them.", out.Told)
+		a.Term.Line("  Nodes told: %d. The others learn it from them.", out.Told)
 	})
 }
 
 // deleteEverywhere ends a mesh.
 func (a *app) deleteEverywhere(ctx context.Context, m mesh.Info) error {
-	a.asks = "End " + m.Slug + " for everybody?"
-	out, err := call(ctx, a, mesh.Close, mesh.CloseRequest{Mesh: m.ID})
+	a.Asks = "End " + m.Slug + " for everybody?"
+	out, err := Call(ctx, a, mesh.Close, mesh.CloseRequest{Mesh: m.ID})
 	if err != nil {
 		return err
 	}
 	doc := deleteDoc{Slug: m.Slug, Where: "everywhere", Forgotten: out.Forgotten, Removed: out.Removed, Waiting: out.Waiting}
-	return show(a, doc, func(d deleteDoc) {
+	return Show(a, doc, func(d deleteDoc) {
 		if len(d.Removed) > 0 {
-			a.term.Line("%s Removed from %s: %s.", term.Green(term.OK), term.Bold(m.Slug), people(d.Removed))
+			a.Term.Line("%s Removed from %s: %s.", term.Green(term.OK), term.Bold(m.Slug), people(d.Removed))
 		}
 		if d.Forgotten {
-			a.term.Line("%s Mesh %s is closed; its keys are gone from this machine.", term.Green(term.OK), term.Bold(m.Slug))
+			a.Term.Line("%s Mesh %s is closed; its keys are gone from this machine.", term.Green(term.OK), term.Bold(m.Slug))
 			return
 		}
-		a.term.Warn("Not closed yet. These have not heard of it: %s.", people(d.Waiting))
-		a.term.Line("  This machine keeps %s to tell them when they appear. Until then they go on as before.", m.Slug)
-		a.term.Line("%s Run %s again later, or", term.To, term.Cyan("claudemesh delete "+m.Slug+" --everywhere "+m.Slug))
-		a.term.Line("  %s to forget it here without telling them.", term.Cyan("claudemesh delete "+m.Slug+" --yes"))
+		a.Term.Warn("Not closed yet. These have not heard of it: %s.", people(d.Waiting))
+		a.Term.Line("  This machine keeps %s to tell them when they appear. Until then they go on as before.", m.Slug)
+		a.Term.Line("%s Run %s again later, or", term.To, term.Cyan("claudemesh delete "+m.Slug+" --everywhere "+m.Slug))
+		a.Term.Line("  %s to forget it here without telling them.", term.Cyan("claudemesh delete "+m.Slug+" --yes"))
 	})
 }
 

@@ -29,7 +29,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			"--fix puts right what can be without harm, and says what it did: file modes, a stale\n" +
 			"socket, what dead sessions left, entries that `claudemesh install` writes.",
 		Example: "claudemesh doctor\nclaudemesh doctor --fix\nclaudemesh doctor --json",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), fix) },
 	}
 	cmd.Flags().BoolVar(&fix, "fix", false, "put right what can be without harm")
@@ -69,20 +69,20 @@ func (a *app) doctor(ctx context.Context, fix bool) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := show(a, doc, a.printVerdict); err != nil || doc.OK {
+	if err := Show(a, doc, a.printVerdict); err != nil || doc.OK {
 		return err
 	}
-	return verdict(exitCancelled)
+	return Verdict(ExitCancelled)
 }
 
 // patient describes this machine to the doctor. It changes nothing, as that could be what
 // is to be found out.
 func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
-	folder, err := settings.Locate(a.env.Getenv)
+	folder, err := settings.Locate(a.Env.Getenv)
 	if err != nil {
-		return doctor.Env{}, nil, noFolder(err)
+		return doctor.Env{}, nil, NoFolder(err)
 	}
-	home, err := userHome()
+	home, err := UserHome()
 	if err != nil {
 		return doctor.Env{}, nil, err
 	}
@@ -90,27 +90,27 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 	if err != nil {
 		program = os.Args[0]
 	}
-	ctl := a.control(folder.Path, slog.New(slog.DiscardHandler))
+	ctl := a.Control(folder.Path, slog.New(slog.DiscardHandler))
 	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(folder.Path)})
-	s := a.setupIn(folder.Path, home, true, false)
+	s := a.SetupIn(folder.Path, home, true, false)
 	return doctor.Env{
-		Version: a.env.Version, Program: program, Home: home, Temp: os.TempDir(),
-		Dir: folder.Path, Stale: folder.Stale, Getenv: a.env.Getenv, Now: time.Now, Alive: daemon.Alive, System: doctor.Machine(), Setup: s.Setup,
+		Version: a.Env.Version, Program: program, Home: home, Temp: os.TempDir(),
+		Dir: folder.Path, Stale: folder.Stale, Getenv: a.Env.Getenv, Now: time.Now, Alive: daemon.Alive, System: doctor.Machine(), Setup: s.Setup,
 		Release:  func(ctx context.Context) (doctor.Release, error) { return a.newestRelease(ctx, folder.Path) },
-		Settings: func() (settings.Settings, error) { return a.settings(folder.Path, settings.Flags{}) },
+		Settings: func() (settings.Settings, error) { return a.Settings(folder.Path, settings.Flags{}) },
 		Node: doctor.Node{
-			Socket: local.SocketPath(folder.Path), Hello: client.Hello, Absent: absent, Doer: client,
+			Socket: local.SocketPath(folder.Path), Hello: client.Hello, Absent: Absent, Doer: client,
 			Start: func(ctx context.Context) error {
-				if _, err := a.dir(); err != nil { // which makes it
+				if _, err := a.Dir(); err != nil { // which makes it
 					return err
 				}
 				_, err := ctl.Ensure(ctx)
 				return err
 			},
-			Manual:   a.env.Getenv(envAutoStart) == "0",
+			Manual:   a.Env.Getenv(EnvAutoStart) == "0",
 			Listener: ctl.Listener,
 			Explain: func(err error) (wrong, remedy string) {
-				e := asError(ctx, err)
+				e := AsError(ctx, err)
 				return e.Message, e.Hint
 			},
 			Store: func() error { return node.ExamineStore(folder.Path) },
@@ -121,11 +121,11 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 
 // newestRelease asks for the newest release, if there is an address to ask.
 func (a *app) newestRelease(ctx context.Context, dir string) (doctor.Release, error) {
-	set, err := a.settings(dir, settings.Flags{})
+	set, err := a.Settings(dir, settings.Flags{})
 	if err != nil || set.UpdateURL.Value == "" {
 		return doctor.Release{}, err
 	}
-	up, err := a.upgrader(set.UpdateURL.Value)
+	up, err := a.Upgrader(set.UpdateURL.Value)
 	if err != nil {
 		return doctor.Release{Configured: true}, err
 	}
@@ -140,27 +140,27 @@ var findingMarks = map[doctor.Status]term.Styled{
 
 func (a *app) printResult(r doctor.Result, width int) {
 	for _, f := range r.Findings {
-		a.term.Line("%s %s  %s", findingMarks[f.Status], term.Bold(r.Check).Pad(width), f.Detail)
+		a.Term.Line("%s %s  %s", findingMarks[f.Status], term.Bold(r.Check).Pad(width), f.Detail)
 		if f.Fix != "" && f.Done == "" {
-			a.term.Line("  %s %s", term.Cyan(term.To), f.Fix)
+			a.Term.Line("  %s %s", term.Cyan(term.To), f.Fix)
 		}
 		if f.Done != "" {
-			a.term.Line("  %s %s", term.Green(term.OK), f.Done)
+			a.Term.Line("  %s %s", term.Green(term.OK), f.Done)
 		}
 		if f.NotDone != "" {
-			a.term.Line("  %s not put right: %s", term.Red(term.Bad), f.NotDone)
+			a.Term.Line("  %s not put right: %s", term.Red(term.Bad), f.NotDone)
 		}
 	}
 }
 
 func (a *app) printVerdict(d doctorDoc) {
-	a.term.Blank()
+	a.Term.Blank()
 	switch {
 	case !d.OK:
-		a.term.Line("%s %s, %s.", term.Red(term.Bad), a.count(d.Failed, "check failed", "checks failed"), a.count(d.Warnings, "warning", "warnings"))
+		a.Term.Line("%s %s, %s.", term.Red(term.Bad), a.Count(d.Failed, "check failed", "checks failed"), a.Count(d.Warnings, "warning", "warnings"))
 	case d.Warnings > 0:
-		a.term.Line("%s It works, with %s.", term.Green(term.OK), a.count(d.Warnings, "warning", "warnings"))
+		a.Term.Line("%s It works, with %s.", term.Green(term.OK), a.Count(d.Warnings, "warning", "warnings"))
 	default:
-		a.term.Line("%s Everything works.", term.Green(term.OK))
+		a.Term.Line("%s Everything works.", term.Green(term.OK))
 	}
 }

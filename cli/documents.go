@@ -71,7 +71,7 @@ func Commands() *cobra.Command { return described().root() }
 // described is an app that runs nothing.
 func described() *app {
 	none := func(string) string { return "" }
-	return &app{env: Env{Getenv: none}, term: term.New(term.Config{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Getenv: none})}
+	return &app{Env: Env{Getenv: none}, Term: term.New(term.Config{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Getenv: none})}
 }
 
 // SchemaOf names the schema of what a command prints with --json, as in Schemas; empty

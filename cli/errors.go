@@ -19,61 +19,66 @@ import (
 
 // Exit statuses, as scripts know them.
 const (
-	exitOK          = 0
-	exitCancelled   = 1
-	exitAuth        = 2
+	ExitOK          = 0
+	ExitCancelled   = 1
+	ExitAuth        = 2
 	exitInvalidArgs = 3
-	exitNetwork     = 4
-	exitNotFound    = 5
-	exitExists      = 6
-	exitDenied      = 7
-	exitInternal    = 8
-	exitNoClaude    = 9
+	ExitNetwork     = 4
+	ExitNotFound    = 5
+	ExitExists      = 6
+	ExitDenied      = 7
+	ExitInternal    = 8
+	ExitNoClaude    = 9
 )
 
 // exits is the one table from error codes to exit statuses.
 var exits = map[op.Code]int{
-	op.NotFound:    exitNotFound,
+	op.NotFound:    ExitNotFound,
 	op.Ambiguous:   exitInvalidArgs,
-	op.Denied:      exitDenied,
-	op.Offline:     exitNetwork,
-	op.Expired:     exitAuth,
+	op.Denied:      ExitDenied,
+	op.Offline:     ExitNetwork,
+	op.Expired:     ExitAuth,
 	op.TooLarge:    exitInvalidArgs,
-	op.RateLimited: exitNetwork,
+	op.RateLimited: ExitNetwork,
 	op.Invalid:     exitInvalidArgs,
-	op.Conflict:    exitExists,
-	op.Unavailable: exitNetwork,
-	op.Internal:    exitInternal,
-	cancelled:      exitCancelled,
-	claudeMissing:  exitNoClaude,
+	op.Conflict:    ExitExists,
+	op.Unavailable: ExitNetwork,
+	op.Internal:    ExitInternal,
+	Cancelled:      ExitCancelled,
+	ClaudeMissing:  ExitNoClaude,
 }
 
-// cancelled is a person's Ctrl-C, which no operation ever answers.
-const cancelled op.Code = "cancelled"
+// Cancelled is a person's Ctrl-C, which no operation ever answers.
+const Cancelled op.Code = "cancelled"
 
-// claudeMissing is a machine without Claude Code.
-const claudeMissing op.Code = "claude_missing"
+// ClaudeMissing is a machine without Claude Code.
+const ClaudeMissing op.Code = "claude_missing"
 
-// verdict is the exit status of a command that has shown its answer, where that
+// Verdict is the exit status of a command that has shown its answer, where that
 // answer is no success.
-type verdict int
+type Verdict int
 
 // Error is for nobody: who meets a verdict exits with it.
-func (v verdict) Error() string { return fmt.Sprintf("exit status %d", int(v)) }
+func (v Verdict) Error() string { return fmt.Sprintf("exit status %d", int(v)) }
 
-// fail reports an error and returns the exit status.
-func (a *app) fail(ctx context.Context, err error) int {
-	e := asError(ctx, err)
-	a.term.Fail(term.Failure{Code: string(e.Code), Message: e.Message, Hint: e.Hint})
-	if code, ok := exits[e.Code]; ok {
-		return code
-	}
-	return exitInternal
+// Fail reports an error and returns the exit status.
+func (a *app) Fail(ctx context.Context, err error) int {
+	e := AsError(ctx, err)
+	a.Term.Fail(term.Failure{Code: string(e.Code), Message: e.Message, Hint: e.Hint})
+	return Status(e.Code)
 }
 
-// asError gives every error a code and, where the command line knows better than
+// Status is the exit status of a failure with that code.
+func Status(code op.Code) int {
+	if s, ok := exits[code]; ok {
+		return s
+	}
+	return ExitInternal
+}
+
+// AsError gives every error a code and, where the command line knows better than
 // the operation, the next step.
-func asError(ctx context.Context, err error) *op.Error {
+func AsError(ctx context.Context, err error) *op.Error {
 	var start *daemon.StartError
 	var hung *daemon.HungError
 	switch {
@@ -85,17 +90,17 @@ func asError(ctx context.Context, err error) *op.Error {
 		return op.Errorf(op.Unavailable, "%w", err).
 			WithHint("run `claudemesh node down --force` to end it, or `kill -9 %d`", hung.PID)
 	case errors.Is(err, daemon.ErrManual):
-		return op.Errorf(op.Unavailable, "no node runs, and %s=0 keeps commands from starting one", envAutoStart).
+		return op.Errorf(op.Unavailable, "no node runs, and %s=0 keeps commands from starting one", EnvAutoStart).
 			WithHint("run `claudemesh node up`, or start the service that runs it")
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return op.Errorf(cancelled, "interrupted")
+		return op.Errorf(Cancelled, "interrupted")
 	case errors.Is(err, context.DeadlineExceeded):
 		return op.Errorf(op.Unavailable, "the node did not answer in time").
 			WithHint("`claudemesh node logs` tells what it is doing, `claudemesh node down` ends it")
 	}
 	e := op.AsError(err)
 	if e.Hint == "" && e.Code == op.Internal {
-		return explain(e)
+		return Explain(e)
 	}
 	return e
 }
@@ -115,9 +120,9 @@ func notStarted(start *daemon.StartError) *op.Error {
 	return op.Errorf(code, "%w", start).WithHint("%s", hint)
 }
 
-// explain gives a code and a next step to failures that name none: those of the
+// Explain gives a code and a next step to failures that name none: those of the
 // disk and of the system, which are no faults of ours.
-func explain(e *op.Error) *op.Error {
+func Explain(e *op.Error) *op.Error {
 	is := func(target error) bool {
 		// What a node answered has lost its causes, not its text.
 		return errors.Is(e, target) || strings.Contains(e.Message, target.Error())
@@ -162,13 +167,13 @@ func split(code op.Code, e *op.Error) *op.Error {
 	return c.WithHint("%s", e.Message[i+len("; "):])
 }
 
-// usage is the error of a command that was typed wrong.
-func usage(hint, format string, args ...any) error {
+// Usage is the error of a command that was typed wrong.
+func Usage(hint, format string, args ...any) error {
 	return op.Errorf(op.Invalid, "%s", fmt.Sprintf(format, args...)).WithHint("%s", hint)
 }
 
-// nearest returns the candidate that is most like word, or "".
-func nearest(word string, candidates []string) string {
+// Nearest returns the candidate that is most like word, or "".
+func Nearest(word string, candidates []string) string {
 	word = strings.ToLower(word)
 	best, least := "", 2*max(2, len(word)/3)+1
 	for _, c := range candidates {
@@ -214,5 +219,5 @@ func distance(a, b string) int {
 	return row[len(y)]
 }
 
-// nothingDone is how a command ends that a person called off.
-func nothingDone() error { return op.Errorf(cancelled, "nothing was changed") }
+// NothingDone is how a command ends that a person called off.
+func NothingDone() error { return op.Errorf(Cancelled, "nothing was changed") }

@@ -20,10 +20,10 @@ import (
 func TestEveryCodeHasAStatus(t *testing.T) {
 	codes := []op.Code{
 		op.NotFound, op.Ambiguous, op.Denied, op.Offline, op.Expired, op.TooLarge,
-		op.RateLimited, op.Invalid, op.Conflict, op.Unavailable, op.Internal, cancelled, claudeMissing,
+		op.RateLimited, op.Invalid, op.Conflict, op.Unavailable, op.Internal, Cancelled, ClaudeMissing,
 	}
 	for _, c := range codes {
-		if exits[c] == exitOK {
+		if exits[c] == ExitOK {
 			t.Errorf("%s has no exit status", c)
 		}
 	}
@@ -57,10 +57,10 @@ func TestErrorsSayTheNextStep(t *testing.T) {
 		{t.Context(), daemon.ErrManual, op.Unavailable, "node up"},
 		{t.Context(), context.DeadlineExceeded, op.Unavailable, "node down"},
 		{t.Context(), errors.New("odd"), op.Internal, "node logs"},
-		{ended, fmt.Errorf("ask: %w", context.Canceled), cancelled, ""},
+		{ended, fmt.Errorf("ask: %w", context.Canceled), Cancelled, ""},
 		{t.Context(), op.Errorf(op.Denied, "no").WithHint("ask ana"), op.Denied, "ask ana"},
 	} {
-		if e := asError(c.ctx, c.err); e.Code != c.code || !strings.Contains(e.Hint, c.hint) {
+		if e := AsError(c.ctx, c.err); e.Code != c.code || !strings.Contains(e.Hint, c.hint) {
 			t.Errorf("%v: %s, %q", c.err, e.Code, e.Hint)
 		}
 	}

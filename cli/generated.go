@@ -32,10 +32,10 @@ func (a *app) generated(k op.Contract, verb string) *cobra.Command {
 		return cmd
 	}
 	cmd.Use += typed.Usage()
-	cmd.Args = words(typed.Words())
+	cmd.Args = Words(typed.Words())
 	typed.Flags(cmd.Flags())
 	for name, values := range typed.Allowed() {
-		cmd.Flags().Lookup(name).Annotations = map[string][]string{valuesOf: values}
+		cmd.Flags().Lookup(name).Annotations = map[string][]string{ValuesOf: values}
 	}
 	_, inMesh := schema.Properties[meshField]
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -74,10 +74,10 @@ func wrongValue(cmd *cobra.Command, err error) error {
 		return err
 	}
 	hint := "run `" + cmd.CommandPath() + " --help` to see what it takes"
-	if near := nearest(wrong.Value, wrong.Allowed); near != "" {
+	if near := Nearest(wrong.Value, wrong.Allowed); near != "" {
 		hint = "did you mean " + near + "? Else " + hint
 	}
-	return usage(hint, "%s", wrong)
+	return Usage(hint, "%s", wrong)
 }
 
 // perform asks for an operation with what was typed and shows the answer.
@@ -96,12 +96,12 @@ func (a *app) perform(ctx context.Context, k op.Contract, request map[string]jso
 		}
 		return a.ask(ctx, k, raw)
 	}
-	err := ask(a.mesh)
-	if !inMesh || a.mesh != "" || op.CodeOf(err) != op.Ambiguous {
+	err := ask(a.Mesh)
+	if !inMesh || a.Mesh != "" || op.CodeOf(err) != op.Ambiguous {
 		return err
 	}
 	// Nothing was done. Where it is the mesh that is open, the choice is ours.
-	slug, unknown := a.oneMesh(ctx)
+	slug, unknown := a.OneMesh(ctx)
 	if unknown != nil || slug == "" {
 		return err
 	}
@@ -110,11 +110,11 @@ func (a *app) perform(ctx context.Context, k op.Contract, request map[string]jso
 
 // ask performs an operation and shows what it answered.
 func (a *app) ask(ctx context.Context, k op.Contract, request json.RawMessage) error {
-	client, err := a.connect(ctx)
+	client, err := a.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	out, err := a.approving(client).Do(ctx, op.Caller{}, k.ID, request)
+	out, err := a.Approving(client).Do(ctx, op.Caller{}, k.ID, request)
 	if err != nil {
 		return err
 	}
@@ -122,18 +122,18 @@ func (a *app) ask(ctx context.Context, k op.Contract, request json.RawMessage) e
 	if err != nil {
 		return err
 	}
-	err = show(a, out, func(json.RawMessage) {
+	err = Show(a, out, func(json.RawMessage) {
 		text, err := k.Text(out)
 		if err != nil {
 			text = string(out)
 		}
-		a.term.Block(1, text)
+		a.Term.Block(1, text)
 	})
 	if id == "" {
 		return err
 	}
 	// The node wants to know that the answer was shown.
-	if err := a.shown(err); err != nil {
+	if err := a.Shown(err); err != nil {
 		return err
 	}
 	_, err = client.Do(ctx, op.Caller{}, id, report)

@@ -32,7 +32,7 @@ func (a *app) grantCommand() *cobra.Command {
 		Short:   "Let a peer do more",
 		Long:    "Let a peer do more, whether it is online or not. It is a rule of yours about this one\nmember:\n" + capsHelp,
 		Example: "claudemesh grant bob file-read",
-		Args:    words(2, -1),
+		Args:    Words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return manage(cmd.Context(), a, grant.Add, func(where op.InMesh) grant.AddRequest {
 				return grant.AddRequest{InMesh: where, WhichPeer: grant.WhichPeer{Peer: args[0]}, Caps: args[1:]}
@@ -47,7 +47,7 @@ func (a *app) revokeCommand() *cobra.Command {
 		Short:   "Let a peer do less",
 		Long:    "Let a peer do less, whether it is online or not. It is a rule of yours about this one\nmember:\n" + capsHelp,
 		Example: "claudemesh revoke bob broadcast",
-		Args:    words(2, -1),
+		Args:    Words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return manage(cmd.Context(), a, grant.Remove, func(where op.InMesh) grant.RemoveRequest {
 				return grant.RemoveRequest{InMesh: where, WhichPeer: grant.WhichPeer{Peer: args[0]}, Caps: args[1:]}
@@ -64,7 +64,7 @@ func (a *app) blockCommand() *cobra.Command {
 			"it writes to shared state or says of itself. It sees no difference: its messages look\n" +
 			"unread. To keep somebody out of the mesh, use `claudemesh ban`.",
 		Example: "claudemesh block bob",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return manage(cmd.Context(), a, grant.Block, func(where op.InMesh) grant.BlockRequest {
 				return grant.BlockRequest{InMesh: where, WhichPeer: grant.WhichPeer{Peer: args[0]}}
@@ -81,7 +81,7 @@ func (a *app) unblockCommand() *cobra.Command {
 		Long: "Treat a peer like all others again: what was granted to it or taken from it is forgotten.\n" +
 			"What it sent meanwhile stays out of sight unless you ask for it.",
 		Example: "claudemesh unblock bob --held",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return manage(cmd.Context(), a, grant.Unblock, func(where op.InMesh) grant.UnblockRequest {
 				return grant.UnblockRequest{InMesh: where, WhichPeer: grant.WhichPeer{Peer: args[0]}, Held: held}
@@ -101,20 +101,20 @@ func (a *app) grantsCommand() *cobra.Command {
 			"read, dm, broadcast and state-read. With --default and capabilities, say what they may;\n" +
 			"none lets in only whom you grant something:\n" + capsHelp,
 		Example: "claudemesh grants\nclaudemesh grants --default read,dm,broadcast,state-read,file-read",
-		Args:    words(0, -1),
+		Args:    Words(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if set != (len(args) > 0) {
-				return usage("type `claudemesh grants`, or `claudemesh grants --default <cap…>`", "capabilities stand behind --default, and only there")
+				return Usage("type `claudemesh grants`, or `claudemesh grants --default <cap…>`", "capabilities stand behind --default, and only there")
 			}
-			slug, err := a.oneMesh(cmd.Context())
+			slug, err := a.OneMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			where, all := op.InMesh{Mesh: slug}, itsText[grant.ListResponse](a)
+			where, all := op.InMesh{Mesh: slug}, ItsText[grant.ListResponse](a)
 			if set {
-				return perform(cmd.Context(), a, grant.Default, grant.DefaultRequest{InMesh: where, Caps: args}, all)
+				return Perform(cmd.Context(), a, grant.Default, grant.DefaultRequest{InMesh: where, Caps: args}, all)
 			}
-			return perform(cmd.Context(), a, grant.List, grant.ListRequest{InMesh: where}, all)
+			return Perform(cmd.Context(), a, grant.List, grant.ListRequest{InMesh: where}, all)
 		},
 	}
 	cmd.Flags().BoolVar(&set, "default", false, "say what all others may do")
@@ -131,24 +131,24 @@ func (a *app) verifyCommand() *cobra.Command {
 			"are the same, nobody sits between you. With --mark you are warned, here and in your\n" +
 			"sessions, when that name has another key later.",
 		Example: "claudemesh verify bob\nclaudemesh verify bob --mark",
-		Args:    words(0, 1),
+		Args:    Words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			peer := ""
 			if len(args) == 1 {
 				peer = args[0]
 			}
 			if mark && unmark || (mark || unmark) && peer == "" {
-				return usage("type `claudemesh verify <peer> --mark`, or --unmark", "name one peer, and one of --mark and --unmark")
+				return Usage("type `claudemesh verify <peer> --mark`, or --unmark", "name one peer, and one of --mark and --unmark")
 			}
 			if mark || unmark {
 				return a.markPeer(cmd, peer, unmark)
 			}
-			in := grant.VerifyRequest{InMesh: op.InMesh{Mesh: a.mesh}, Peer: peer, Grants: grants}
-			out, err := call(cmd.Context(), a, grant.Verify, in)
+			in := grant.VerifyRequest{InMesh: op.InMesh{Mesh: a.Mesh}, Peer: peer, Grants: grants}
+			out, err := Call(cmd.Context(), a, grant.Verify, in)
 			if err != nil {
 				return err
 			}
-			a.used(a.mesh)
+			a.Used(a.Mesh)
 			return a.showCompared(out)
 		},
 	}
@@ -159,12 +159,12 @@ func (a *app) verifyCommand() *cobra.Command {
 }
 
 func (a *app) markPeer(cmd *cobra.Command, peer string, undo bool) error {
-	slug, err := a.oneMesh(cmd.Context())
+	slug, err := a.OneMesh(cmd.Context())
 	if err != nil {
 		return err
 	}
 	in := grant.MarkRequest{InMesh: op.InMesh{Mesh: slug}, WhichPeer: grant.WhichPeer{Peer: peer}, Undo: undo}
-	out, err := call(cmd.Context(), a, grant.Mark, in)
+	out, err := Call(cmd.Context(), a, grant.Mark, in)
 	if err != nil {
 		return err
 	}
@@ -176,23 +176,23 @@ func (a *app) showCompared(out grant.VerifyResponse) error {
 	if out.Peers == nil {
 		out.Peers = []grant.Compared{}
 	}
-	return show(a, out, func(grant.VerifyResponse) {
+	return Show(a, out, func(grant.VerifyResponse) {
 		for _, p := range out.Peers {
 			mark := term.Dim("not verified yet")
 			if p.Verified != "" {
-				mark = term.Green("verified " + day(p.Verified))
+				mark = term.Green("verified " + Day(p.Verified))
 			}
-			a.term.Line("%s in %s %s · %s", term.Bold(p.Peer), p.Slug, term.Dim(short(p.Key)), mark)
-			a.term.Line("  %s", term.Bold(p.Number))
+			a.Term.Line("%s in %s %s · %s", term.Bold(p.Peer), p.Slug, term.Dim(Short(p.Key)), mark)
+			a.Term.Line("  %s", term.Bold(p.Number))
 			if p.Warning != "" {
-				a.term.Line("  %s", term.Red("WARNING: "+p.Warning))
+				a.Term.Line("  %s", term.Red("WARNING: "+p.Warning))
 			}
 			if p.Grants != nil {
-				a.term.Line("  %s", p.Grants.May())
+				a.Term.Line("  %s", p.Grants.May())
 			}
 		}
 		if len(out.Peers) == 0 {
-			a.term.Line("%s", out.Text())
+			a.Term.Line("%s", out.Text())
 		}
 	})
 }

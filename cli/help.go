@@ -13,27 +13,27 @@ import (
 
 // help explains a command: what it does, how it is typed, its commands and flags.
 func (a *app) help(cmd *cobra.Command, _ []string) {
-	if a.term.IsDocument() {
-		_ = a.term.JSON(manual.Of(cmd)) // why not, if so, is kept for Err
+	if a.Term.IsDocument() {
+		_ = a.Term.JSON(manual.Of(cmd)) // why not, if so, is kept for Err
 		return
 	}
-	say := a.term.Say
+	say := a.Term.Say
 	about := say(cmd.Long)
 	if cmd.Long == "" {
 		about = say(cmd.Short) + "."
 	}
 	if !cmd.HasParent() {
-		a.term.Line("%s v%s", term.Bold("claudemesh"), a.env.Version)
+		a.Term.Line("%s v%s", term.Bold("claudemesh"), a.Env.Version)
 	}
-	a.term.Block(1, about)
-	a.term.Blank()
-	a.term.Line("%s", term.Bold(say("Usage")))
-	a.term.Line("  %s", term.Cyan(manual.Usage(cmd)))
+	a.Term.Block(1, about)
+	a.Term.Blank()
+	a.Term.Line("%s", term.Bold(say("Usage")))
+	a.Term.Line("  %s", term.Cyan(manual.Usage(cmd)))
 	if !cmd.HasParent() {
-		a.term.Line("  %s", term.Cyan("claudemesh "+joinPrefix+"…"))
+		a.Term.Line("  %s", term.Cyan("claudemesh "+JoinPrefix+"…"))
 	}
 	if others := manual.Others(cmd); len(others) > 0 {
-		a.term.Line("  %s", term.Dim(say("also:")+" "+strings.Join(others, ", ")))
+		a.Term.Line("  %s", term.Dim(say("also:")+" "+strings.Join(others, ", ")))
 	}
 	a.helpCommands(cmd)
 	a.helpFlags(say("Flags"), cmd.NonInheritedFlags())
@@ -41,9 +41,9 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		a.helpFlags(say("Flags of every command"), cmd.InheritedFlags())
 	}
 	if cmd.Example != "" {
-		a.term.Blank()
-		a.term.Line("%s", term.Bold(say("Examples")))
-		a.term.Block(2, cmd.Example)
+		a.Term.Blank()
+		a.Term.Line("%s", term.Bold(say("Examples")))
+		a.Term.Block(2, cmd.Example)
 	}
 }
 
@@ -57,11 +57,11 @@ func (a *app) helpCommands(cmd *cobra.Command) {
 	if width == 0 {
 		return
 	}
-	a.term.Blank()
-	a.term.Line("%s", term.Bold(a.term.Say("Commands")))
+	a.Term.Blank()
+	a.Term.Line("%s", term.Bold(a.Term.Say("Commands")))
 	for _, c := range cmd.Commands() {
 		if !c.Hidden {
-			a.term.Line("  %s  %s", term.Cyan(c.Use).Pad(width), a.term.Say(c.Short))
+			a.Term.Line("  %s  %s", term.Cyan(c.Use).Pad(width), a.Term.Say(c.Short))
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (a *app) helpFlags(title string, flags *pflag.FlagSet) {
 			name = "-" + f.Shorthand + ", --" + f.Name
 		}
 		said := *f
-		said.Usage = a.term.Say(f.Usage)
+		said.Usage = a.Term.Say(f.Usage)
 		value, text := pflag.UnquoteUsage(&said)
 		if value != "" {
 			name += " <" + value + ">"
@@ -90,10 +90,10 @@ func (a *app) helpFlags(title string, flags *pflag.FlagSet) {
 	if len(names) == 0 {
 		return
 	}
-	a.term.Blank()
-	a.term.Line("%s", term.Bold(title))
+	a.Term.Blank()
+	a.Term.Line("%s", term.Bold(title))
 	for i := range names {
-		a.term.Line("  %s  %s", term.Cyan(names[i]).Pad(width), texts[i])
+		a.Term.Line("  %s  %s", term.Cyan(names[i]).Pad(width), texts[i])
 	}
 }
 
@@ -110,9 +110,9 @@ func (a *app) helpCommand() *cobra.Command {
 				return err
 			}
 			if len(rest) > 0 {
-				return unknownWord(found, rest[0])
+				return UnknownWord(found, rest[0])
 			}
-			return a.explain(found)
+			return a.Help(found)
 		},
 	}
 }
@@ -122,15 +122,15 @@ func flagError(cmd *cobra.Command, err error) error {
 	see := "run `" + cmd.CommandPath() + " --help` to see its flags"
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return usage(see, "%s", err)
+		return Usage(see, "%s", err)
 	}
 	if short := unknown.GetSpecifiedShortnames(); short != "" {
-		return usage(see, "there is no flag -%s", unknown.GetSpecifiedName())
+		return Usage(see, "there is no flag -%s", unknown.GetSpecifiedName())
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
+	if near := Nearest(unknown.GetSpecifiedName(), names); near != "" {
 		see = "did you mean --" + near + "? Else " + see
 	}
-	return usage(see, "there is no flag --%s", unknown.GetSpecifiedName())
+	return Usage(see, "there is no flag --%s", unknown.GetSpecifiedName())
 }

@@ -29,10 +29,10 @@ func (a *app) hookCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a.term.Document(false)
+			a.Term.Document(false)
 			log := slog.New(slog.DiscardHandler)
-			if a.env.Getenv(envHookDebug) == "1" {
-				log = a.term.Logger(true)
+			if a.Env.Getenv(envHookDebug) == "1" {
+				log = a.Term.Logger(true)
 			}
 			if err := a.hook(cmd, strings.Join(args, " "), log); err != nil {
 				log.Debug("hook ended", "error", err)
@@ -45,20 +45,20 @@ func (a *app) hookCommand() *cobra.Command {
 }
 
 func (a *app) hook(cmd *cobra.Command, event string, log *slog.Logger) error {
-	f, err := settings.Find(a.env.Getenv)
+	f, err := settings.Find(a.Env.Getenv)
 	if err != nil {
 		return err
 	}
 	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(f.Path)})
 	defer client.Close()
-	cwd := a.env.Getenv("CLAUDE_PROJECT_DIR")
+	cwd := a.Env.Getenv("CLAUDE_PROJECT_DIR")
 	if cwd == "" {
 		if cwd, err = os.Getwd(); err != nil {
 			log.Debug("working folder unknown", "error", err)
 		}
 	}
 	return hook.Run(cmd.Context(), hook.Config{
-		In: a.env.In, Out: a.env.Out, Person: client, As: func(token string) op.Doer { return client.As(token) },
+		In: a.Env.In, Out: a.Env.Out, Person: client, As: func(token string) op.Doer { return client.As(token) },
 		Tokens: agent.Tokens(f.Path), Parents: hook.Parents, Cwd: cwd, Log: log,
 	}, event)
 }

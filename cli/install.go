@@ -24,7 +24,7 @@ type installDoc struct {
 	Error *term.Failure `json:"error,omitempty"`
 }
 
-func installDocOf(s agentSettings) installDoc {
+func installDocOf(s AgentSettings) installDoc {
 	return installDoc{OK: true, Program: s.Program, Copies: s.Copies}
 }
 
@@ -40,9 +40,9 @@ func (a *app) installCommand() *cobra.Command {
 			"each is kept. A file that is broken or read-only is left as it is, and the command fails.\n" +
 			"Without --agent it does so for those found on this machine, else for Claude Code.",
 		Example: "claudemesh install\nclaudemesh install --agent codex,gemini\nclaudemesh install --no-hooks",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.setup(!noHooks, statusLine)
+			s, err := a.Setup(!noHooks, statusLine)
 			if err != nil {
 				return err
 			}
@@ -69,13 +69,13 @@ func (a *app) uninstallCommand() *cobra.Command {
 		Short: "Take claudemesh out of your coding agents' settings",
 		Long: "Take claudemesh out of your coding agents' settings, and nothing else. Your meshes, keys\n" +
 			"and messages stay where they are.",
-		Args: words(0, 0),
+		Args: Words(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			s, err := a.setup(true, true)
+			s, err := a.Setup(true, true)
 			if err != nil {
 				return err
 			}
-			names := agentNames()
+			names := AgentNames()
 			if len(agents) > 0 {
 				if names, err = chosenAgents(s.Setup, agents); err != nil {
 					return err
@@ -89,23 +89,23 @@ func (a *app) uninstallCommand() *cobra.Command {
 }
 
 func agentsFlag(cmd *cobra.Command, into *[]string) {
-	cmd.Flags().StringSliceVar(into, "agent", nil, "`which` agents: all, or "+strings.Join(agentNames(), ", "))
+	cmd.Flags().StringSliceVar(into, "agent", nil, "`which` agents: all, or "+strings.Join(AgentNames(), ", "))
 }
 
 // chosenAgents are those named, or found on this machine. Where there is none, Claude
 // Code is set up for when it comes.
 func chosenAgents(s *setup.Setup, named []string) ([]string, error) {
-	all := agentNames()
+	all := AgentNames()
 	if slices.Contains(named, "all") {
 		return all, nil
 	}
 	for _, n := range named {
 		if !slices.Contains(all, n) {
 			hint := "there are: " + strings.Join(all, ", ") + ", all"
-			if near := nearest(n, all); near != "" {
+			if near := Nearest(n, all); near != "" {
 				hint = "did you mean " + near + "? Else " + hint
 			}
-			return nil, usage(hint, "there is no agent %q", n)
+			return nil, Usage(hint, "there is no agent %q", n)
 		}
 	}
 	if len(named) == 0 {
@@ -128,14 +128,14 @@ func (a *app) eachAgent(names []string, doc installDoc, do func(string) ([]setup
 	}
 	failed := refusal(doc.Changes)
 	doc.OK = failed == nil
-	if failed != nil && a.term.IsDocument() {
+	if failed != nil && a.Term.IsDocument() {
 		doc.Error = &term.Failure{Code: string(failed.Code), Message: failed.Message, Hint: failed.Hint}
 	}
-	if err := show(a, doc, human); err != nil || doc.OK {
+	if err := Show(a, doc, human); err != nil || doc.OK {
 		return err
 	}
-	if a.term.IsDocument() {
-		return verdict(exits[failed.Code])
+	if a.Term.IsDocument() {
+		return Verdict(Status(failed.Code))
 	}
 	return failed
 }
@@ -171,15 +171,15 @@ func (a *app) printChanges(doc installDoc) (changed bool) {
 	for _, c := range doc.Changes {
 		switch {
 		case c.Result == setup.Refused:
-			a.term.Warn("%s (%s): left as it is: %s", c.Path, c.What, c.Note)
-			a.term.Warn("  so %s", c.Effect)
+			a.Term.Warn("%s (%s): left as it is: %s", c.Path, c.What, c.Note)
+			a.Term.Warn("  so %s", c.Effect)
 			continue
 		case c.Result != setup.Unchanged:
 			changed = true
 		}
-		a.term.Line("%s %s %s %s", term.Green(term.OK), c.Path, term.Dim(c.What), string(c.Result))
+		a.Term.Line("%s %s %s %s", term.Green(term.OK), c.Path, term.Dim(c.What), string(c.Result))
 		if c.Note != "" {
-			a.term.Note("  %s", c.Note)
+			a.Term.Note("  %s", c.Note)
 		}
 	}
 	return changed
@@ -188,17 +188,17 @@ func (a *app) printChanges(doc installDoc) (changed bool) {
 func (a *app) installed(doc installDoc) {
 	changed := a.printChanges(doc)
 	for _, name := range doc.Absent {
-		a.term.Line("%s %s is not on this machine: this is for when it comes.", term.Yellow(term.Care), agentTitle(name))
+		a.Term.Line("%s %s is not on this machine: this is for when it comes.", term.Yellow(term.Care), agentTitle(name))
 	}
 	switch {
 	case !changed:
 		return
 	case !doc.OK, !slices.ContainsFunc(doc.Changes, func(c setup.Change) bool { return !slices.Contains(doc.Absent, c.Agent) }):
-		a.term.Note("What the files held before is in %s.", doc.Copies)
+		a.Term.Note("What the files held before is in %s.", doc.Copies)
 		return
 	}
-	a.term.Note("Restart your agents. What the files held before is in %s.", doc.Copies)
-	a.term.Note("For messages that enter a running Claude Code at once: claude --dangerously-load-development-channels server:%s", setup.Name)
+	a.Term.Note("Restart your agents. What the files held before is in %s.", doc.Copies)
+	a.Term.Note("For messages that enter a running Claude Code at once: claude --dangerously-load-development-channels server:%s", setup.Name)
 }
 
 // agentTitle is what people call an agent.
@@ -214,7 +214,7 @@ func agentTitle(name string) string {
 func (a *app) uninstalled(doc installDoc) {
 	doc.Changes = slices.DeleteFunc(doc.Changes, func(c setup.Change) bool { return c.Result == setup.Unchanged })
 	if len(doc.Changes) == 0 {
-		a.term.Line("There is nothing of claudemesh in your agents' settings.")
+		a.Term.Line("There is nothing of claudemesh in your agents' settings.")
 		return
 	}
 	a.printChanges(doc)

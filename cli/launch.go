@@ -55,7 +55,7 @@ func (a *app) launchCommand() *cobra.Command {
 				args, rest = args[:i], args[i:]
 			}
 			if len(args) > 1 {
-				return usage("words for Claude Code go behind --", "launch takes one mesh, not %d words", len(args))
+				return Usage("words for Claude Code go behind --", "launch takes one mesh, not %d words", len(args))
 			}
 			if len(args) == 1 {
 				if err := a.positional(cmd, args[0], &f); err != nil {
@@ -87,18 +87,18 @@ func (f *launchFlags) add(cmd *cobra.Command) {
 // positional takes the one word: a mesh, or something to join by.
 func (a *app) positional(cmd *cobra.Command, word string, f *launchFlags) error {
 	switch {
-	case isLink(word):
+	case IsLink(word):
 		if f.join != "" {
-			return usage("give one of them", "there are two invites, --join and %q", word)
+			return Usage("give one of them", "there are two invites, --join and %q", word)
 		}
 		f.join = word
 	case cmd.CalledAs() == "connect" && word == "telegram":
 		return op.Errorf(op.Unavailable, "this build has no bridge to Telegram").
 			WithHint("for a mesh of that name: `claudemesh launch telegram`")
-	case a.mesh != "" && a.mesh != word:
-		return usage("give one of them", "there are two meshes, --mesh %s and %q", a.mesh, word)
+	case a.Mesh != "" && a.Mesh != word:
+		return Usage("give one of them", "there are two meshes, --mesh %s and %q", a.Mesh, word)
 	default:
-		a.mesh = word
+		a.Mesh = word
 	}
 	return nil
 }
@@ -107,18 +107,18 @@ func (a *app) positional(cmd *cobra.Command, word string, f *launchFlags) error 
 func (a *app) launch(cmd *cobra.Command, f launchFlags, rest []string) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
 	defer stop()
-	if err := f.check(cmd, a.mesh); err != nil {
+	if err := f.check(cmd, a.Mesh); err != nil {
 		return err
 	}
-	program, err := claude.Find(a.env.Getenv)
+	program, err := claude.Find(a.Env.Getenv)
 	if err != nil {
 		return noClaude(err)
 	}
-	dir, err := a.dir()
+	dir, err := a.Dir()
 	if err != nil {
 		return err
 	}
-	set, err := a.settings(dir, settings.Flags{})
+	set, err := a.Settings(dir, settings.Flags{})
 	if err != nil {
 		return err
 	}
@@ -128,19 +128,19 @@ func (a *app) launch(cmd *cobra.Command, f launchFlags, rest []string) error {
 		return err
 	}
 	s.Program = program
-	w := &world{app: a, approved: way != launch.Nobody, newer: func(ctx context.Context) string { return a.newer(ctx, dir, set) }}
+	w := &world{app: a, approved: way != launch.Nobody, newer: func(ctx context.Context) string { return a.Newer(ctx, dir, set) }}
 	if way == launch.Screens {
-		a.term.Quiet(true) // nothing is printed over a screen
+		a.Term.Quiet(true) // nothing is printed over a screen
 	}
 	err = launch.Run(ctx, launch.Config{
-		Term: a.term, World: w, Flow: flow.Launch(func(word string) bool { return isLink(asLink(word)) }), Session: s, Way: way,
+		Term: a.Term, World: w, Flow: flow.Launch(func(word string) bool { return IsLink(AsLink(word)) }), Session: s, Way: way,
 		Plan:   claude.Plan{Resume: f.resume, Continue: f.goOn, Unasked: f.unasked, System: f.system, Rest: rest},
-		Claude: program, Servers: a.ownServer(), Dir: dir, Tmp: os.TempDir(), Environ: a.env.Environ(),
-		Files: a.files(), Banner: !a.quiet && !a.term.IsDocument(), Alive: daemon.Alive, Used: inSession, Log: slog.New(slog.DiscardHandler),
-		Remember: func(s flow.Session, id string) { a.rememberLaunch(s, first(id, f.resume)) },
-		Started:  func() { a.term.Quiet(a.quiet) },
+		Claude: program, Servers: a.ownServer(), Dir: dir, Tmp: os.TempDir(), Environ: a.Env.Environ(),
+		Files: a.files(), Banner: !a.Quiet && !a.Term.IsDocument(), Alive: daemon.Alive, Used: inSession, Log: slog.New(slog.DiscardHandler),
+		Remember: func(s flow.Session, id string) { a.rememberLaunch(s, First(id, f.resume)) },
+		Started:  func() { a.Term.Quiet(a.Quiet) },
 	})
-	a.term.Quiet(a.quiet)
+	a.Term.Quiet(a.Quiet)
 	return a.launchEnded(ctx, err, s)
 }
 
@@ -155,48 +155,48 @@ func (a *app) launchEnded(ctx context.Context, err error, s *flow.Session) error
 	switch {
 	case errors.As(err, &ended):
 		ended.Die()
-		return verdict(ended.Status)
+		return Verdict(ended.Status)
 	case errors.Is(err, claude.ErrNoClaude):
 		return noClaude(err)
 	case launch.Cancelled(err) || ctx.Err() != nil && errors.Is(err, context.Canceled):
 		if s.Mesh != "" && (s.NewMesh != "" || s.Link != "") {
-			a.term.Note("%s You are in mesh %s all the same.", term.To, s.Mesh)
+			a.Term.Note("%s You are in mesh %s all the same.", term.To, s.Mesh)
 		}
-		return op.Errorf(cancelled, "cancelled: Claude Code was not started").WithHint("`claudemesh launch` begins anew")
+		return op.Errorf(Cancelled, "cancelled: Claude Code was not started").WithHint("`claudemesh launch` begins anew")
 	}
 	return err
 }
 
 // noClaude is the failure of a machine without Claude Code.
 func noClaude(err error) error {
-	return op.Errorf(claudeMissing, "%w", err).
+	return op.Errorf(ClaudeMissing, "%w", err).
 		WithHint("install it (https://claude.com/claude-code), or name it with %s", claude.EnvClaude)
 }
 
 // check refuses flags that cannot hold together.
 func (f launchFlags) check(cmd *cobra.Command, mesh string) error {
 	if f.goOn && f.resume != "" {
-		return usage("give one of them", "--resume and --continue are two ways to go on")
+		return Usage("give one of them", "--resume and --continue are two ways to go on")
 	}
 	if cmd.Flags().Changed("resume") && f.resume == "" {
-		return usage("`claude --resume` lists conversations", "--resume needs the id of a conversation")
+		return Usage("`claude --resume` lists conversations", "--resume needs the id of a conversation")
 	}
 	if f.join != "" && mesh != "" {
-		return usage("give one of them", "--join leads to a mesh of its own, not to %s", mesh)
+		return Usage("give one of them", "--join leads to a mesh of its own, not to %s", mesh)
 	}
-	if f.join != "" && !isLink(asLink(f.join)) {
-		return usage("a link begins with "+joinPrefix+", a code is a number and two words", "--join %q is no invite", f.join)
+	if f.join != "" && !IsLink(AsLink(f.join)) {
+		return Usage("a link begins with "+JoinPrefix+", a code is a number and two words", "--join %q is no invite", f.join)
 	}
 	return nil
 }
 
 // way is how questions are asked.
 func (a *app) way(f launchFlags) launch.Way {
-	_, _, terminal := a.term.Terminal()
+	_, _, terminal := a.Term.Terminal()
 	switch {
-	case f.nobody || a.yes || a.quiet || !terminal || !a.term.Interactive() || isSet(a.env.Getenv("CI")):
+	case f.nobody || a.Yes || a.Quiet || !terminal || !a.Term.Interactive() || isSet(a.Env.Getenv("CI")):
 		return launch.Nobody
-	case f.plain || a.env.Getenv("TERM") == "dumb" || isSet(a.env.Getenv(envPlain)) || isSet(a.env.Getenv("ACCESSIBLE")):
+	case f.plain || a.Env.Getenv("TERM") == "dumb" || isSet(a.Env.Getenv(envPlain)) || isSet(a.Env.Getenv("ACCESSIBLE")):
 		return launch.Lines
 	}
 	return launch.Screens
@@ -212,15 +212,15 @@ func isSet(value string) bool {
 
 // files are the streams of this process, as another program inherits them.
 func (a *app) files() [3]*os.File {
-	in, _ := a.env.In.(*os.File)
-	out, _ := a.env.Out.(*os.File)
-	err, _ := a.env.Err.(*os.File)
+	in, _ := a.Env.In.(*os.File)
+	out, _ := a.Env.Out.(*os.File)
+	err, _ := a.Env.Err.(*os.File)
 	return [3]*os.File{in, out, err}
 }
 
 // ownServer is our own program if Claude Code is not set up with it.
 func (a *app) ownServer() string {
-	s, err := a.setup(false, false)
+	s, err := a.Setup(false, false)
 	if err != nil || s.Has("claude") {
 		return ""
 	}

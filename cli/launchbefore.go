@@ -16,8 +16,8 @@ import (
 // what was chosen last.
 func (a *app) beforehand(cmd *cobra.Command, f launchFlags, set settings.Settings, way launch.Way) (*flow.Session, error) {
 	s := &flow.Session{
-		Speech: a.term.Say,
-		Mesh:   a.mesh, Link: asLink(f.join), Folder: workFolder(), Unasked: f.unasked, Resumes: resumes(f), Online: -1,
+		Speech: a.Term.Say,
+		Mesh:   a.Mesh, Link: AsLink(f.join), Folder: workFolder(), Unasked: f.unasked, Resumes: resumes(f), Online: -1,
 		Name: said(cmd, "name", f.name), Role: said(cmd, "role", f.role), Groups: said(cmd, "groups", f.groups), Mode: said(cmd, "message-mode", f.mode),
 		User: a.userName(set),
 	}
@@ -27,7 +27,7 @@ func (a *app) beforehand(cmd *cobra.Command, f launchFlags, set settings.Setting
 	if l, ok := a.launchedBefore(f); ok {
 		fill(s, l, true)
 	}
-	last := a.lastUsed()
+	last := a.LastUsed()
 	s.Last = last.Mesh
 	if way != launch.Nobody {
 		fill(s, last, false)
@@ -40,7 +40,7 @@ func (a *app) beforehand(cmd *cobra.Command, f launchFlags, set settings.Setting
 
 // fill takes over what was chosen before, where nothing is said now. The mesh is only
 // taken over for a conversation, or as what is chosen among several.
-func fill(s *flow.Session, l lastUsed, sure bool) {
+func fill(s *flow.Session, l LastUsed, sure bool) {
 	if sure && s.Mesh == "" && s.Link == "" {
 		s.Mesh = l.Mesh
 	}
@@ -61,13 +61,13 @@ func said(cmd *cobra.Command, name, value string) flow.Text {
 
 // judge refuses what no question would take, and names the flag.
 func judge(s *flow.Session) error {
-	for _, e := range flow.Launch(isLink) {
+	for _, e := range flow.Launch(IsLink) {
 		given := map[string]*flow.Text{"name": &s.Name, "role": &s.Role, "groups": &s.Groups, "mode": &s.Mode}[e.ID]
 		if given == nil || !given.Known {
 			continue
 		}
 		if err := e.Answer(&flow.Session{}, given.Value); err != nil {
-			return usage("`claudemesh launch --help` explains it", "%s: %s", e.Flag, op.AsError(err).Message)
+			return Usage("`claudemesh launch --help` explains it", "%s: %s", e.Flag, op.AsError(err).Message)
 		}
 	}
 	return nil
@@ -87,5 +87,5 @@ func resumes(f launchFlags) string {
 // userName is the name by which the person is known where they said nothing else.
 func (a *app) userName(set settings.Settings) string {
 	host, _ := os.Hostname()
-	return first(set.DisplayName.Value, a.env.Getenv("USER"), a.env.Getenv("USERNAME"), host, "me")
+	return First(set.DisplayName.Value, a.Env.Getenv("USER"), a.Env.Getenv("USERNAME"), host, "me")
 }

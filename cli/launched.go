@@ -42,7 +42,7 @@ func (p preferring) Do(ctx context.Context, c op.Caller, id string, in json.RawM
 
 // preferred lets requests mean the mesh that the session was launched into.
 func (a *app) preferred(next op.Doer) op.Doer {
-	if mesh := a.launched().Mesh; mesh != "" {
+	if mesh := a.Launched().Mesh; mesh != "" {
 		return preferring{next, mesh}
 	}
 	return next

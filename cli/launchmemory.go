@@ -18,18 +18,18 @@ const launchPrefix = "launch-"
 
 // launchMemory is such a file.
 type launchMemory struct {
-	lastUsed
+	LastUsed
 	Conversation string `json:"conversation"`
 	Folder       string `json:"folder"`
 }
 
-func (a *app) launchesFolder() string { return filepath.Join(a.folder, "sessions") }
+func (a *app) launchesFolder() string { return filepath.Join(a.Folder, "sessions") }
 
 // rememberLaunch keeps what was chosen, for the next launch and for when this
 // conversation goes on.
 func (a *app) rememberLaunch(s flow.Session, conversation string) {
-	l := lastUsed{Mesh: s.Mesh, Name: &s.Name.Value, Role: &s.Role.Value, Groups: &s.Groups.Value, Mode: &s.Mode.Value}
-	a.remember(l)
+	l := LastUsed{Mesh: s.Mesh, Name: &s.Name.Value, Role: &s.Role.Value, Groups: &s.Groups.Value, Mode: &s.Mode.Value}
+	a.Remember(l)
 	if conversation == "" || file.Dir(a.launchesFolder()) != nil {
 		return
 	}
@@ -38,24 +38,24 @@ func (a *app) rememberLaunch(s flow.Session, conversation string) {
 		return
 	}
 	sum := sha256.Sum256([]byte(conversation))
-	text, err := json.Marshal(launchMemory{lastUsed: l, Conversation: conversation, Folder: cwd})
+	text, err := json.Marshal(launchMemory{LastUsed: l, Conversation: conversation, Folder: cwd})
 	if err == nil {
 		_ = file.Write(filepath.Join(a.launchesFolder(), launchPrefix+hex.EncodeToString(sum[:16])+".json"), text)
 	}
 }
 
 // launchedBefore is as what the conversation was launched that is to go on.
-func (a *app) launchedBefore(f launchFlags) (lastUsed, bool) {
+func (a *app) launchedBefore(f launchFlags) (LastUsed, bool) {
 	if f.resume == "" && !f.goOn {
-		return lastUsed{}, false
+		return LastUsed{}, false
 	}
 	cwd, err := os.Getwd()
 	if err != nil {
-		return lastUsed{}, false
+		return LastUsed{}, false
 	}
-	s, err := a.setup(false, false)
+	s, err := a.Setup(false, false)
 	if err != nil {
-		return lastUsed{}, false
+		return LastUsed{}, false
 	}
 	kept := s.Conversations()
 	var newest launchMemory
@@ -64,12 +64,12 @@ func (a *app) launchedBefore(f launchFlags) (lastUsed, bool) {
 		at, is := kept[m.Conversation]
 		switch {
 		case f.resume != "" && m.Conversation == f.resume:
-			return m.lastUsed, true
+			return m.LastUsed, true
 		case f.goOn && m.Folder == cwd && is && !at.Before(kept[newest.Conversation]):
 			newest = m
 		}
 	}
-	return newest.lastUsed, newest.Conversation != ""
+	return newest.LastUsed, newest.Conversation != ""
 }
 
 // launches reads what is remembered; what cannot be read is none.

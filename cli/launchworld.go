@@ -26,22 +26,22 @@ type world struct {
 func (w *world) do(ctx context.Context, anew bool) (op.Doer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if anew && w.app.client != nil {
-		w.app.client.Close()
-		w.app.client = nil
+	if anew && w.app.Client != nil {
+		w.app.Client.Close()
+		w.app.Client = nil
 	}
-	client, err := w.app.connect(ctx)
+	client, err := w.app.Connect(ctx)
 	switch {
 	case err != nil && w.met:
 		return nil, w.unreached(ctx, err)
 	case err != nil:
-		return nil, asError(ctx, err)
+		return nil, AsError(ctx, err)
 	}
 	w.met = true
 	if w.approved {
-		return w.app.bounded(client.Approved()), nil
+		return w.app.Bounded(client.Approved()), nil
 	}
-	return w.app.approving(client), nil
+	return w.app.Approving(client), nil
 }
 
 // Meshes implements flow.World.
@@ -90,7 +90,7 @@ func (w *world) Join(ctx context.Context, link, member string) (string, bool, er
 	if err != nil {
 		return "", false, err
 	}
-	out, err := mesh.Join.Call(ctx, doer, op.Caller{}, mesh.JoinRequest{Link: asLink(link), Member: member})
+	out, err := mesh.Join.Call(ctx, doer, op.Caller{}, mesh.JoinRequest{Link: AsLink(link), Member: member})
 	return out.Slug, out.Already, w.unreached(ctx, err)
 }
 
@@ -99,12 +99,12 @@ func (w *world) unreached(ctx context.Context, err error) error {
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err
-	case absent(err) || op.CodeOf(err) == op.Internal && op.AsError(err).Hint == "":
+	case Absent(err) || op.CodeOf(err) == op.Internal && op.AsError(err).Hint == "":
 		gone := op.Errorf(op.Unavailable, "the node has gone")
-		if w.app.env.Getenv(envAutoStart) == "0" {
+		if w.app.Env.Getenv(EnvAutoStart) == "0" {
 			return gone.WithHint("it is looked for; nobody starts it here but you: `claudemesh node up`, or the service that runs it")
 		}
 		return gone.WithHint("it is looked for, and started if need be")
 	}
-	return asError(ctx, err)
+	return AsError(ctx, err)
 }

@@ -9,28 +9,28 @@ import (
 // a two-letter language before it.
 var webInvite = regexp.MustCompile(`^https?://[^/]+/([a-z]{2}/)?(i|join)/.`)
 
-// isLink tells whether a word is an invite link or a spoken code, so that the bare
+// IsLink tells whether a word is an invite link or a spoken code, so that the bare
 // command joins.
-func isLink(word string) bool {
+func IsLink(word string) bool {
 	return strings.HasPrefix(word, "claudemesh://") || strings.HasPrefix(word, "ic://") ||
-		webInvite.MatchString(word) || spoken.MatchString(word)
+		webInvite.MatchString(word) || Spoken.MatchString(word)
 }
 
 // bareToken is what a link of ours looks like without its beginning.
 var bareToken = regexp.MustCompile(`^[A-Za-z0-9_-]{21,}$`)
 
-// joinPrefix begins our links.
-const joinPrefix = "claudemesh://join/"
+// JoinPrefix begins our links.
+const JoinPrefix = "claudemesh://join/"
 
-// asLink completes a bare token and leaves everything else as it is, to be judged
+// AsLink completes a bare token and leaves everything else as it is, to be judged
 // by the operation. Tokens that begin with eyJ are another kind of invite.
-func asLink(word string) string {
+func AsLink(word string) string {
 	word = strings.TrimSpace(word)
-	if !spoken.MatchString(word) && bareToken.MatchString(word) && !strings.HasPrefix(word, "eyJ") {
-		return joinPrefix + word
+	if !Spoken.MatchString(word) && bareToken.MatchString(word) && !strings.HasPrefix(word, "eyJ") {
+		return JoinPrefix + word
 	}
 	return word
 }
 
-// spoken is what a code looks like: a number and two words, and perhaps an address.
-var spoken = regexp.MustCompile(`(?i)^[0-9]{1,3}[- ]+[a-z]+[- ]+[a-z]+(@.*)?$`)
+// Spoken is what a code looks like: a number and two words, and perhaps an address.
+var Spoken = regexp.MustCompile(`(?i)^[0-9]{1,3}[- ]+[a-z]+[- ]+[a-z]+(@.*)?$`)

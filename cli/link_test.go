@@ -9,7 +9,7 @@ func TestLinks(t *testing.T) {
 		"https://example.org/esp/join/abc": false, "https://example.org/i/": false,
 		"https://example.org/": false, "peers": false, "join/abc": false,
 	} {
-		if isLink(word) != want {
+		if IsLink(word) != want {
 			t.Errorf("%s: %v", word, !want)
 		}
 	}
@@ -19,7 +19,7 @@ func TestLinks(t *testing.T) {
 		"eyJ2IjoxLCJtZXNoIjoiYWJjIn0aaaaaaaaa": "eyJ2IjoxLCJtZXNoIjoiYWJjIn0aaaaaaaaa",
 		"short":                                "short",
 	} {
-		if got := asLink(word); got != want {
+		if got := AsLink(word); got != want {
 			t.Errorf("%q became %q", word, got)
 		}
 	}

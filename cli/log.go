@@ -24,12 +24,12 @@ func (a *app) logCommand() *cobra.Command {
 			"and received (never their texts), refusals, grants, changes of members. It goes on until\n" +
 			"Ctrl-C. With --json each line is one document. `claudemesh audit` searches the past.",
 		Example: "claudemesh log --since 1h\nclaudemesh log -n 100 --no-follow",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in.Mesh = a.mesh
+			in.Mesh = a.Mesh
 			switch lines := cmd.Flags().Changed("lines"); {
 			case lines && in.Limit < 1 || in.Limit > 500:
-				return usage("give --lines a number from 1 to 500", "--lines cannot be %d", in.Limit)
+				return Usage("give --lines a number from 1 to 500", "--lines cannot be %d", in.Limit)
 			case in.Since != "" && !lines:
 				in.Limit = 500
 			}
@@ -47,7 +47,7 @@ const logAgain = time.Second
 
 // follow prints what happened, and unless once what happens, until ctx ends.
 func (a *app) follow(ctx context.Context, in audit.LogRequest, once bool) error {
-	out, err := call(ctx, a, audit.Log, in)
+	out, err := Call(ctx, a, audit.Log, in)
 	gone := false
 	for {
 		switch {
@@ -55,7 +55,7 @@ func (a *app) follow(ctx context.Context, in audit.LogRequest, once bool) error 
 			return nil // Ctrl-C is how this ends
 		case op.CodeOf(err) == op.Unavailable && in.Wait:
 			if !gone {
-				a.term.Note("%s The node is gone; waiting for it.", term.Yellow(term.Care))
+				a.Term.Note("%s The node is gone; waiting for it.", term.Yellow(term.Care))
 			}
 			gone = true
 			if !pauseFor(ctx, logAgain) {
@@ -65,7 +65,7 @@ func (a *app) follow(ctx context.Context, in audit.LogRequest, once bool) error 
 			return err
 		default:
 			if gone {
-				a.term.Note("%s The node is back.", term.Green(term.OK))
+				a.Term.Note("%s The node is back.", term.Green(term.OK))
 			}
 			gone = false
 			if err := a.printEvents(out.Entries); err != nil {
@@ -83,7 +83,7 @@ func (a *app) follow(ctx context.Context, in audit.LogRequest, once bool) error 
 // next waits for what comes behind the cursor. It starts no node: following the log of
 // one that was stopped must not bring it back.
 func (a *app) next(ctx context.Context, in audit.LogRequest) (audit.LogResponse, error) {
-	return audit.Log.Call(ctx, a.client, op.Caller{}, in)
+	return audit.Log.Call(ctx, a.Client, op.Caller{}, in)
 }
 
 // pauseFor waits and tells whether ctx still lives.
@@ -101,8 +101,8 @@ func pauseFor(ctx context.Context, d time.Duration) bool {
 // printEvents prints a line each.
 func (a *app) printEvents(all []audit.Entry) error {
 	for _, e := range all {
-		if a.term.IsDocument() {
-			if err := a.term.JSONLine(e); err != nil {
+		if a.Term.IsDocument() {
+			if err := a.Term.JSONLine(e); err != nil {
 				return err
 			}
 			continue
@@ -114,10 +114,10 @@ func (a *app) printEvents(all []audit.Entry) error {
 		case strings.HasPrefix(e.Event, "message"):
 			hue = term.Cyan
 		}
-		a.term.Line("%s  %s  %s", term.Dim(clock(e.At, time.Now())), hue(strings.ReplaceAll(e.Event, "_", " ")),
-			joined(" · ", e.Mesh, e.Actor, facts(e.Data)))
+		a.Term.Line("%s  %s  %s", term.Dim(Clock(e.At, time.Now())), hue(strings.ReplaceAll(e.Event, "_", " ")),
+			Joined(" · ", e.Mesh, e.Actor, facts(e.Data)))
 	}
-	return a.term.Err()
+	return a.Term.Err()
 }
 
 // facts are what an event says beyond who and where, whole keys and ids shortened.
@@ -127,7 +127,7 @@ func facts(data map[string]string) string {
 		words := strings.Fields(data[name])
 		for i, w := range words {
 			if len(w) >= 32 && !strings.Contains(w, " ") {
-				words[i] = short(w)
+				words[i] = Short(w)
 			}
 		}
 		if len(words) > 0 {

@@ -40,9 +40,9 @@ func (a *app) mcpCommand() *cobra.Command {
 			"core serves those for messages, presence and state, none serves none and tells the\n" +
 			"agent which commands to run instead. What is pushed to it stays the same.",
 		Example: "claudemesh mcp --tools core --joins=false",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a.term.Document(false)
+			a.Term.Document(false)
 			var flags settings.Flags
 			if cmd.Flags().Changed("tools") {
 				flags.Tools = &tools
@@ -70,18 +70,18 @@ func (a *app) mcpCommand() *cobra.Command {
 // stdin or a signal, and never takes long about it: the node gives a session whose
 // feed has gone time to come back, so that there is nothing to say goodbye for.
 func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
-	dir, err := a.dir()
+	dir, err := a.Dir()
 	if err != nil {
 		return err
 	}
-	set, err := a.settings(dir, flags)
+	set, err := a.Settings(dir, flags)
 	if err != nil {
 		return err
 	}
 	if err := node.CheckRights(set.Rights.Value); err != nil {
 		return err
 	}
-	log, file, err := agent.OpenLog(dir, os.Getpid(), daemon.Alive, a.debug())
+	log, file, err := agent.OpenLog(dir, os.Getpid(), daemon.Alive, a.Debug())
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 	work.Go(func() {
 		defer cancel()
 		err := mcp.Serve(ctx, mcp.Config{
-			Doer: a.bounded(a.preferred(session)), Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
+			Doer: a.Bounded(a.preferred(session)), Feed: session, Ready: session.Open, Catalogue: node.Catalogue(),
 			Tools: mcp.Tier(set.Tools.Value),
 			Self: func() op.Self {
 				if self, ok := session.Self(); ok {
@@ -104,9 +104,9 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 				return op.Self{Name: a.agentName(set), Role: a.agentRole(set), Mode: set.MessageMode.Value}
 			},
 			Agreed: func(ctx context.Context, agreed mcp.Agreement) {
-				session.Speak(ctx, health.Speech{Protocol: agreed.Protocol, Client: agreed.Client, Server: a.env.Version})
+				session.Speak(ctx, health.Speech{Protocol: agreed.Protocol, Client: agreed.Client, Server: a.Env.Version})
 			},
-			In: a.env.In, Out: a.env.Out, Version: a.env.Version, Log: log,
+			In: a.Env.In, Out: a.Env.Out, Version: a.Env.Version, Log: log,
 		})
 		log.Info("mcp server ended", "error", err)
 	})
@@ -117,7 +117,7 @@ func (a *app) serveMCP(ctx context.Context, flags settings.Flags) error {
 
 // agentSession describes the agent that started this process.
 func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) *agent.Session {
-	id := agent.ID(a.env.Getenv)
+	id := agent.ID(a.Env.Getenv)
 	if id == "" {
 		id = strconv.Itoa(os.Getppid()) + "-" + strconv.FormatInt(time.Now().UnixMilli(), 10)
 	}
@@ -129,8 +129,8 @@ func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) 
 	if err := tokens.Prune(time.Now()); err != nil {
 		log.Warn("old tokens not removed", "error", err)
 	}
-	launched := a.launched()
-	ctl := a.control(dir, log)
+	launched := a.Launched()
+	ctl := a.Control(dir, log)
 	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir), Patience: nodePatience, Log: log})
 	return agent.New(agent.Config{
 		Agent: presence.OpenRequest{
@@ -138,17 +138,17 @@ func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) 
 			Name:         a.agentName(set), Role: a.agentRole(set), Mode: sessionMode(set), Quiet: !set.Joins.Value, Rights: set.Rights.Value,
 			Mesh: launched.Mesh, Groups: groupWords(launched.Groups),
 			PID: os.Getppid(), Cwd: cwd,
-			PeerType: "ai", Channel: "claude-code", Model: a.env.Getenv("CLAUDE_MODEL"),
+			PeerType: "ai", Channel: "claude-code", Model: a.Env.Getenv("CLAUDE_MODEL"),
 		},
 		Person: client,
 		As:     func(token string) agent.Client { return client.As(token) },
 		Ensure: func(ctx context.Context) error {
 			s, err := ctl.Ensure(ctx)
-			if err == nil && s.Version != a.env.Version {
-				log.Debug("the node is of another version", "node", s.Version, "mcp", a.env.Version)
+			if err == nil && s.Version != a.Env.Version {
+				log.Debug("the node is of another version", "node", s.Version, "mcp", a.Env.Version)
 			}
 			if err != nil && ctx.Err() == nil {
-				return asError(ctx, err)
+				return AsError(ctx, err)
 			}
 			return err
 		},
@@ -160,11 +160,11 @@ func (a *app) agentSession(dir string, set settings.Settings, log *slog.Logger) 
 
 // agentName is the name the session asks for, or empty for the member's.
 func (a *app) agentName(set settings.Settings) string {
-	return first(a.env.Getenv("CLAUDEMESH_DISPLAY_NAME"), set.DisplayName.Value)
+	return First(a.Env.Getenv("CLAUDEMESH_DISPLAY_NAME"), set.DisplayName.Value)
 }
 
 func (a *app) agentRole(set settings.Settings) string {
-	return first(a.env.Getenv("CLAUDEMESH_ROLE"), set.Role.Value)
+	return First(a.Env.Getenv("CLAUDEMESH_ROLE"), set.Role.Value)
 }
 
 // sessionMode is the message mode that this session asks for, or empty for that of its

@@ -17,19 +17,19 @@ func (a *app) membersCommand() *cobra.Command {
 		Long: "List everybody who is in a mesh, also those without a session: role, key, whether you\n" +
 			"compared the key, whether the machine is online, open sessions, and who admitted them.",
 		Example: "claudemesh members --mesh first-light",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			slug, err := a.oneMesh(cmd.Context())
+			slug, err := a.OneMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return perform(cmd.Context(), a, presence.Members, presence.MembersRequest{InMesh: op.InMesh{Mesh: slug}}, a.printMembers)
+			return Perform(cmd.Context(), a, presence.Members, presence.MembersRequest{InMesh: op.InMesh{Mesh: slug}}, a.printMembers)
 		},
 	}
 }
 
 func (a *app) printMembers(r presence.MembersResponse) {
-	a.term.Line("%s %s", term.Bold(r.Slug), term.Dim(a.count(len(r.Members), "member", "members")))
+	a.Term.Line("%s %s", term.Bold(r.Slug), term.Dim(a.Count(len(r.Members), "member", "members")))
 	name, role := 0, 0
 	for _, m := range r.Members {
 		name, role = max(name, len([]rune(m.Name))), max(role, len(m.Role))
@@ -39,20 +39,20 @@ func (a *app) printMembers(r presence.MembersResponse) {
 		if m.State == "online" {
 			hue = term.Green
 		}
-		own, by, checked := "", "", a.say("not verified")
+		own, by, checked := "", "", a.Say("not verified")
 		if m.Verified {
-			checked = a.say("verified")
+			checked = a.Say("verified")
 		}
 		if m.Own {
-			own, checked = a.say("you"), ""
+			own, checked = a.Say("you"), ""
 		}
 		if m.AdmittedBy != "" {
-			by = a.fill("admitted by %s %s", m.AdmittedBy, clock(m.Since, time.Now()))
+			by = a.Fill("admitted by %s %s", m.AdmittedBy, Clock(m.Since, time.Now()))
 		}
-		a.term.Line("  %s %s  %s  %s  %s", hue(term.Dot), term.Bold(m.Name).Pad(name), term.Dim(m.Role).Pad(role), hue(m.State).Pad(7),
-			joined(" · ", own, short(m.Key), checked, a.count(m.Sessions, "session", "sessions"), by))
+		a.Term.Line("  %s %s  %s  %s  %s", hue(term.Dot), term.Bold(m.Name).Pad(name), term.Dim(m.Role).Pad(role), hue(m.State).Pad(7),
+			Joined(" · ", own, Short(m.Key), checked, a.Count(m.Sessions, "session", "sessions"), by))
 		if m.Warning != "" {
-			a.term.Line("      %s", term.Red(a.say("WARNING:")+" "+m.Warning))
+			a.Term.Line("      %s", term.Red(a.Say("WARNING:")+" "+m.Warning))
 		}
 	}
 }

@@ -24,16 +24,16 @@ func (a *app) newCommand() *cobra.Command {
 		Use: "new <name>", Aliases: []string{"create"},
 		Short:   "Make a mesh on this machine",
 		Example: "claudemesh new first-light",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := call(cmd.Context(), a, mesh.New, mesh.NewRequest{Name: args[0], Member: as})
+			out, err := Call(cmd.Context(), a, mesh.New, mesh.NewRequest{Name: args[0], Member: as})
 			if err != nil {
 				return err
 			}
-			a.used(out.Slug)
-			return show(a, newDoc{Short: out.ID, NewResponse: out}, func(newDoc) {
-				a.term.Line("%s Made mesh %s. You are %s, its owner.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member))
-				a.term.Line("%s Invite somebody: %s", term.To, term.Cyan("claudemesh invite"))
+			a.Used(out.Slug)
+			return Show(a, newDoc{Short: out.ID, NewResponse: out}, func(newDoc) {
+				a.Term.Line("%s Made mesh %s. You are %s, its owner.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member))
+				a.Term.Line("%s Invite somebody: %s", term.To, term.Cyan("claudemesh invite"))
 			})
 		},
 	}
@@ -62,13 +62,13 @@ func (a *app) inviteCommand() *cobra.Command {
 		Long: "Make a link with which somebody can join. The link works while this machine can be\n" +
 			"reached at one of the addresses in it, and whoever has it can join.",
 		Example: "claudemesh invite --expires 12h --uses 3",
-		Args:    words(0, 1),
+		Args:    Words(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			in.email = args
 			if err := in.check(); err != nil {
 				return err
 			}
-			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
+			if in.Mesh, err = a.OneMesh(cmd.Context()); err != nil {
 				return err
 			}
 			if !in.byCode {
@@ -94,29 +94,29 @@ func (a *app) inviteCommand() *cobra.Command {
 func (in inviting) check() error {
 	switch {
 	case in.Uses < 1:
-		return usage("give --uses a number from 1 to 1000", "--uses cannot be %d", in.Uses)
+		return Usage("give --uses a number from 1 to 1000", "--uses cannot be %d", in.Uses)
 	case len(in.email) > 0 && !isEmail(in.email[0]):
-		return usage("type `claudemesh invite` alone to make a link", "%q is no e-mail address", in.email[0])
+		return Usage("type `claudemesh invite` alone to make a link", "%q is no e-mail address", in.email[0])
 	case in.qr && (in.noQR || in.byCode):
-		return usage("give --qr alone", "--qr is for a link, and does not go with --no-qr")
+		return Usage("give --qr alone", "--qr is for a link, and does not go with --no-qr")
 	}
 	return nil
 }
 
 // inviteByLink makes a link and shows it.
 func (a *app) inviteByLink(ctx context.Context, in inviting) error {
-	out, err := call(ctx, a, mesh.Invite, in.InviteRequest)
+	out, err := Call(ctx, a, mesh.Invite, in.InviteRequest)
 	if err != nil {
 		return err
 	}
-	a.used(a.mesh)
+	a.Used(a.Mesh)
 	doc := inviteDoc{
-		InviteResponse: out, URL: out.Link, Code: strings.TrimPrefix(out.Link, joinPrefix),
-		Copied: a.term.OutTTY() && a.copyText(ctx, out.Link),
+		InviteResponse: out, URL: out.Link, Code: strings.TrimPrefix(out.Link, JoinPrefix),
+		Copied: a.Term.OutTTY() && a.CopyText(ctx, out.Link),
 	}
-	return show(a, doc, func(d inviteDoc) {
+	return Show(a, doc, func(d inviteDoc) {
 		a.printInvite(d, in.email)
-		if in.qr || !in.noQR && !a.quiet && a.term.OutTTY() {
+		if in.qr || !in.noQR && !a.Quiet && a.Term.OutTTY() {
 			a.printQR(d.Link, in.qr)
 		}
 	})
@@ -140,26 +140,26 @@ type inviteDoc struct {
 // printInvite puts the link alone on stdout, so that a shell can take it; what it is
 // worth is a note.
 func (a *app) printInvite(d inviteDoc, to []string) {
-	a.term.Bare(d.Link)
+	a.Term.Bare(d.Link)
 	if len(to) > 0 {
-		a.term.Warn("Nothing was sent to %s: this build sends no e-mail. Pass the link on yourself.", to[0])
+		a.Term.Warn("Nothing was sent to %s: this build sends no e-mail. Pass the link on yourself.", to[0])
 	}
-	a.term.Note("%s For %s, as %s of %s, until %s.", term.Green(term.OK), a.count(d.Uses, "person", "people"), d.Role, term.Bold(d.Mesh), day(d.Expires))
+	a.Term.Note("%s For %s, as %s of %s, until %s.", term.Green(term.OK), a.Count(d.Uses, "person", "people"), d.Role, term.Bold(d.Mesh), Day(d.Expires))
 	if d.Copied {
-		a.term.Note("  It is in your clipboard, too.")
+		a.Term.Note("  It is in your clipboard, too.")
 	}
-	a.term.Note("%s They run %s while this machine can be reached.", term.To, term.Cyan("claudemesh join <link>"))
-	a.term.Note("  Anyone who has the link can join.")
+	a.Term.Note("%s They run %s while this machine can be reached.", term.To, term.Cyan("claudemesh join <link>"))
+	a.Term.Note("  Anyone who has the link can join.")
 	if onlyHere(d.Addresses) {
-		a.term.Warn("It holds addresses of this machine alone, so it works here only. See `claudemesh node status`.")
+		a.Term.Warn("It holds addresses of this machine alone, so it works here only. See `claudemesh node status`.")
 	}
 }
 
 // printQR shows the link as a QR code. That there is no room for it is told to who has
 // asked for it.
 func (a *app) printQR(link string, asked bool) {
-	if err := a.term.QR(link); err != nil && asked {
-		a.term.Warn("There is no QR code: %s.", err)
+	if err := a.Term.QR(link); err != nil && asked {
+		a.Term.Warn("There is no QR code: %s.", err)
 	}
 }
 
@@ -191,14 +191,14 @@ func (a *app) joinCommand() *cobra.Command {
 		Long: "Join a mesh by an invite link or a spoken code. The inviter's machine must be reachable;\n" +
 			"for a code, on the same network, or at the address that --at gives. A code takes one\n" +
 			"guess. The link alone, as the only word behind claudemesh, does the same.",
-		Example: "claudemesh join " + joinPrefix + "…\nclaudemesh join 4-tiger-harbor",
-		Args:    words(1, 3),
+		Example: "claudemesh join " + JoinPrefix + "…\nclaudemesh join 4-tiger-harbor",
+		Args:    Words(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if word := strings.Join(args, "-"); spoken.MatchString(word) {
+			if word := strings.Join(args, "-"); Spoken.MatchString(word) {
 				return a.join(cmd.Context(), word, as, at)
 			}
 			if len(args) > 1 {
-				return usage("give the link alone", "%d words are no link and no code", len(args))
+				return Usage("give the link alone", "%d words are no link and no code", len(args))
 			}
 			return a.join(cmd.Context(), args[0], as, at)
 		},
@@ -209,20 +209,20 @@ func (a *app) joinCommand() *cobra.Command {
 }
 
 func (a *app) join(ctx context.Context, link, as, at string) error {
-	defer a.term.Progress("asking the inviter's node")()
-	out, err := call(ctx, a, mesh.Join, mesh.JoinRequest{Link: asLink(link), Member: as, At: at})
+	defer a.Term.Progress("asking the inviter's node")()
+	out, err := Call(ctx, a, mesh.Join, mesh.JoinRequest{Link: AsLink(link), Member: as, At: at})
 	if err != nil {
 		return err
 	}
-	a.used(out.Slug)
-	return show(a, out, func(mesh.JoinResponse) {
+	a.Used(out.Slug)
+	return Show(a, out, func(mesh.JoinResponse) {
 		if out.Already {
-			a.term.Line("%s You are in mesh %s already, as %s.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member))
+			a.Term.Line("%s You are in mesh %s already, as %s.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member))
 			return
 		}
-		a.term.Line("%s Joined mesh %s as %s, invited by %s.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member), out.InvitedBy)
-		a.term.Line("  member key %s · mesh id %s", short(out.MemberKey), out.ID)
-		a.term.Line("%s See who is there: %s", term.To, term.Cyan("claudemesh peers"))
+		a.Term.Line("%s Joined mesh %s as %s, invited by %s.", term.Green(term.OK), term.Bold(out.Slug), term.Bold(out.Member), out.InvitedBy)
+		a.Term.Line("  member key %s · mesh id %s", Short(out.MemberKey), out.ID)
+		a.Term.Line("%s See who is there: %s", term.To, term.Cyan("claudemesh peers"))
 	})
 }
 
@@ -230,18 +230,18 @@ func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Aliases: []string{"ls"},
 		Short: "List the meshes you are in",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := call(cmd.Context(), a, mesh.List, mesh.ListRequest{})
+			out, err := Call(cmd.Context(), a, mesh.List, mesh.ListRequest{})
 			if err != nil {
 				return err
 			}
-			return show(a, listDocOf(out), func(listDoc) {
+			return Show(a, listDocOf(out), func(listDoc) {
 				if len(out.Broken) == 0 || len(out.Meshes) > 0 {
 					a.printMeshes(out.Meshes)
 				}
 				for _, b := range out.Broken {
-					a.term.Note("%s %s cannot be used: %s", term.Red(term.Bad), b.ID, b.Reason)
+					a.Term.Note("%s %s cannot be used: %s", term.Red(term.Bad), b.ID, b.Reason)
 				}
 			})
 		},
@@ -272,7 +272,7 @@ func listDocOf(r mesh.ListResponse) listDoc {
 
 func (a *app) printMeshes(meshes []mesh.Info) {
 	if len(meshes) == 0 {
-		a.noMesh()
+		a.NoMesh()
 		return
 	}
 	slug, member := 0, 0
@@ -285,15 +285,15 @@ func (a *app) printMeshes(meshes []mesh.Info) {
 		if trouble != "" {
 			hue = term.Red
 		}
-		a.term.Line("%s %s  %s  members: %-3d %s", hue(term.Dot), term.Bold(m.Slug).Pad(slug), who.Pad(member), m.Members, term.Dim(m.ID))
+		a.Term.Line("%s %s  %s  members: %-3d %s", hue(term.Dot), term.Bold(m.Slug).Pad(slug), who.Pad(member), m.Members, term.Dim(m.ID))
 		if trouble == "" {
 			continue
 		}
-		a.term.Line("    %s", trouble)
+		a.Term.Line("    %s", trouble)
 		if m.Elsewhere != nil && m.Removed == nil {
-			a.term.Line("    %s Go on there, and `claudemesh leave %s` here; `claudemesh doctor` tells how to come back.", term.To, m.Slug)
+			a.Term.Line("    %s Go on there, and `claudemesh leave %s` here; `claudemesh doctor` tells how to come back.", term.To, m.Slug)
 		} else {
-			a.term.Line("    %s Only an admin can let you in again; `claudemesh leave %s` forgets it here.", term.To, m.Slug)
+			a.Term.Line("    %s Only an admin can let you in again; `claudemesh leave %s` forgets it here.", term.To, m.Slug)
 		}
 	}
 }
@@ -304,15 +304,15 @@ func (a *app) leaveCommand() *cobra.Command {
 		Use:     "leave <mesh>",
 		Short:   "Leave a mesh and remove its keys from this machine",
 		Example: "claudemesh leave first-light",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := call(cmd.Context(), a, mesh.Leave, mesh.LeaveRequest{Mesh: args[0], Force: force})
+			out, err := Call(cmd.Context(), a, mesh.Leave, mesh.LeaveRequest{Mesh: args[0], Force: force})
 			if err != nil {
 				return err
 			}
-			return show(a, out, func(mesh.LeaveResponse) {
-				a.term.Line("%s Left mesh %s; its keys are gone from this machine.", term.Green(term.OK), term.Bold(out.Slug))
-				a.term.Line("  Nodes told: %d. The others learn it from them.", out.Told)
+			return Show(a, out, func(mesh.LeaveResponse) {
+				a.Term.Line("%s Left mesh %s; its keys are gone from this machine.", term.Green(term.OK), term.Bold(out.Slug))
+				a.Term.Line("  Nodes told: %d. The others learn it from them.", out.Told)
 			})
 		},
 	}

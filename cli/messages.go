@@ -31,24 +31,24 @@ func (a *app) sendCommand() *cobra.Command {
 			"The words are joined by blanks; - as the message reads it from stdin. It returns\n" +
 			"once the message is safe on disk here; it is delivered when the others can be reached.",
 		Example: "claudemesh send ana the tests pass now\ngit diff | claudemesh send @reviewers,ben - --priority low",
-		Args:    words(2, -1),
+		Args:    Words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if in.Message, err = a.body(args[1:]); err != nil {
+			if in.Message, err = a.Body(args[1:]); err != nil {
 				return err
 			}
-			in.To, in.Priority = commaList(args[0]), message.Priority(priority)
+			in.To, in.Priority = CommaList(args[0]), message.Priority(priority)
 			if err := checkSend(in); err != nil {
 				return err
 			}
-			if in.Mesh, err = a.oneMesh(cmd.Context()); err != nil {
+			if in.Mesh, err = a.OneMesh(cmd.Context()); err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, message.Send, in)
+			out, err := Call(cmd.Context(), a, message.Send, in)
 			if err != nil {
 				return sendHint(err)
 			}
-			a.used(a.mesh)
-			return show(a, out, a.printSent)
+			a.Used(a.Mesh)
+			return Show(a, out, a.printSent)
 		},
 	}
 	cmd.Flags().StringVar(&priority, "priority", "next", "`how` urgent: now, next (when they are idle) or low (when they ask)")
@@ -63,13 +63,13 @@ func checkSend(in message.SendRequest) error {
 	switch in.Priority {
 	case message.Now, message.Next, message.Low, "":
 	default:
-		return usage("now is at once, next when they are idle, low when they ask", "--priority %q is none of now, next, low", string(in.Priority))
+		return Usage("now is at once, next when they are idle, low when they ask", "--priority %q is none of now, next, low", string(in.Priority))
 	}
 	if len(in.To) == 0 {
-		return usage("type a name, a @group, @all, or several separated by commas", "there is nobody to send it to")
+		return Usage("type a name, a @group, @all, or several separated by commas", "there is nobody to send it to")
 	}
 	if in.Message == "" {
-		return usage("type the message behind the name, or - to read it from stdin", "the message is empty")
+		return Usage("type the message behind the name, or - to read it from stdin", "the message is empty")
 	}
 	return nil
 }
@@ -96,16 +96,16 @@ func (a *app) printSent(r message.SendResponse) {
 	for _, t := range r.Targets {
 		switch {
 		case !t.OK:
-			a.term.Line("%s %s: %s", term.Red(term.Bad), t.Target, t.Error)
+			a.Term.Line("%s %s: %s", term.Red(term.Bad), t.Target, t.Error)
 		case t.Warning != "":
-			a.term.Line("%s Sent to %s (%s).", term.Green(term.OK), term.Bold(t.Name), r.ID)
-			a.term.Warn("%s", t.Warning)
+			a.Term.Line("%s Sent to %s (%s).", term.Green(term.OK), term.Bold(t.Name), r.ID)
+			a.Term.Warn("%s", t.Warning)
 		case t.Members > 0:
-			a.term.Line("%s Sent to %s, for %s (%s): %s.", term.Green(term.OK), term.Bold(t.Target), a.count(t.Members, "member", "members"), r.ID, string(t.State))
+			a.Term.Line("%s Sent to %s, for %s (%s): %s.", term.Green(term.OK), term.Bold(t.Target), a.Count(t.Members, "member", "members"), r.ID, string(t.State))
 		case t.Online:
-			a.term.Line("%s Sent to %s (%s), who is online.", term.Green(term.OK), term.Bold(t.Name), r.ID)
+			a.Term.Line("%s Sent to %s (%s), who is online.", term.Green(term.OK), term.Bold(t.Name), r.ID)
 		default:
-			a.term.Line("%s Sent to %s (%s): %s until they appear.", term.Green(term.OK), term.Bold(t.Name), r.ID, string(t.State))
+			a.Term.Line("%s Sent to %s (%s): %s until they appear.", term.Green(term.OK), term.Bold(t.Name), r.ID, string(t.State))
 		}
 	}
 }
@@ -117,14 +117,14 @@ func (a *app) inboxCommand() *cobra.Command {
 		Use:   "inbox",
 		Short: "Read the messages that wait for you",
 		Long:  "Read the messages that wait for you, and mark them read: a second look shows only new ones.",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Not "wait < 0", which a NaN is not either.
 			if !(wait >= 0 && wait <= 24*60*60) {
-				return usage("give --wait a number of seconds, at most 86400", "--wait cannot be %v", wait)
+				return Usage("give --wait a number of seconds, at most 86400", "--wait cannot be %v", wait)
 			}
 			if in.Limit < 1 {
-				return usage("give --limit a number from 1 to 500", "--limit cannot be %d", in.Limit)
+				return Usage("give --limit a number from 1 to 500", "--limit cannot be %d", in.Limit)
 			}
 			all, err := a.check(cmd.Context(), in, time.Duration(wait*float64(time.Second)))
 			if err != nil {
@@ -144,7 +144,7 @@ func (a *app) inboxCommand() *cobra.Command {
 // feed away from the agent's own MCP server.
 func (a *app) check(ctx context.Context, in message.CheckRequest, wait time.Duration) ([]message.CheckResponse, error) {
 	until := time.Now().Add(wait)
-	slugs, err := a.everyMesh(ctx)
+	slugs, err := a.EveryMesh(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (a *app) check(ctx context.Context, in message.CheckRequest, wait time.Dura
 		var all []message.CheckResponse
 		some := false
 		for _, in.Mesh = range slugs {
-			out, err := call(ctx, a, message.Check, in)
+			out, err := Call(ctx, a, message.Check, in)
 			if err != nil {
 				return nil, err
 			}
@@ -181,18 +181,18 @@ func (a *app) showInbox(ctx context.Context, all []message.CheckResponse) error 
 		sum.More += r.More
 		sum.Unconfirmed = append(sum.Unconfirmed, r.Unconfirmed...)
 	}
-	err := show(a, inboxDocOf(sum), func(inboxDoc) { a.printInbox(sum) })
+	err := Show(a, inboxDocOf(sum), func(inboxDoc) { a.printInbox(sum) })
 	if len(sum.Messages) == 0 {
 		return err
 	}
-	if err := a.shown(err); err != nil {
+	if err := a.Shown(err); err != nil {
 		return err
 	}
 	for _, r := range all {
 		if len(r.Messages) == 0 {
 			continue
 		}
-		if _, err := call(ctx, a, message.Read, r.Shown()); err != nil {
+		if _, err := Call(ctx, a, message.Read, r.Shown()); err != nil {
 			return err
 		}
 	}
@@ -241,12 +241,12 @@ func inboxDocOf(r message.CheckResponse) inboxDoc {
 
 func (a *app) printInbox(r message.CheckResponse) {
 	if len(r.Messages) == 0 {
-		a.term.Line("No new messages.")
+		a.Term.Line("No new messages.")
 	}
 	now := time.Now()
 	for i, m := range r.Messages {
 		if i > 0 {
-			a.term.Blank()
+			a.Term.Blank()
 		}
 		to := ""
 		if m.Target != "" {
@@ -256,24 +256,24 @@ func (a *app) printInbox(r message.CheckResponse) {
 		if m.Priority != "next" {
 			urgency = m.Priority
 		}
-		notes := joined(" · ", m.Mesh, m.Kind, to, m.Subtype, urgency, clock(m.SentAt, now), m.ID)
+		notes := Joined(" · ", m.Mesh, m.Kind, to, m.Subtype, urgency, Clock(m.SentAt, now), m.ID)
 		if m.ReplyTo != "" {
 			notes += " · in reply to " + m.ReplyTo
 		}
 		if m.AgainOffered {
 			notes += " · shown again"
 		}
-		a.term.Line("%s %s", term.Bold(m.FromName), term.Dim(notes))
-		a.term.Block(2, m.Body)
+		a.Term.Line("%s %s", term.Bold(m.FromName), term.Dim(notes))
+		a.Term.Block(2, m.Body)
 		if len(m.Files) > 0 {
-			a.term.Line("  %s", term.Dim("files "+strings.Join(m.Files, ", ")))
+			a.Term.Line("  %s", term.Dim("files "+strings.Join(m.Files, ", ")))
 		}
 	}
 	if r.More > 0 {
-		a.term.Note("%d more wait: run it again.", r.More)
+		a.Term.Note("%d more wait: run it again.", r.More)
 	}
 	if n := len(r.Unconfirmed); n > 0 {
-		a.term.Note("%d pushed earlier, not confirmed: --again shows them.", n)
+		a.Term.Note("%d pushed earlier, not confirmed: --again shows them.", n)
 	}
 }
 
@@ -282,13 +282,13 @@ func (a *app) sentCommand() *cobra.Command {
 		Use:     "msg-status <id>",
 		Short:   "Tell what became of a message you sent",
 		Example: "claudemesh msg-status 01890a5d-ac96",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out, err := a.findSent(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			return show(a, out, a.printStatus)
+			return Show(a, out, a.printStatus)
 		},
 	}
 }
@@ -298,12 +298,12 @@ func (a *app) sentCommand() *cobra.Command {
 func (a *app) findSent(ctx context.Context, id string) (message.StatusResponse, error) {
 	var found []message.StatusResponse
 	var none error
-	slugs, err := a.everyMesh(ctx)
+	slugs, err := a.EveryMesh(ctx)
 	if err != nil {
 		return message.StatusResponse{}, err
 	}
 	for _, slug := range slugs {
-		out, err := call(ctx, a, message.Status, message.StatusRequest{InMesh: op.InMesh{Mesh: slug}, ID: id})
+		out, err := Call(ctx, a, message.Status, message.StatusRequest{InMesh: op.InMesh{Mesh: slug}, ID: id})
 		switch {
 		case err == nil:
 			found = append(found, out)
@@ -332,9 +332,9 @@ var fates = map[message.State]func(string) term.Styled{
 }
 
 func (a *app) printStatus(r message.StatusResponse) {
-	a.term.Line("%s %s", term.Bold(r.ID), term.Dim(joined(" · ", r.Mesh, "sent "+clock(r.CreatedAt, time.Now()))))
+	a.Term.Line("%s %s", term.Bold(r.ID), term.Dim(Joined(" · ", r.Mesh, "sent "+Clock(r.CreatedAt, time.Now()))))
 	if len(r.Recipients) == 0 {
-		a.term.Line("  nobody: no session was there that it means")
+		a.Term.Line("  nobody: no session was there that it means")
 	}
 	for _, p := range r.Recipients {
 		hue, ok := fates[p.State]
@@ -345,7 +345,7 @@ func (a *app) printStatus(r message.StatusResponse) {
 		if p.Held {
 			held = "held there"
 		}
-		since := term.Dim(joined(" · ", "since "+clock(p.At, time.Now()), held, p.Reason))
-		a.term.Line("  %s  %s  %s", term.Bold(p.Name), hue(string(p.State)), since)
+		since := term.Dim(Joined(" · ", "since "+Clock(p.At, time.Now()), held, p.Reason))
+		a.Term.Line("  %s  %s  %s", term.Bold(p.Name), hue(string(p.State)), since)
 	}
 }

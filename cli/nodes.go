@@ -36,7 +36,7 @@ func (a *app) programCommands() []*cobra.Command {
 }
 
 func (a *app) nodeCommand() *cobra.Command {
-	cmd := a.holder("node", "The background process that keeps your keys, mail and connections",
+	cmd := a.Holder("node", "The background process that keeps your keys, mail and connections",
 		"The background process that keeps your keys, mail and connections. It is started by\n"+
 			"the first command that needs it; there is one per user and machine.")
 	cmd.AddCommand(a.nodeUp(), a.nodeDown(), a.nodeStatus(), a.nodeLogs(), a.nodeRun())
@@ -49,7 +49,7 @@ func (a *app) nodeRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the node in the foreground, as a service manager would",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("mdns") {
 				flags.MDNS = &mdns
@@ -58,10 +58,10 @@ func (a *app) nodeRun() *cobra.Command {
 				flags.PortMap = &portmap
 			}
 			err := a.runNode(cmd.Context(), flags)
-			if err != nil && a.term.IsDocument() {
+			if err != nil && a.Term.IsDocument() {
 				// The document is for who started it; the log has it, too.
-				e := asError(cmd.Context(), err)
-				a.term.Logger(false).Error("the node ends", "code", e.Code, "error", e.Message, "hint", e.Hint)
+				e := AsError(cmd.Context(), err)
+				a.Term.Logger(false).Error("the node ends", "code", e.Code, "error", e.Message, "hint", e.Hint)
 			}
 			return err
 		},
@@ -74,30 +74,30 @@ func (a *app) nodeRun() *cobra.Command {
 
 // runNode lives as long as the node.
 func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
-	dir, err := a.dir()
+	dir, err := a.Dir()
 	if err != nil {
 		return err
 	}
-	set, err := a.settings(dir, flags)
+	set, err := a.Settings(dir, flags)
 	if err != nil {
 		return err
 	}
-	log := a.term.Logger(a.debug())
-	ctl := a.control(dir, log)
+	log := a.Term.Logger(a.Debug())
+	ctl := a.Control(dir, log)
 	if s, err := ctl.State(ctx); err == nil {
 		return op.Errorf(op.Conflict, "a node runs already, process %d", s.PID).
 			WithHint("`claudemesh node status` shows it, `claudemesh node down` ends it")
 	}
-	if a.env.Getenv("GOGC") == "" {
+	if a.Env.Getenv("GOGC") == "" {
 		debug.SetGCPercent(node.GCPercent)
 	}
-	if a.env.Getenv("GOMEMLIMIT") == "" {
+	if a.Env.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(node.MemoryLimit)
 	}
 	n, err := node.New(node.Config{
 		Dir: dir, Listen: set.Listen.Value, MDNS: set.MDNS.Value, PortMap: set.PortMap.Value,
 		DisplayName: set.DisplayName.Value, Mode: set.MessageMode.Value,
-		Version: a.env.Version, Log: log,
+		Version: a.Env.Version, Log: log,
 	})
 	if err != nil {
 		return onDisk(err)
@@ -125,7 +125,7 @@ func onDisk(err error) error {
 	if e.Code != op.Internal || e.Hint != "" {
 		return e
 	}
-	if known := explain(e); known.Code != op.Internal {
+	if known := Explain(e); known.Code != op.Internal {
 		return known
 	}
 	return op.Errorf(op.Unavailable, "%w", err).WithHint("put that right, then run `claudemesh node up`")
@@ -135,25 +135,25 @@ func (a *app) nodeUp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "up",
 		Short: "Start the node in the background",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := a.dir()
+			dir, err := a.Dir()
 			if err != nil {
 				return err
 			}
-			s, started, err := a.control(dir, slog.New(slog.DiscardHandler)).Up(cmd.Context())
+			s, started, err := a.Control(dir, slog.New(slog.DiscardHandler)).Up(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if !started {
-				a.warnSkew(s.Version)
+				a.WarnSkew(s.Version)
 			}
-			return show(a, nodeDoc{Running: true, Started: &started, PID: s.PID, Version: s.Version}, func(nodeDoc) {
+			return Show(a, nodeDoc{Running: true, Started: &started, PID: s.PID, Version: s.Version}, func(nodeDoc) {
 				said := "The node runs already"
 				if started {
 					said = "The node runs"
 				}
-				a.term.Line("%s %s, process %d.", term.Green(term.OK), said, s.PID)
+				a.Term.Line("%s %s, process %d.", term.Green(term.OK), said, s.PID)
 			})
 		},
 	}
@@ -166,22 +166,22 @@ func (a *app) nodeDown() *cobra.Command {
 		Short: "Stop the node",
 		Long: "Stop the node. What was acknowledged is on disk; sessions connect again when it is\n" +
 			"back. The next command that needs a node starts it.",
-		Args: words(0, 0),
+		Args: Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := a.dir()
+			dir, err := a.Dir()
 			if err != nil {
 				return err
 			}
-			ran, err := a.control(dir, slog.New(slog.DiscardHandler)).Down(cmd.Context(), force)
+			ran, err := a.Control(dir, slog.New(slog.DiscardHandler)).Down(cmd.Context(), force)
 			if err != nil {
 				return err
 			}
-			return show(a, nodeDoc{Stopped: &ran}, func(nodeDoc) {
+			return Show(a, nodeDoc{Stopped: &ran}, func(nodeDoc) {
 				said := "No node was running."
 				if ran {
 					said = "The node has stopped."
 				}
-				a.term.Line("%s %s", term.Green(term.OK), said)
+				a.Term.Line("%s %s", term.Green(term.OK), said)
 			})
 		},
 	}
@@ -210,34 +210,34 @@ func (a *app) nodeStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Tell whether the node runs, and with which settings",
 		Long:  "Tell whether the node runs, and with which settings: those of the running node, or\nthose a start would use now, each with its source. It starts nothing.",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			doc, err := a.lookAtNode(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return show(a, doc, a.printNode)
+			return Show(a, doc, a.printNode)
 		},
 	}
 }
 
 func (a *app) lookAtNode(ctx context.Context) (nodeDoc, error) {
-	dir, err := a.dir()
+	dir, err := a.Dir()
 	if err != nil {
 		return nodeDoc{}, err
 	}
-	set, err := a.settings(dir, settings.Flags{})
+	set, err := a.Settings(dir, settings.Flags{})
 	if err != nil {
 		return nodeDoc{}, err
 	}
-	doc := nodeDoc{Dir: dir, Settings: &set, Log: a.control(dir, nil).LogPath()}
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	doc := nodeDoc{Dir: dir, Settings: &set, Log: a.Control(dir, nil).LogPath()}
+	ctx, cancel := context.WithTimeout(ctx, ProbeLimit)
 	defer cancel()
 	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
 	defer client.Close()
 	h, err := client.Hello(ctx)
 	if err != nil {
-		if absent(err) {
+		if Absent(err) {
 			err = nil
 		}
 		return doc, err
@@ -253,23 +253,23 @@ func (a *app) lookAtNode(ctx context.Context) (nodeDoc, error) {
 func (a *app) printNode(d nodeDoc) {
 	if d.Running {
 		up := (time.Duration(d.UptimeMS) * time.Millisecond).Round(time.Second)
-		a.term.Line("%s The node runs: v%s, process %d, up %s.", term.Green(term.Dot), d.Version, d.PID, up)
-		a.warnSkew(d.Version)
+		a.Term.Line("%s The node runs: v%s, process %d, up %s.", term.Green(term.Dot), d.Version, d.PID, up)
+		a.WarnSkew(d.Version)
 		if d.TwinSeen != "" {
-			a.term.Warn("Another node runs with a copy of this folder, last heard %s: stop one of the two and delete its copy.", d.TwinSeen)
+			a.Term.Warn("Another node runs with a copy of this folder, last heard %s: stop one of the two and delete its copy.", d.TwinSeen)
 		}
 	} else {
-		a.term.Line("%s No node runs. The next command that needs one starts it.", term.Dim(term.Dot))
+		a.Term.Line("%s No node runs. The next command that needs one starts it.", term.Dim(term.Dot))
 	}
-	a.term.Line("  folder %s", d.Dir)
-	a.term.Line("  log    %s", d.Log)
+	a.Term.Line("  folder %s", d.Dir)
+	a.Term.Line("  log    %s", d.Log)
 	listen := "all interfaces, a free port"
 	if len(d.Settings.Listen.Value) > 0 {
 		listen = strings.Join(d.Settings.Listen.Value, ", ")
 	}
 	a.printSetting("listen", listen, d.Settings.Listen.Source)
-	a.printSetting("mdns", onOff(d.Settings.MDNS.Value), d.Settings.MDNS.Source)
-	a.printSetting("portMap", onOff(d.Settings.PortMap.Value), d.Settings.PortMap.Source)
+	a.printSetting("mdns", OnOff(d.Settings.MDNS.Value), d.Settings.MDNS.Source)
+	a.printSetting("portMap", OnOff(d.Settings.PortMap.Value), d.Settings.PortMap.Source)
 	for _, s := range []struct {
 		name string
 		set  settings.Value[string]
@@ -281,22 +281,22 @@ func (a *app) printNode(d nodeDoc) {
 }
 
 func (a *app) printSetting(name, value, source string) {
-	a.term.Line("  %s %s %s", term.Bold(name).Pad(12), value, term.Dim("("+source+")"))
+	a.Term.Line("  %s %s %s", term.Bold(name).Pad(12), value, term.Dim("("+source+")"))
 }
 
 func (a *app) nodeLogs() *cobra.Command {
 	return &cobra.Command{
 		Use:   "logs",
 		Short: "Print the log of the node started in the background",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			dir, err := a.dir()
+			dir, err := a.Dir()
 			if err != nil {
 				return err
 			}
-			path := a.control(dir, nil).LogPath()
-			if a.term.IsDocument() {
-				return a.term.JSON(nodeDoc{Dir: filepath.Dir(path), Log: path})
+			path := a.Control(dir, nil).LogPath()
+			if a.Term.IsDocument() {
+				return a.Term.JSON(nodeDoc{Dir: filepath.Dir(path), Log: path})
 			}
 			f, err := os.Open(path)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -307,7 +307,7 @@ func (a *app) nodeLogs() *cobra.Command {
 				return err
 			}
 			defer f.Close()
-			return a.term.Copy(f)
+			return a.Term.Copy(f)
 		},
 	}
 }

@@ -14,16 +14,16 @@ var unnoticed = []string{"hook", "mcp", "status-line", "upgrade", "node", "compl
 // notice tells a person at a terminal, at most once in 24 hours, of a newer release,
 // if an address of releases is set.
 func (a *app) notice(ctx context.Context) {
-	if a.ran == "" || slices.Contains(unnoticed, a.ran) || a.quiet || a.json || ctx.Err() != nil ||
-		a.env.Getenv("CI") != "" || !a.term.OutTTY() || !a.term.ErrTTY() {
+	if a.Ran == "" || slices.Contains(unnoticed, a.Ran) || a.Quiet || a.JSON || ctx.Err() != nil ||
+		a.Env.Getenv("CI") != "" || !a.Term.OutTTY() || !a.Term.ErrTTY() {
 		return
 	}
-	dir, set, err := a.loaded()
+	dir, set, err := a.Loaded()
 	if err != nil {
 		return
 	}
-	if version := a.newer(ctx, dir, set); version != "" {
-		a.term.Note("%s claudemesh %s is there; this is v%s.", term.To, term.Bold(version), a.env.Version)
-		a.term.Note("  Install it: %s", term.Cyan("claudemesh upgrade"))
+	if version := a.Newer(ctx, dir, set); version != "" {
+		a.Term.Note("%s claudemesh %s is there; this is v%s.", term.To, term.Bold(version), a.Env.Version)
+		a.Term.Note("  Install it: %s", term.Cyan("claudemesh upgrade"))
 	}
 }

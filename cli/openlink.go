@@ -19,16 +19,16 @@ func (a *app) openLinkCommand() *cobra.Command {
 		Args:               cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := a.openLink(cmd.Context(), args)
-			if !a.term.Interactive() {
+			if !a.Term.Interactive() {
 				return err
 			}
 			// The terminal was opened for this alone and closes with it.
-			status := exitOK
+			status := ExitOK
 			if err != nil {
-				status = a.fail(cmd.Context(), err)
+				status = a.Fail(cmd.Context(), err)
 			}
-			_, _ = a.term.Ask(cmd.Context(), "Press Return to close.")
-			return verdict(status)
+			_, _ = a.Term.Ask(cmd.Context(), "Press Return to close.")
+			return Verdict(status)
 		},
 	}
 }
@@ -38,15 +38,15 @@ func (a *app) openLink(ctx context.Context, args []string) error {
 		return op.Errorf(op.Invalid, "this is no link that can be opened").
 			WithHint("if somebody gave it to you, type `claudemesh join` and the link yourself")
 	}
-	if !a.term.Interactive() {
+	if !a.Term.Interactive() {
 		return op.Errorf(op.Denied, "nobody can be asked whether to join").WithHint("type `claudemesh join` and the link in a terminal")
 	}
-	a.term.Line("A web page or another program asks you to join a mesh by this link:")
-	a.term.Line("  %s", term.Cyan(args[0]))
-	a.term.Line("Its members will see when you are there, and can send messages to your agents.")
-	i, err := a.term.Choose(ctx, "Do you know who sent it, and join?", []string{"no", "yes"})
+	a.Term.Line("A web page or another program asks you to join a mesh by this link:")
+	a.Term.Line("  %s", term.Cyan(args[0]))
+	a.Term.Line("Its members will see when you are there, and can send messages to your agents.")
+	i, err := a.Term.Choose(ctx, "Do you know who sent it, and join?", []string{"no", "yes"})
 	if err != nil || i == 0 {
-		return nothingDone()
+		return NothingDone()
 	}
 	return a.join(ctx, args[0], "", "")
 }

@@ -11,13 +11,13 @@ func (a *app) infoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "info",
 		Short: "Describe a mesh: its members, groups and shared keys, and who you are",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := a.inMesh(cmd.Context())
+			in, err := a.InMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return perform(cmd.Context(), a, overview.Info, overview.InfoRequest{InMesh: in}, itsText[overview.InfoResponse](a))
+			return Perform(cmd.Context(), a, overview.Info, overview.InfoRequest{InMesh: in}, ItsText[overview.InfoResponse](a))
 		},
 	}
 }
@@ -26,11 +26,11 @@ func (a *app) statsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "stats",
 		Short: "Show what each peer has done: messages, tool calls, errors",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := call(cmd.Context(), a, overview.Stats, overview.StatsRequest{InMesh: op.InMesh{Mesh: a.mesh}})
+			out, err := Call(cmd.Context(), a, overview.Stats, overview.StatsRequest{InMesh: op.InMesh{Mesh: a.Mesh}})
 			if err == nil && len(out.Meshes) == 0 {
-				err = a.outcast(cmd.Context())
+				err = a.Outcast(cmd.Context())
 			}
 			if err != nil {
 				return err
@@ -38,8 +38,8 @@ func (a *app) statsCommand() *cobra.Command {
 			if out.Meshes == nil {
 				out.Meshes = []overview.MeshStats{}
 			}
-			a.used(a.mesh)
-			return show(a, out, itsText[overview.StatsResponse](a))
+			a.Used(a.Mesh)
+			return Show(a, out, ItsText[overview.StatsResponse](a))
 		},
 	}
 }
@@ -53,29 +53,29 @@ func (a *app) pingCommand() *cobra.Command {
 			"which nobody there sees, and whether messages are pushed to you. Exit status 4 if a\n" +
 			"node that is online does not answer.",
 		Example: "claudemesh ping --priority now,next,low",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in := overview.PingRequest{}
 			for _, p := range priorities {
 				if p != "now" && p != "next" && p != "low" {
-					return usage("name some of now, next, low, separated by commas", "--priority %q is none of now, next, low", p)
+					return Usage("name some of now, next, low, separated by commas", "--priority %q is none of now, next, low", p)
 				}
 				in.Priorities = append(in.Priorities, overview.Priority(p))
 			}
 			var err error
-			if in.InMesh, err = a.inMesh(cmd.Context()); err != nil {
+			if in.InMesh, err = a.InMesh(cmd.Context()); err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, overview.Ping, in)
+			out, err := Call(cmd.Context(), a, overview.Ping, in)
 			if err != nil {
 				return err
 			}
-			a.used(a.mesh)
-			if err := show(a, out, itsText[overview.PingResponse](a)); err != nil {
+			a.Used(a.Mesh)
+			if err := Show(a, out, ItsText[overview.PingResponse](a)); err != nil {
 				return err
 			}
 			if unanswered(out) > 0 {
-				return verdict(exitNetwork)
+				return Verdict(ExitNetwork)
 			}
 			return nil
 		},

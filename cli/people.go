@@ -25,17 +25,17 @@ func (a *app) peersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peers",
 		Short: "List the sessions and people you can message",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := call(cmd.Context(), a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: a.mesh}, All: all})
+			out, err := Call(cmd.Context(), a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: a.Mesh}, All: all})
 			if err == nil && len(out.Meshes) == 0 {
-				err = a.outcast(cmd.Context())
+				err = a.Outcast(cmd.Context())
 			}
 			if err != nil {
 				return err
 			}
-			a.used(a.mesh)
-			return show(a, out, a.printPeers)
+			a.Used(a.Mesh)
+			return Show(a, out, a.printPeers)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are away or offline")
@@ -49,24 +49,24 @@ var hues = map[string]func(string) term.Styled{
 
 func (a *app) printPeers(r presence.PeersResponse) {
 	if len(r.Meshes) == 0 {
-		a.noMesh()
+		a.NoMesh()
 		return
 	}
 	for i, m := range r.Meshes {
 		if i > 0 {
-			a.term.Blank()
+			a.Term.Blank()
 		}
-		a.term.Line("%s %s", term.Bold(m.Mesh), term.Dim(a.count(len(m.Peers), "peer", "peers")))
+		a.Term.Line("%s %s", term.Bold(m.Mesh), term.Dim(a.Count(len(m.Peers), "peer", "peers")))
 		width := 0
 		for _, p := range m.Peers {
-			width = max(width, len([]rune(joined(" ", p.Avatar, p.Name))))
+			width = max(width, len([]rune(Joined(" ", p.Avatar, p.Name))))
 		}
 		for _, p := range m.Peers {
 			a.printPeer(p, width)
 		}
 	}
 	if !slices.ContainsFunc(r.Meshes, func(m presence.MeshPeers) bool { return len(m.Peers) > 0 }) {
-		a.term.Note("%s Nobody has a session open; --all shows everybody, and mail waits for them.", term.To)
+		a.Term.Note("%s Nobody has a session open; --all shows everybody, and mail waits for them.", term.To)
 	}
 }
 
@@ -79,41 +79,41 @@ func (a *app) printPeer(p presence.Peer, width int) {
 	if !ok {
 		hue = term.Dim
 	}
-	own := map[string]string{"this": a.say("this session"), "yours": a.say("your other session")}[p.Own]
+	own := map[string]string{"this": a.Say("this session"), "yours": a.Say("your other session")}[p.Own]
 	of, hidden, seen, node := "", "", "", ""
 	switch {
 	case p.Session == "":
-		node = a.say("no session")
+		node = a.Say("no session")
 	case p.State != "online" && p.MemberState == "online":
-		node = a.say("member online")
+		node = a.Say("member online")
 	}
 	if p.Member != p.Name {
-		of = a.fill("of %s", p.Member)
+		of = a.Fill("of %s", p.Member)
 	}
 	if p.Hidden {
-		hidden = a.say("hidden")
+		hidden = a.Say("hidden")
 	}
 	if p.State != "online" && p.LastSeen != "" {
-		seen = a.fill("last seen %s", clock(p.LastSeen, time.Now()))
+		seen = a.Fill("last seen %s", Clock(p.LastSeen, time.Now()))
 	}
 	said := ""
 	if p.StatusSource != "" {
-		said = a.fill("%s %s ago", p.StatusSource, p.StatusAge)
+		said = a.Fill("%s %s ago", p.StatusSource, p.StatusAge)
 	}
-	facts := joined(" · ", own, hidden, node, of, strings.Join(p.Groups, " "), p.Role, p.RoleTag, p.PeerType, p.Channel, p.Model,
-		strings.TrimSpace(p.Path+" "+p.RTT), said, seen, short(p.Session))
+	facts := Joined(" · ", own, hidden, node, of, strings.Join(p.Groups, " "), p.Role, p.RoleTag, p.PeerType, p.Channel, p.Model,
+		strings.TrimSpace(p.Path+" "+p.RTT), said, seen, Short(p.Session))
 	if p.Verified {
-		facts = joined(" · ", facts, a.say("verified"))
+		facts = Joined(" · ", facts, a.Say("verified"))
 	}
-	a.term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(joined(" ", p.Avatar, p.Name)).Pad(width), hue(doing).Pad(7), facts)
-	if about := joined(" · ", p.Title, p.Host, p.Cwd); about != "" {
-		a.term.Line("      %s", term.Dim(about))
+	a.Term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(Joined(" ", p.Avatar, p.Name)).Pad(width), hue(doing).Pad(7), facts)
+	if about := Joined(" · ", p.Title, p.Host, p.Cwd); about != "" {
+		a.Term.Line("      %s", term.Dim(about))
 	}
 	if p.Summary != "" {
-		a.term.Line("      %s", p.Summary)
+		a.Term.Line("      %s", p.Summary)
 	}
 	if p.Warning != "" {
-		a.term.Line("      %s", term.Red(a.say("WARNING:")+" "+p.Warning))
+		a.Term.Line("      %s", term.Red(a.Say("WARNING:")+" "+p.Warning))
 	}
 }
 
@@ -121,17 +121,17 @@ func (a *app) whoamiCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "whoami",
 		Short: "Say who you are in each mesh",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := call(cmd.Context(), a, presence.Whoami, presence.WhoamiRequest{})
+			out, err := Call(cmd.Context(), a, presence.Whoami, presence.WhoamiRequest{})
 			if err == nil && len(out.Meshes) == 0 {
-				err = a.outcast(cmd.Context())
+				err = a.Outcast(cmd.Context())
 			}
 			if err != nil {
 				return err
 			}
 			doc := whoamiDoc{Session: out.Session, Agent: out.Agent, Node: out.Node, Identities: out.Meshes}
-			return show(a, doc, func(whoamiDoc) { a.printWhoami(out) })
+			return Show(a, doc, func(whoamiDoc) { a.printWhoami(out) })
 		},
 	}
 }
@@ -148,16 +148,16 @@ type whoamiDoc struct {
 
 func (a *app) printWhoami(r presence.WhoamiResponse) {
 	if len(r.Meshes) == 0 {
-		a.noMesh()
+		a.NoMesh()
 	}
 	for _, m := range r.Meshes {
-		a.term.Line("%s %s in %s (%s)", term.Green(term.Dot), term.Bold(m.Name), term.Bold(m.Mesh), m.Role)
-		a.term.Line("  member %s · session %s", short(m.MemberKey), short(m.SessionKey))
+		a.Term.Line("%s %s in %s (%s)", term.Green(term.Dot), term.Bold(m.Name), term.Bold(m.Mesh), m.Role)
+		a.Term.Line("  member %s · session %s", Short(m.MemberKey), Short(m.SessionKey))
 	}
 	if r.Agent != "" {
-		a.term.Line("%s", term.Dim("acting as the agent session "+r.Agent))
+		a.Term.Line("%s", term.Dim("acting as the agent session "+r.Agent))
 	}
-	a.term.Line("%s", term.Dim("node "+r.Node))
+	a.Term.Line("%s", term.Dim("node "+r.Node))
 }
 
 func (a *app) summaryCommand() *cobra.Command {
@@ -166,15 +166,15 @@ func (a *app) summaryCommand() *cobra.Command {
 		Use:     "summary <text…>",
 		Short:   "Tell the others what a session of yours works on",
 		Example: "claudemesh summary reviewing the parser",
-		Args:    words(1, -1),
+		Args:    Words(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := presence.SummaryRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of, Summary: strings.Join(args, " ")}
-			out, err := call(cmd.Context(), a, presence.Summary, in)
+			in := presence.SummaryRequest{InMesh: op.InMesh{Mesh: a.Mesh}, OfSession: of, Summary: strings.Join(args, " ")}
+			out, err := Call(cmd.Context(), a, presence.Summary, in)
 			if err != nil {
 				return err
 			}
-			return show(a, out, func(presence.SummaryResponse) {
-				a.term.Line("%s Summary set in %s.", term.Green(term.OK), strings.Join(out.Meshes, ", "))
+			return Show(a, out, func(presence.SummaryResponse) {
+				a.Term.Line("%s Summary set in %s.", term.Green(term.OK), strings.Join(out.Meshes, ", "))
 			})
 		},
 	}, &of)

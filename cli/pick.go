@@ -15,9 +15,9 @@ import (
 	"github.com/claudemesh/claudemesh/store/file"
 )
 
-// lastUsed is the content of last-used.json: the mesh that was named last, and what was
+// LastUsed is the content of last-used.json: the mesh that was named last, and what was
 // chosen at the last launch.
-type lastUsed struct {
+type LastUsed struct {
 	Mesh   string  `json:"meshSlug"`
 	Name   *string `json:"displayName,omitempty"`
 	Role   *string `json:"role,omitempty"`
@@ -28,28 +28,28 @@ type lastUsed struct {
 
 const lastUsedFile = "last-used.json"
 
-// oneMesh decides which mesh a command concerns that can only concern one: the one
+// OneMesh decides which mesh a command concerns that can only concern one: the one
 // of --mesh, the only one there is, the one used last, the one a person picks.
 // Empty means the only one, or none: the operation then says what there is to say.
-func (a *app) oneMesh(ctx context.Context) (string, error) {
-	if a.mesh != "" {
-		return a.mesh, nil
+func (a *app) OneMesh(ctx context.Context) (string, error) {
+	if a.Mesh != "" {
+		return a.Mesh, nil
 	}
-	slugs, err := a.everyMesh(ctx)
+	slugs, err := a.EveryMesh(ctx)
 	if err != nil || len(slugs) < 2 {
 		return "", err
 	}
-	if own := a.launched().Mesh; slices.Contains(slugs, own) {
+	if own := a.Launched().Mesh; slices.Contains(slugs, own) {
 		return own, nil
 	}
-	last := a.lastMesh()
+	last := a.LastMesh()
 	for _, s := range slugs {
 		if s == last {
-			a.term.Note("→ mesh %s, used last; --mesh chooses another", s)
+			a.Term.Note("→ mesh %s, used last; --mesh chooses another", s)
 			return s, nil
 		}
 	}
-	i, err := a.term.Choose(ctx, "Which mesh?", slugs)
+	i, err := a.Term.Choose(ctx, "Which mesh?", slugs)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
@@ -57,18 +57,18 @@ func (a *app) oneMesh(ctx context.Context) (string, error) {
 		return "", op.Errorf(op.Invalid, "you are in several meshes").
 			WithHint("add --mesh with one of: %s", strings.Join(slugs, ", "))
 	}
-	a.used(slugs[i])
+	a.Used(slugs[i])
 	return slugs[i], nil
 }
 
-// everyMesh is what a command covers that can concern all meshes: the one of
+// EveryMesh is what a command covers that can concern all meshes: the one of
 // --mesh, else all there are. With fewer than two it is one empty name, as with
 // oneMesh.
-func (a *app) everyMesh(ctx context.Context) ([]string, error) {
-	if a.mesh != "" {
-		return []string{a.mesh}, nil
+func (a *app) EveryMesh(ctx context.Context) ([]string, error) {
+	if a.Mesh != "" {
+		return []string{a.Mesh}, nil
 	}
-	out, err := call(ctx, a, mesh.List, mesh.ListRequest{})
+	out, err := Call(ctx, a, mesh.List, mesh.ListRequest{})
 	if err != nil {
 		return nil, err
 	}
@@ -82,59 +82,59 @@ func (a *app) everyMesh(ctx context.Context) ([]string, error) {
 	return slugs, nil
 }
 
-// lastMesh is the mesh that was named last, or "".
-func (a *app) lastMesh() string { return a.lastUsed().Mesh }
+// LastMesh is the mesh that was named last, or "".
+func (a *app) LastMesh() string { return a.LastUsed().Mesh }
 
-// lastUsed is what was used last.
-func (a *app) lastUsed() lastUsed {
-	text, err := file.Read(filepath.Join(a.folder, lastUsedFile))
-	var l lastUsed
+// LastUsed is what was used last.
+func (a *app) LastUsed() LastUsed {
+	text, err := file.Read(filepath.Join(a.Folder, lastUsedFile))
+	var l LastUsed
 	if err != nil || json.Unmarshal(text, &l) != nil {
-		return lastUsed{}
+		return LastUsed{}
 	}
 	return l
 }
 
-// used remembers a mesh that was named, made or joined.
-func (a *app) used(slug string) {
-	l := a.lastUsed()
+// Used remembers a mesh that was named, made or joined.
+func (a *app) Used(slug string) {
+	l := a.LastUsed()
 	if slug == "" || slug == l.Mesh {
 		return
 	}
 	l.Mesh = slug
-	a.remember(l)
+	a.Remember(l)
 }
 
-// remember keeps what was used last. It is a convenience: a folder that cannot be
+// Remember keeps what was used last. It is a convenience: a folder that cannot be
 // written to shows elsewhere.
-func (a *app) remember(l lastUsed) {
+func (a *app) Remember(l LastUsed) {
 	l.At = time.Now().UTC().Format(time.RFC3339)
 	if text, err := json.Marshal(l); err == nil {
-		_ = file.Write(filepath.Join(a.folder, lastUsedFile), append(text, '\n'))
+		_ = file.Write(filepath.Join(a.Folder, lastUsedFile), append(text, '\n'))
 	}
 }
 
-// inMesh decides on the one mesh that a request concerns.
-func (a *app) inMesh(ctx context.Context) (op.InMesh, error) {
-	slug, err := a.oneMesh(ctx)
+// InMesh decides on the one mesh that a request concerns.
+func (a *app) InMesh(ctx context.Context) (op.InMesh, error) {
+	slug, err := a.OneMesh(ctx)
 	return op.InMesh{Mesh: slug}, err
 }
 
-// outcast is why there is no mesh to tell about, where this machine is in some and may act
+// Outcast is why there is no mesh to tell about, where this machine is in some and may act
 // in none: its member was removed, or has its home elsewhere. Else it is nil.
-func (a *app) outcast(ctx context.Context) error {
-	all, err := call(ctx, a, mesh.List, mesh.ListRequest{})
+func (a *app) Outcast(ctx context.Context) error {
+	all, err := Call(ctx, a, mesh.List, mesh.ListRequest{})
 	if err != nil || len(all.Meshes) == 0 || slices.ContainsFunc(all.Meshes, func(m mesh.Info) bool { return m.Trouble() == "" }) {
 		return err
 	}
 	// Whoever asks for the mesh itself is told why, and what to do.
-	_, err = call(ctx, a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: all.Meshes[0].Slug}})
+	_, err = Call(ctx, a, presence.Peers, presence.PeersRequest{InMesh: op.InMesh{Mesh: all.Meshes[0].Slug}})
 	return err
 }
 
-// launched is what the session was launched as that this process belongs to; nothing, if
+// Launched is what the session was launched as that this process belongs to; nothing, if
 // it was not.
-func (a *app) launched() agent.Launched {
-	l, _ := agent.LaunchedIn(a.env.Getenv)
+func (a *app) Launched() agent.Launched {
+	l, _ := agent.LaunchedIn(a.Env.Getenv)
 	return l
 }

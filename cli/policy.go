@@ -9,7 +9,7 @@ import (
 
 // policyCommand is about what may be done here.
 func (a *app) policyCommand() *cobra.Command {
-	cmd := a.holder("policy", "What may be done here without asking, and what not at all", "")
+	cmd := a.Holder("policy", "What may be done here without asking, and what not at all", "")
 	cmd.AddCommand(a.policyShow(), a.policySet(), a.policyTest())
 	return cmd
 }
@@ -18,13 +18,13 @@ func (a *app) policyShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show",
 		Short: "Show the rules, in the order they are tried",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := call(cmd.Context(), a, policy.Show, policy.ShowRequest{})
+			out, err := Call(cmd.Context(), a, policy.Show, policy.ShowRequest{})
 			if err != nil {
 				return err
 			}
-			return show(a, out, func(r policy.ShowResponse) { a.term.Block(1, r.Text()) })
+			return Show(a, out, func(r policy.ShowResponse) { a.Term.Block(1, r.Text()) })
 		},
 	}
 }
@@ -38,20 +38,20 @@ func (a *app) policySet() *cobra.Command {
 			"remove the rule. An operation may be a pattern as in mesh.*, @changes or @destroys; --mesh\n" +
 			"limits the rule. The newest rule comes first. Agents follow the same rules.",
 		Example: "claudemesh policy set @destroys prompt\nclaudemesh policy set --mode read-only",
-		Args:    words(0, 2),
+		Args:    Words(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch len(args) {
 			case 1:
-				return usage("add allow, prompt, deny or none", "what is to become of %s?", args[0])
+				return Usage("add allow, prompt, deny or none", "what is to become of %s?", args[0])
 			case 2:
-				in.Operation, in.Decision, in.Mesh = args[0], args[1], a.mesh
+				in.Operation, in.Decision, in.Mesh = args[0], args[1], a.Mesh
 			}
-			a.asks = "Change the policy?"
-			out, err := call(cmd.Context(), a, policy.Set, in)
+			a.Asks = "Change the policy?"
+			out, err := Call(cmd.Context(), a, policy.Set, in)
 			if err != nil {
 				return err
 			}
-			return show(a, out, func(r policy.ShowResponse) { a.term.Block(1, r.Text()) })
+			return Show(a, out, func(r policy.ShowResponse) { a.Term.Block(1, r.Text()) })
 		},
 	}
 	cmd.Flags().StringVar(&in.Mode, "mode", "", "what may be done at all: plan, read-only, write or yolo")
@@ -63,20 +63,20 @@ func (a *app) policyTest() *cobra.Command {
 		Use:     "test <operation>",
 		Short:   "Tell what would become of an operation; exit status 7 if it is denied",
 		Example: "claudemesh policy test mesh.ban",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			k, err := contract(args[0])
+			k, err := Contract(args[0])
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, policy.Test, policy.TestRequest{InMesh: op.InMesh{Mesh: a.mesh}, Operation: k.ID})
+			out, err := Call(cmd.Context(), a, policy.Test, policy.TestRequest{InMesh: op.InMesh{Mesh: a.Mesh}, Operation: k.ID})
 			if err != nil {
 				return err
 			}
-			if err := show(a, out, func(r policy.TestResponse) { a.term.Block(1, r.Text()) }); err != nil || out.Decision != policy.Deny {
+			if err := Show(a, out, func(r policy.TestResponse) { a.Term.Block(1, r.Text()) }); err != nil || out.Decision != policy.Deny {
 				return err
 			}
-			return verdict(exitDenied)
+			return Verdict(ExitDenied)
 		},
 	}
 }

@@ -26,13 +26,13 @@ func (a *app) profileCommand() *cobra.Command {
 		Long: "Show or change what a member is known by: without flags it shows your profile, with\n" +
 			"--member somebody else's. An empty value clears. Live sessions follow at once.",
 		Example: "claudemesh profile --role-tag reviewer --groups eng:lead,qa\nclaudemesh profile --message-mode inbox",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			edit, set, err := f.requests(cmd)
 			if err != nil {
 				return err
 			}
-			in, err := a.inMesh(cmd.Context())
+			in, err := a.InMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -40,12 +40,12 @@ func (a *app) profileCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.used(a.mesh)
-			return show(a, out, func(profileDoc) {
+			a.Used(a.Mesh)
+			return Show(a, out, func(profileDoc) {
 				for _, c := range out.Changes {
-					a.term.Block(1, c)
+					a.Term.Block(1, c)
 				}
-				a.term.Block(1, profile.GetResponse{Slug: out.Slug, Shown: out.Shown}.Text())
+				a.Term.Block(1, profile.GetResponse{Slug: out.Slug, Shown: out.Shown}.Text())
 			})
 		},
 	}
@@ -90,7 +90,7 @@ func (f profileFlags) requests(cmd *cobra.Command) (*profile.EditRequest, *profi
 	}
 	set := &profile.SetRequest{Avatar: given("avatar", f.avatar), Title: given("title", f.title), Bio: given("bio", f.bio)}
 	if cmd.Flags().Changed("capabilities") {
-		list := commaList(f.capabilities)
+		list := CommaList(f.capabilities)
 		set.Capabilities = &list
 	}
 	if edit.Name == nil && edit.RoleTag == nil && edit.Mode == nil && edit.Groups == nil {
@@ -101,9 +101,9 @@ func (f profileFlags) requests(cmd *cobra.Command) (*profile.EditRequest, *profi
 	}
 	switch {
 	case set != nil && f.member != "":
-		return nil, nil, usage("leave out --member, or leave these to the member", "avatar, title, bio and capabilities can only be set for yourself")
+		return nil, nil, Usage("leave out --member, or leave these to the member", "avatar, title, bio and capabilities can only be set for yourself")
 	case f.mode != "" && settings.CheckMode(f.mode) != nil:
-		return nil, nil, usage("push gives messages at once, inbox hints at them, off says nothing", "--message-mode %q is none of push, inbox, off", f.mode)
+		return nil, nil, Usage("push gives messages at once, inbox hints at them, off says nothing", "--message-mode %q is none of push, inbox, off", f.mode)
 	}
 	return edit, set, nil
 }
@@ -113,7 +113,7 @@ func (a *app) profile(ctx context.Context, in op.InMesh, member string, edit *pr
 	var doc profileDoc
 	if edit != nil {
 		edit.InMesh = in
-		out, err := call(ctx, a, profile.Edit, *edit)
+		out, err := Call(ctx, a, profile.Edit, *edit)
 		if err != nil {
 			return doc, err
 		}
@@ -121,7 +121,7 @@ func (a *app) profile(ctx context.Context, in op.InMesh, member string, edit *pr
 	}
 	if set != nil {
 		set.InMesh = in
-		out, err := call(ctx, a, profile.Set, *set)
+		out, err := Call(ctx, a, profile.Set, *set)
 		if err != nil {
 			return doc, err
 		}
@@ -130,7 +130,7 @@ func (a *app) profile(ctx context.Context, in op.InMesh, member string, edit *pr
 	if edit != nil || set != nil {
 		return doc, nil
 	}
-	out, err := call(ctx, a, profile.Get, profile.GetRequest{InMesh: in, Member: member})
+	out, err := Call(ctx, a, profile.Get, profile.GetRequest{InMesh: in, Member: member})
 	doc.add(out.Slug, nil, nil, out.Shown)
 	return doc, err
 }
@@ -156,7 +156,7 @@ func (d *profileDoc) add(slug string, set, cleared []string, now profile.Shown) 
 // groupList reads a:lead,b.
 func groupList(text string) []profile.Group {
 	groups := []profile.Group{}
-	for _, one := range commaList(text) {
+	for _, one := range CommaList(text) {
 		name, role, _ := strings.Cut(one, ":")
 		groups = append(groups, profile.Group{Name: strings.TrimPrefix(strings.TrimSpace(name), "@"), Role: strings.TrimSpace(role)})
 	}

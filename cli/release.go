@@ -12,8 +12,8 @@ import (
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
-// upgrader upgrades this very program.
-func (a *app) upgrader(url string) (*upgrade.Upgrader, error) {
+// Upgrader upgrades this very program.
+func (a *app) Upgrader(url string) (*upgrade.Upgrader, error) {
 	exe, err := os.Executable()
 	if err == nil {
 		exe, err = filepath.EvalSymlinks(exe)
@@ -21,11 +21,11 @@ func (a *app) upgrader(url string) (*upgrade.Upgrader, error) {
 	if err != nil {
 		return nil, op.Errorf(op.Unavailable, "this program cannot be found on the disk: %w", err).WithHint("start it by its full path")
 	}
-	cfg := upgrade.Config{URL: url, Version: a.env.Version, Executable: exe}
+	cfg := upgrade.Config{URL: url, Version: a.Env.Version, Executable: exe}
 	if url == "" {
 		return upgrade.New(cfg), nil
 	}
-	if cfg.Key, err = release.ParseKey(a.env.ReleaseKey); err != nil {
+	if cfg.Key, err = release.ParseKey(a.Env.ReleaseKey); err != nil {
 		return nil, op.Errorf(op.Denied, "this build holds no key to check releases with").
 			WithHint("install a release by hand, or build with `make release` and a RELEASE_KEY")
 	}
@@ -35,13 +35,13 @@ func (a *app) upgrader(url string) (*upgrade.Upgrader, error) {
 // noticeLimit is how long looking for a newer release may hold up a command's end.
 const noticeLimit = 2 * time.Second
 
-// newer is the version of a newer release, if an address of releases is set and nobody has
+// Newer is the version of a newer release, if an address of releases is set and nobody has
 // asked there within 24 hours; else, and when it does not answer soon, empty.
-func (a *app) newer(ctx context.Context, dir string, set settings.Settings) string {
+func (a *app) Newer(ctx context.Context, dir string, set settings.Settings) string {
 	if set.UpdateURL.Value == "" || !upgrade.Due(dir, time.Now()) {
 		return ""
 	}
-	up, err := a.upgrader(set.UpdateURL.Value)
+	up, err := a.Upgrader(set.UpdateURL.Value)
 	if err != nil {
 		return ""
 	}

@@ -120,7 +120,7 @@ func resourceOf(a *app, root *cobra.Command, name string) *cobra.Command {
 	if help == "" {
 		help = "Commands about " + name
 	}
-	cmd := a.holder(name, help, "")
+	cmd := a.Holder(name, help, "")
 	cmd.Annotations[manual.Listed] = "no"
 	root.AddCommand(cmd)
 	return cmd

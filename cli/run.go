@@ -28,30 +28,30 @@ type Env struct {
 
 // app is one run of the program.
 type app struct {
-	env  Env
-	term *term.Term
+	Env  Env
+	Term *term.Term
 	// The global flags.
-	mesh  string
-	json  bool
-	quiet bool
-	yes   bool
-	// approve is how much may be done, a mode of the policy; empty: as the policy says.
-	approve string
-	// asks is the question that stands for the next request, where a person must say
+	Mesh  string
+	JSON  bool
+	Quiet bool
+	Yes   bool
+	// Approve is how much may be done, a mode of the policy; empty: as the policy says.
+	Approve string
+	// Asks is the question that stands for the next request, where a person must say
 	// yes to it.
-	asks string
+	Asks string
 
-	folder    string        // the user's folder, once it was looked for
-	client    *local.Client // the connection, once there is one
+	Folder    string        // the user's folder, once it was looked for
+	Client    *local.Client // the connection, once there is one
 	knowsSkew bool          // the version warning was given
-	ran       string        // the first word of the command that runs
+	Ran       string        // the first word of the command that runs
 
-	// skill writes what teaches an agent the commands, from their tree.
-	skill func() string
+	// Skill writes what teaches an agent the commands, from their tree.
+	Skill func() string
 }
 
-// holder is a command that only holds others. long may be empty.
-func (a *app) holder(use, short, long string) *cobra.Command {
+// Holder is a command that only holds others. long may be empty.
+func (a *app) Holder(use, short, long string) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: a.group,
 		Annotations: map[string]string{manual.Holds: "yes"},
@@ -61,19 +61,19 @@ func (a *app) holder(use, short, long string) *cobra.Command {
 // group is the Run of a command that only holds others.
 func (a *app) group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return a.explain(cmd)
+		return a.Help(cmd)
 	}
-	return unknownWord(cmd, args[0])
+	return UnknownWord(cmd, args[0])
 }
 
-// explain is help that tells whether it could be written.
-func (a *app) explain(cmd *cobra.Command) error {
+// Help is help that tells whether it could be written.
+func (a *app) Help(cmd *cobra.Command) error {
 	_ = cmd.Help() // why it could not be written is kept for Err
-	return a.term.Err()
+	return a.Term.Err()
 }
 
-// unknownWord refuses a word that is no command of cmd and names the nearest.
-func unknownWord(cmd *cobra.Command, word string) error {
+// UnknownWord refuses a word that is no command of cmd and names the nearest.
+func UnknownWord(cmd *cobra.Command, word string) error {
 	var names []string
 	for _, c := range cmd.Commands() {
 		if !c.Hidden {
@@ -82,8 +82,8 @@ func unknownWord(cmd *cobra.Command, word string) error {
 		}
 	}
 	hint := "run `" + cmd.CommandPath() + " --help` to see the commands"
-	if near := nearest(word, names); near != "" {
+	if near := Nearest(word, names); near != "" {
 		hint = "did you mean `" + cmd.CommandPath() + " " + near + "`? Else " + hint
 	}
-	return usage(hint, "there is no command %q", strings.TrimSpace(cmd.CommandPath()+" "+word))
+	return Usage(hint, "there is no command %q", strings.TrimSpace(cmd.CommandPath()+" "+word))
 }

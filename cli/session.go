@@ -26,14 +26,14 @@ func (a *app) statusSet() *cobra.Command {
 			"priority now reach it. dnd stays until another status is set, the others hold until\n" +
 			"the agent is seen doing something else.",
 		Example: "claudemesh status set dnd",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch args[0] {
 			case "idle", "working", "dnd":
 			default:
-				return usage("type one of idle, working, dnd", "there is no status %q", args[0])
+				return Usage("type one of idle, working, dnd", "there is no status %q", args[0])
 			}
-			in := presence.SetStatusRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of, Status: args[0]}
+			in := presence.SetStatusRequest{InMesh: op.InMesh{Mesh: a.Mesh}, OfSession: of, Status: args[0]}
 			return change(cmd.Context(), a, presence.SetStatus, in)
 		},
 	}, &of)
@@ -41,11 +41,11 @@ func (a *app) statusSet() *cobra.Command {
 
 // change performs an operation that changes a session, and shows what it says of that.
 func change[In any, Out op.Texter](ctx context.Context, a *app, spec op.Spec[In, Out], in In) error {
-	out, err := call(ctx, a, spec, in)
+	out, err := Call(ctx, a, spec, in)
 	if err != nil {
 		return err
 	}
-	return show(a, out, func(o Out) { a.term.Line("%s %s", term.Green(term.OK), o.Text()) })
+	return Show(a, out, func(o Out) { a.Term.Line("%s %s", term.Green(term.OK), o.Text()) })
 }
 
 func (a *app) visibleCommand() *cobra.Command {
@@ -56,15 +56,15 @@ func (a *app) visibleCommand() *cobra.Command {
 		Long: "Hide a session from the others, or show it again. A hidden one looks as if it had left\n" +
 			"and gets nothing that is sent to groups or to everybody; direct messages still arrive.",
 		Example: "claudemesh visible off",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := presence.SetVisibleRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of}
+			in := presence.SetVisibleRequest{InMesh: op.InMesh{Mesh: a.Mesh}, OfSession: of}
 			switch args[0] {
 			case "on":
 				in.Visible = true
 			case "off":
 			default:
-				return usage("type on or off", "visible is neither on nor off: %q", args[0])
+				return Usage("type on or off", "visible is neither on nor off: %q", args[0])
 			}
 			return change(cmd.Context(), a, presence.SetVisible, in)
 		},
@@ -72,7 +72,7 @@ func (a *app) visibleCommand() *cobra.Command {
 }
 
 func (a *app) groupCommand() *cobra.Command {
-	cmd := a.holder("group", "Groups of sessions, which get messages to @name", "")
+	cmd := a.Holder("group", "Groups of sessions, which get messages to @name", "")
 	cmd.AddCommand(a.groupJoin(), a.groupLeave(), a.groupList())
 	return cmd
 }
@@ -86,9 +86,9 @@ func (a *app) groupJoin() *cobra.Command {
 		Long: "Put a session into a group: messages to @name reach it from then on, and so do those to\n" +
 			"the groups above it (a/b is in a). Joining again replaces the role.",
 		Example: "claudemesh group join frontend/css --role lead",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := presence.JoinGroupRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of, Name: args[0], Role: role}
+			in := presence.JoinGroupRequest{InMesh: op.InMesh{Mesh: a.Mesh}, OfSession: of, Name: args[0], Role: role}
 			return change(cmd.Context(), a, presence.JoinGroup, in)
 		},
 	}, &of)
@@ -102,9 +102,9 @@ func (a *app) groupLeave() *cobra.Command {
 		Use:     "leave <name>",
 		Short:   "Take a session out of a group",
 		Example: "claudemesh group leave frontend/css",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := presence.LeaveGroupRequest{InMesh: op.InMesh{Mesh: a.mesh}, OfSession: of, Name: args[0]}
+			in := presence.LeaveGroupRequest{InMesh: op.InMesh{Mesh: a.Mesh}, OfSession: of, Name: args[0]}
 			return change(cmd.Context(), a, presence.LeaveGroup, in)
 		},
 	}, &of)
@@ -114,34 +114,34 @@ func (a *app) groupList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the groups and who is in them",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := a.inMesh(cmd.Context())
+			in, err := a.InMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, presence.Groups, presence.GroupsRequest{InMesh: in})
+			out, err := Call(cmd.Context(), a, presence.Groups, presence.GroupsRequest{InMesh: in})
 			if err != nil {
 				return err
 			}
 			if out.Groups == nil {
 				out.Groups = []presence.GroupInfo{}
 			}
-			a.used(a.mesh)
-			return show(a, out, a.printGroups)
+			a.Used(a.Mesh)
+			return Show(a, out, a.printGroups)
 		},
 	}
 }
 
 func (a *app) printGroups(r presence.GroupsResponse) {
 	if len(r.Groups) == 0 {
-		a.term.Line("There are no groups in %s yet.", r.Mesh)
-		a.term.Note("%s claudemesh group join <name>", term.To)
+		a.Term.Line("There are no groups in %s yet.", r.Mesh)
+		a.Term.Note("%s claudemesh group join <name>", term.To)
 		return
 	}
-	a.term.Line("%s %s", term.Bold(r.Mesh), term.Dim(a.count(len(r.Groups), "group", "groups")))
+	a.Term.Line("%s %s", term.Bold(r.Mesh), term.Dim(a.Count(len(r.Groups), "group", "groups")))
 	for _, g := range r.Groups {
-		a.term.Line("%s %s", term.Bold("@"+g.Name), term.Dim(a.count(len(g.Members), "peer", "peers")))
+		a.Term.Line("%s %s", term.Bold("@"+g.Name), term.Dim(a.Count(len(g.Members), "peer", "peers")))
 		for _, m := range g.Members {
 			hue, ok := hues[m.State]
 			if !ok {
@@ -151,7 +151,7 @@ func (a *app) printGroups(r presence.GroupsResponse) {
 			if m.Own {
 				own = "yours"
 			}
-			a.term.Line("  %s %s %s", hue(term.Dot), m.Name, term.Dim(joined(" · ", m.Role, m.State, own, short(m.Session))))
+			a.Term.Line("  %s %s %s", hue(term.Dot), m.Name, term.Dim(Joined(" · ", m.Role, m.State, own, Short(m.Session))))
 		}
 	}
 }

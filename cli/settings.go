@@ -7,9 +7,9 @@ import (
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
-// settings loads the settings; a wrong one is the user's to correct.
-func (a *app) settings(dir string, flags settings.Flags) (settings.Settings, error) {
-	set, err := settings.Load(dir, a.env.Getenv, flags)
+// Settings loads the settings; a wrong one is the user's to correct.
+func (a *app) Settings(dir string, flags settings.Flags) (settings.Settings, error) {
+	set, err := settings.Load(dir, a.Env.Getenv, flags)
 	if err != nil {
 		return set, op.Errorf(op.Invalid, "%w", err).
 			WithHint("addresses are IP:PORT or multiaddrs, switches 0 or 1; `claudemesh config` shows the settings, %s holds them", settings.Path(dir))
@@ -17,17 +17,17 @@ func (a *app) settings(dir string, flags settings.Flags) (settings.Settings, err
 	return set, nil
 }
 
-func (a *app) debug() bool {
-	d := a.env.Getenv("CLAUDEMESH_DEBUG")
+func (a *app) Debug() bool {
+	d := a.Env.Getenv("CLAUDEMESH_DEBUG")
 	return d == "1" || strings.EqualFold(d, "true")
 }
 
-// loaded is the user's folder and the settings in it.
-func (a *app) loaded() (string, settings.Settings, error) {
-	dir, err := a.dir()
+// Loaded is the user's folder and the settings in it.
+func (a *app) Loaded() (string, settings.Settings, error) {
+	dir, err := a.Dir()
 	if err != nil {
 		return "", settings.Settings{}, err
 	}
-	set, err := a.settings(dir, settings.Flags{})
+	set, err := a.Settings(dir, settings.Flags{})
 	return dir, set, err
 }

@@ -15,7 +15,7 @@ import (
 
 // stateCommand is about the mesh's shared state.
 func (a *app) stateCommand() *cobra.Command {
-	cmd := a.holder("state", "Shared keys and values of a mesh", "")
+	cmd := a.Holder("state", "Shared keys and values of a mesh", "")
 	cmd.AddCommand(a.stateGet(), a.stateSet(), a.stateList(), a.stateWriters())
 	return cmd
 }
@@ -28,19 +28,19 @@ func (a *app) stateSet() *cobra.Command {
 		Long: "Write a shared key. The value is JSON if it reads as JSON, else a text; --text takes it\n" +
 			"as a text in any case, and - reads it from stdin.",
 		Example: "claudemesh state set sprint 42\nclaudemesh state set deploy '{\"by\":\"ana\"}'",
-		Args:    words(2, 2),
+		Args:    Words(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			word, err := a.body(args[1:])
+			word, err := a.Body(args[1:])
 			if err != nil {
 				return err
 			}
-			in, err := a.inMesh(cmd.Context())
+			in, err := a.InMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
 			set := state.SetRequest{InMesh: in, Key: args[0], Value: jsonValue(word, text)}
-			return perform(cmd.Context(), a, state.Set, set, func(r state.SetResponse) {
-				a.term.Line("%s %s = %s %s", term.Green(term.OK), term.Bold(r.Key), compact(r.JSON), term.Dim("in "+r.Slug))
+			return Perform(cmd.Context(), a, state.Set, set, func(r state.SetResponse) {
+				a.Term.Line("%s %s = %s %s", term.Green(term.OK), term.Bold(r.Key), compact(r.JSON), term.Dim("in "+r.Slug))
 			})
 		},
 	}
@@ -100,20 +100,20 @@ func (a *app) stateGet() *cobra.Command {
 		Use:     "get <key>",
 		Short:   "Read a shared key; exit status 5 if it is not set",
 		Example: "claudemesh state get sprint",
-		Args:    words(1, 1),
+		Args:    Words(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in, err := a.inMesh(cmd.Context())
+			in, err := a.InMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, state.Get, state.GetRequest{InMesh: in, Key: args[0]})
+			out, err := Call(cmd.Context(), a, state.Get, state.GetRequest{InMesh: in, Key: args[0]})
 			if err != nil {
 				return a.notSet(cmd.Context(), err, args[0])
 			}
-			a.used(a.mesh)
-			return show(a, foundDoc{true, out}, func(foundDoc) {
-				a.term.Block(1, bare(out.JSON))
-				a.term.Line("%s", term.Dim("set by "+out.By+" · "+clock(out.At, time.Now())))
+			a.Used(a.Mesh)
+			return Show(a, foundDoc{true, out}, func(foundDoc) {
+				a.Term.Block(1, bare(out.JSON))
+				a.Term.Line("%s", term.Dim("set by "+out.By+" · "+Clock(out.At, time.Now())))
 			})
 		},
 	}
@@ -121,15 +121,15 @@ func (a *app) stateGet() *cobra.Command {
 
 // notSet tells in a document that a key is not set. Other failures stay as they are.
 func (a *app) notSet(ctx context.Context, err error, key string) error {
-	e := asError(ctx, err)
-	if e.Code != op.NotFound || !strings.Contains(e.Message, "not set") || !a.term.IsDocument() {
+	e := AsError(ctx, err)
+	if e.Code != op.NotFound || !strings.Contains(e.Message, "not set") || !a.Term.IsDocument() {
 		return err
 	}
 	doc := absentDoc{Key: key, Failed: term.Failed{Error: term.Failure{Code: string(e.Code), Message: e.Message, Hint: e.Hint}}}
-	if err := a.term.JSON(doc); err != nil {
+	if err := a.Term.JSON(doc); err != nil {
 		return err
 	}
-	return verdict(exitNotFound)
+	return Verdict(ExitNotFound)
 }
 
 func (a *app) stateList() *cobra.Command {
@@ -137,9 +137,9 @@ func (a *app) stateList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the shared keys",
-		Args:  words(0, 0),
+		Args:  Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := a.inMesh(cmd.Context())
+			in, err := a.InMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -147,8 +147,8 @@ func (a *app) stateList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.used(a.mesh)
-			return show(a, out, a.printKeys)
+			a.Used(a.Mesh)
+			return Show(a, out, a.printKeys)
 		},
 	}
 	cmd.Flags().StringVar(&prefix, "prefix", "", "only keys that begin with this `text`")
@@ -157,11 +157,11 @@ func (a *app) stateList() *cobra.Command {
 
 // allKeys asks until it has every key.
 func (a *app) allKeys(ctx context.Context, in state.ListRequest) (state.ListResponse, error) {
-	all, err := call(ctx, a, state.List, in)
+	all, err := Call(ctx, a, state.List, in)
 	for err == nil && all.More {
 		in.After = all.Entries[len(all.Entries)-1].Key
 		var next state.ListResponse
-		next, err = call(ctx, a, state.List, in)
+		next, err = Call(ctx, a, state.List, in)
 		all.Entries, all.More = append(all.Entries, next.Entries...), next.More && len(next.Entries) > 0
 	}
 	if all.Entries == nil {
@@ -172,20 +172,20 @@ func (a *app) allKeys(ctx context.Context, in state.ListRequest) (state.ListResp
 
 func (a *app) printKeys(r state.ListResponse) {
 	if r.Hidden > 0 {
-		a.term.Note("%s hidden: you do not let their writers be read; `claudemesh grants` shows whom", a.count(r.Hidden, "key is", "keys are"))
+		a.Term.Note("%s hidden: you do not let their writers be read; `claudemesh grants` shows whom", a.Count(r.Hidden, "key is", "keys are"))
 	}
 	if len(r.Entries)+r.Hidden == 0 {
-		a.term.Line("No shared state in %s yet.", r.Slug)
-		a.term.Note("%s claudemesh state set <key> <value>", term.To)
+		a.Term.Line("No shared state in %s yet.", r.Slug)
+		a.Term.Note("%s claudemesh state set <key> <value>", term.To)
 		return
 	}
 	now := time.Now()
 	for _, v := range r.Entries {
 		value := compact(v.JSON)
 		if v.JSON == nil {
-			value = a.count(v.Bytes, "byte", "bytes") + ": `claudemesh state get " + v.Key + "`"
+			value = a.Count(v.Bytes, "byte", "bytes") + ": `claudemesh state get " + v.Key + "`"
 		}
-		a.term.Line("%s: %s %s", term.Bold(v.Key), value, term.Dim(v.By+" · "+clock(v.At, now)))
+		a.Term.Line("%s: %s %s", term.Bold(v.Key), value, term.Dim(v.By+" · "+Clock(v.At, now)))
 	}
 }
 
@@ -196,21 +196,21 @@ func (a *app) stateWriters() *cobra.Command {
 		Long: "Show who may write shared keys, or as an admin say who may: everyone, or only the members\n" +
 			"named. What others wrote, before or later, is then shown nowhere.",
 		Example: "claudemesh state writers\nclaudemesh state writers ana ben",
-		Args:    words(0, -1),
+		Args:    Words(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in, err := a.inMesh(cmd.Context())
+			in, err := a.InMesh(cmd.Context())
 			if err != nil {
 				return err
 			}
-			out, err := call(cmd.Context(), a, state.Writers, state.WritersRequest{InMesh: in, Writers: args})
+			out, err := Call(cmd.Context(), a, state.Writers, state.WritersRequest{InMesh: in, Writers: args})
 			if err != nil {
 				return err
 			}
 			if out.Writers == nil {
 				out.Writers = []state.Writer{}
 			}
-			a.used(a.mesh)
-			return show(a, out, itsText[state.WritersResponse](a))
+			a.Used(a.Mesh)
+			return Show(a, out, ItsText[state.WritersResponse](a))
 		},
 	}
 }

@@ -34,7 +34,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return unknownWord(cmd, args[0])
+				return UnknownWord(cmd, args[0])
 			}
 			return a.lookAtAll(cmd.Context())
 		},
@@ -77,22 +77,22 @@ type reachable struct {
 
 // lookAtAll is the status command.
 func (a *app) lookAtAll(ctx context.Context) error {
-	doc := statusDoc{OK: true, Version: a.env.Version, System: runtime.GOOS + "/" + runtime.GOARCH, Meshes: []reachable{}}
-	dir, _, err := a.loaded()
+	doc := statusDoc{OK: true, Version: a.Env.Version, System: runtime.GOOS + "/" + runtime.GOARCH, Meshes: []reachable{}}
+	dir, _, err := a.Loaded()
 	if err != nil {
 		return err
 	}
 	if doc.Config, err = lookAtFile(dir); err != nil {
 		return err
 	}
-	client, err := a.connect(ctx)
+	client, err := a.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	if doc.Node, err = a.lookAtNode(ctx); err != nil {
 		return err
 	}
-	stop := a.term.Progress("asking the other nodes")
+	stop := a.Term.Progress("asking the other nodes")
 	doc.Meshes, err = a.reach(ctx, client)
 	stop()
 	if err != nil {
@@ -101,11 +101,11 @@ func (a *app) lookAtAll(ctx context.Context) error {
 	for _, m := range doc.Meshes {
 		doc.OK = doc.OK && m.OK
 	}
-	if err := show(a, doc, a.printStatusDoc); err != nil {
+	if err := Show(a, doc, a.printStatusDoc); err != nil {
 		return err
 	}
 	if !doc.OK {
-		return verdict(exitCancelled)
+		return Verdict(ExitCancelled)
 	}
 	return nil
 }
@@ -155,12 +155,12 @@ func (a *app) reach(ctx context.Context, client *local.Client) ([]reachable, err
 	found = append(found, lost...)
 	kept := []reachable{}
 	for _, m := range found {
-		if a.mesh == "" || m.Slug == a.mesh || strings.HasPrefix(m.ID, a.mesh) {
+		if a.Mesh == "" || m.Slug == a.Mesh || strings.HasPrefix(m.ID, a.Mesh) {
 			kept = append(kept, m)
 		}
 	}
-	if a.mesh != "" && len(kept) == 0 {
-		return nil, op.Errorf(op.NotFound, "you are in no mesh %q", a.mesh).WithHint("`claudemesh list` shows yours")
+	if a.Mesh != "" && len(kept) == 0 {
+		return nil, op.Errorf(op.NotFound, "you are in no mesh %q", a.Mesh).WithHint("`claudemesh list` shows yours")
 	}
 	return kept, nil
 }
@@ -181,32 +181,32 @@ func unusable(ctx context.Context, client *local.Client) (out []reachable, err e
 func (a *app) connection(what string) string {
 	switch what {
 	case "empty":
-		return a.say("nobody else is a member yet")
+		return a.Say("nobody else is a member yet")
 	case "alone":
-		return a.say("no other member's node is reached: they are off, or the network is in the way")
+		return a.Say("no other member's node is reached: they are off, or the network is in the way")
 	}
 	return what
 }
 
 func (a *app) printStatusDoc(d statusDoc) {
-	a.term.Line("claudemesh v%s %s", d.Version, term.Dim(d.System))
+	a.Term.Line("claudemesh v%s %s", d.Version, term.Dim(d.System))
 	file := d.Config.Path
 	if d.Config.Exists {
 		file += " (" + d.Config.Mode + ")"
 	} else {
-		file += " " + a.say("(not there: all settings are the default)")
+		file += " " + a.Say("(not there: all settings are the default)")
 	}
-	a.term.Line("settings %s", file)
+	a.Term.Line("settings %s", file)
 	if d.Config.Open {
-		a.term.Warn("%s can be read by others: chmod 600 %s", d.Config.Path, d.Config.Path)
+		a.Term.Warn("%s can be read by others: chmod 600 %s", d.Config.Path, d.Config.Path)
 	}
-	a.term.Line("%s node v%s, process %d", mark(d.Node.Running), d.Node.Version, d.Node.PID)
+	a.Term.Line("%s node v%s, process %d", mark(d.Node.Running), d.Node.Version, d.Node.PID)
 	if len(d.Meshes) == 0 {
-		a.noMesh()
+		a.NoMesh()
 	}
 	for _, m := range d.Meshes {
-		what := joined(" · ", a.connection(m.What), m.MS, a.count(m.Members, "other online", "others online"), a.count(m.Online, "session", "sessions"))
-		a.term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim(a.fill("key %s", short(m.Key))))
+		what := Joined(" · ", a.connection(m.What), m.MS, a.Count(m.Members, "other online", "others online"), a.Count(m.Online, "session", "sessions"))
+		a.Term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim(a.Fill("key %s", Short(m.Key))))
 	}
 }
 

@@ -38,11 +38,11 @@ func (a *app) statusLineCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ArbitraryArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := a.dir(); err != nil {
+			if _, err := a.Dir(); err != nil {
 				return nil
 			}
 			line := a.statusLine(time.Now())
-			return show(a, lineDoc{line}, func(lineDoc) { a.term.Bare(line) })
+			return Show(a, lineDoc{line}, func(lineDoc) { a.Term.Bare(line) })
 		},
 	}
 	cmd.SetFlagErrorFunc(func(*cobra.Command, error) error { return nil })
@@ -52,12 +52,12 @@ func (a *app) statusLineCommand() *cobra.Command {
 // statusLine tells of the mesh used last, else of the first by name.
 func (a *app) statusLine(now time.Time) string {
 	const mark, most = "◇ ", 1 << 20
-	text, err := file.Read(filepath.Join(a.folder, "peer-cache.json"))
+	text, err := file.Read(filepath.Join(a.Folder, "peer-cache.json"))
 	var meshes map[string]meshLine
 	if err != nil || len(text) > most || json.Unmarshal(text, &meshes) != nil || len(meshes) == 0 {
 		return mark + "claudemesh (not joined)"
 	}
-	slug := a.lastMesh()
+	slug := a.LastMesh()
 	m, ok := meshes[slug]
 	if !ok {
 		slug = slices.Min(slices.Collect(maps.Keys(meshes)))

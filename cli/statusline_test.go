@@ -21,13 +21,13 @@ func TestStatusLine(t *testing.T) {
 		"the first":     {`{"b":{"updatedAt":"` + fresh + `"},"a":{"total":1,"updatedAt":"` + fresh + `"}}`, "gone", "◇ a · 0/1 online"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &app{folder: t.TempDir()}
+			a := &app{Folder: t.TempDir()}
 			if c.cache != "" {
-				if err := os.WriteFile(filepath.Join(a.folder, "peer-cache.json"), []byte(c.cache), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(a.Folder, "peer-cache.json"), []byte(c.cache), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			a.used(c.last)
+			a.Used(c.last)
 			if got := a.statusLine(now); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

@@ -17,7 +17,7 @@ type telemetryDoc struct {
 
 // telemetryCommand keeps the user's word about figures of use. There are none.
 func (a *app) telemetryCommand() *cobra.Command {
-	cmd := a.holder("telemetry", "Whether figures about use may be sent: off unless you switch it on",
+	cmd := a.Holder("telemetry", "Whether figures about use may be sent: off unless you switch it on",
 		"Whether figures about use may be sent: off unless you switch it on. This version sends\n"+
 			"nothing, on or off; the switch is kept for versions that might.")
 	for _, one := range []struct{ word, short, value string }{
@@ -26,7 +26,7 @@ func (a *app) telemetryCommand() *cobra.Command {
 		{"status", "Say which holds, and what is sent", ""},
 	} {
 		cmd.AddCommand(&cobra.Command{
-			Use: one.word, Short: one.short, Args: words(0, 0),
+			Use: one.word, Short: one.short, Args: Words(0, 0),
 			RunE: func(*cobra.Command, []string) error { return a.telemetry(one.value) },
 		})
 	}
@@ -36,7 +36,7 @@ func (a *app) telemetryCommand() *cobra.Command {
 // telemetry keeps a value unless it is empty, and says what holds.
 func (a *app) telemetry(value string) error {
 	if value != "" {
-		dir, err := a.dir()
+		dir, err := a.Dir()
 		if err != nil {
 			return err
 		}
@@ -48,13 +48,13 @@ func (a *app) telemetry(value string) error {
 			return err
 		}
 	}
-	_, set, err := a.loaded()
+	_, set, err := a.Loaded()
 	if err != nil {
 		return err
 	}
 	doc := telemetryDoc{Enabled: set.Telemetry.Value, Source: set.Telemetry.Source, Sends: []string{}}
-	return show(a, doc, func(d telemetryDoc) {
-		a.term.Line("%s Telemetry is %s %s.", term.Green(term.OK), onOff(d.Enabled), term.Dim("("+d.Source+")"))
-		a.term.Line("  This version sends nothing, on or off.")
+	return Show(a, doc, func(d telemetryDoc) {
+		a.Term.Line("%s Telemetry is %s %s.", term.Green(term.OK), OnOff(d.Enabled), term.Dim("("+d.Source+")"))
+		a.Term.Line("  This version sends nothing, on or off.")
 	})
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
-// short is the part of a key or id that lists show.
-func short(id string) string { return id[:min(len(id), 16)] }
+// Short is the part of a key or id that lists show.
+func Short(id string) string { return id[:min(len(id), 16)] }
 
-// day writes an RFC 3339 time as people read it, in their time zone; anything else
+// Day writes an RFC 3339 time as people read it, in their time zone; anything else
 // stays as it is.
-func day(text string) string {
+func Day(text string) string {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return text
@@ -26,8 +26,8 @@ func day(text string) string {
 	return at.Local().Format("Mon 2 Jan 15:04")
 }
 
-// clock writes an RFC 3339 time of today without its date.
-func clock(text string, now time.Time) string {
+// Clock writes an RFC 3339 time of today without its date.
+func Clock(text string, now time.Time) string {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return text
@@ -54,13 +54,13 @@ var clipboards = []struct {
 // clipboardLimit is how long such a program may take.
 const clipboardLimit = time.Second
 
-// copyText puts text into the clipboard and tells whether that worked.
-func (a *app) copyText(ctx context.Context, text string) bool {
+// CopyText puts text into the clipboard and tells whether that worked.
+func (a *app) CopyText(ctx context.Context, text string) bool {
 	ctx, cancel := context.WithTimeout(ctx, clipboardLimit)
 	defer cancel()
 	for _, c := range clipboards {
 		path, err := exec.LookPath(c.words[0])
-		if err != nil || c.needs != "" && a.env.Getenv(c.needs) == "" {
+		if err != nil || c.needs != "" && a.Env.Getenv(c.needs) == "" {
 			continue
 		}
 		cmd := exec.CommandContext(ctx, path, c.words[1:]...)
@@ -72,22 +72,22 @@ func (a *app) copyText(ctx context.Context, text string) bool {
 	return false
 }
 
-// count writes a number with its noun.
-func (a *app) count(n int, one, many string) string {
+// Count writes a number with its noun.
+func (a *app) Count(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + a.say(one)
+		return "1 " + a.Say(one)
 	}
-	return strconv.Itoa(n) + " " + a.say(many)
+	return strconv.Itoa(n) + " " + a.Say(many)
 }
 
-// say gives a text in the person's language.
-func (a *app) say(text string) string { return a.term.Say(text) }
+// Say gives a text in the person's language.
+func (a *app) Say(text string) string { return a.Term.Say(text) }
 
-// fill gives a text with places to fill in, in the person's language.
-func (a *app) fill(format string, args ...any) string { return fmt.Sprintf(a.say(format), args...) }
+// Fill gives a text with places to fill in, in the person's language.
+func (a *app) Fill(format string, args ...any) string { return fmt.Sprintf(a.Say(format), args...) }
 
-// joined joins what is not empty.
-func joined(sep string, parts ...string) string {
+// Joined joins what is not empty.
+func Joined(sep string, parts ...string) string {
 	var out []string
 	for _, p := range parts {
 		if p != "" {
@@ -97,8 +97,8 @@ func joined(sep string, parts ...string) string {
 	return strings.Join(out, sep)
 }
 
-// first returns the first word that is not empty.
-func first(words ...string) string {
+// First returns the first word that is not empty.
+func First(words ...string) string {
 	for _, w := range words {
 		if w != "" {
 			return w
@@ -107,8 +107,8 @@ func first(words ...string) string {
 	return ""
 }
 
-// commaList are words separated by commas.
-func commaList(text string) []string {
+// CommaList are words separated by commas.
+func CommaList(text string) []string {
 	out := []string{}
 	for _, w := range strings.Split(text, ",") {
 		if w = strings.TrimSpace(w); w != "" {
@@ -118,7 +118,7 @@ func commaList(text string) []string {
 	return out
 }
 
-func onOff(on bool) string {
+func OnOff(on bool) string {
 	if on {
 		return "on"
 	}
@@ -129,24 +129,24 @@ func onOff(on bool) string {
 // that the operation can say its limit.
 const maxStdin = 512 << 10
 
-// body is the text to send: the words, or stdin for a single "-".
-func (a *app) body(args []string) (string, error) {
+// Body is the text to send: the words, or stdin for a single "-".
+func (a *app) Body(args []string) (string, error) {
 	if len(args) != 1 || args[0] != "-" {
 		return strings.Join(args, " "), nil
 	}
-	text, err := a.term.ReadAll(maxStdin)
+	text, err := a.Term.ReadAll(maxStdin)
 	if err != nil {
 		return "", op.Errorf(op.TooLarge, "%w", err).WithHint("send less at a time")
 	}
 	if !utf8.Valid(text) {
-		return "", usage("send text; of a file that holds something else, send the path", "stdin is not valid UTF-8 text")
+		return "", Usage("send text; of a file that holds something else, send the path", "stdin is not valid UTF-8 text")
 	}
 	return strings.TrimRight(string(text), "\n"), nil
 }
 
-// noMesh says that there is no mesh to tell about, and how to get into one.
-func (a *app) noMesh() {
-	a.term.Line("You are in no mesh.")
-	a.term.Line("%s Make one: %s", term.To, term.Cyan("claudemesh new <name>"))
-	a.term.Line("%s Join one: %s", term.To, term.Cyan("claudemesh join <link>"))
+// NoMesh says that there is no mesh to tell about, and how to get into one.
+func (a *app) NoMesh() {
+	a.Term.Line("You are in no mesh.")
+	a.Term.Line("%s Make one: %s", term.To, term.Cyan("claudemesh new <name>"))
+	a.Term.Line("%s Join one: %s", term.To, term.Cyan("claudemesh join <link>"))
 }

@@ -43,16 +43,16 @@ func (a *app) upgradeCommand() *cobra.Command {
 			"built into this program. The node is restarted if it runs; sessions connect again by themselves.\n" +
 			"The program before is kept: --back exchanges the two.",
 		Example: "claudemesh upgrade --check\nclaudemesh upgrade --back",
-		Args:    words(0, 0),
+		Args:    Words(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if check && back {
-				return usage("give one of them", "--check and --back do not go together")
+				return Usage("give one of them", "--check and --back do not go together")
 			}
-			_, set, err := a.loaded()
+			_, set, err := a.Loaded()
 			if err != nil {
 				return err
 			}
-			doc := upgradeDoc{Configured: set.UpdateURL.Value != "", Current: a.env.Version}
+			doc := upgradeDoc{Configured: set.UpdateURL.Value != "", Current: a.Env.Version}
 			if back {
 				return a.goBack(cmd.Context(), doc)
 			}
@@ -66,34 +66,34 @@ func (a *app) upgradeCommand() *cobra.Command {
 
 func (a *app) upgrade(ctx context.Context, set settings.Settings, doc upgradeDoc, check bool) error {
 	if !doc.Configured {
-		return show(a, doc, func(upgradeDoc) {
-			a.term.Line("This is claudemesh v%s. No address of releases is set, so nothing was asked for.", doc.Current)
-			a.term.Line("%s Set one: %s", term.To, term.Cyan("claudemesh config set updateUrl https://…"))
+		return Show(a, doc, func(upgradeDoc) {
+			a.Term.Line("This is claudemesh v%s. No address of releases is set, so nothing was asked for.", doc.Current)
+			a.Term.Line("%s Set one: %s", term.To, term.Cyan("claudemesh config set updateUrl https://…"))
 		})
 	}
-	up, err := a.upgrader(set.UpdateURL.Value)
+	up, err := a.Upgrader(set.UpdateURL.Value)
 	if err != nil {
 		return err
 	}
-	stop := a.term.Progress("asking for the newest release")
+	stop := a.Term.Progress("asking for the newest release")
 	found, err := up.Check(ctx)
 	stop()
 	if errors.Is(err, upgrade.ErrUnreachable) && ctx.Err() == nil {
 		doc.Reason = err.Error()
-		a.term.Warn("%s", "Nothing was changed: "+err.Error())
-		return show(a, doc, func(upgradeDoc) {})
+		a.Term.Warn("%s", "Nothing was changed: "+err.Error())
+		return Show(a, doc, func(upgradeDoc) {})
 	}
 	if err != nil {
 		return upgradeError(ctx, err)
 	}
 	doc.Latest, doc.Newer = strings.TrimPrefix(found.Version, "v"), found.Newer
 	if check || !found.Newer {
-		return show(a, doc, a.printUpgrade)
+		return Show(a, doc, a.printUpgrade)
 	}
-	if err := a.sure(ctx, "Replace claudemesh v"+doc.Current+" by v"+doc.Latest+"?"); err != nil {
+	if err := a.Sure(ctx, "Replace claudemesh v"+doc.Current+" by v"+doc.Latest+"?"); err != nil {
 		return err
 	}
-	stop = a.term.Progress("fetching claudemesh " + found.Version)
+	stop = a.Term.Progress("fetching claudemesh " + found.Version)
 	err = up.Install(ctx, found)
 	stop()
 	if err != nil {
@@ -105,11 +105,11 @@ func (a *app) upgrade(ctx context.Context, set settings.Settings, doc upgradeDoc
 
 // goBack exchanges the program with the one before it.
 func (a *app) goBack(ctx context.Context, doc upgradeDoc) error {
-	up, err := a.upgrader("")
+	up, err := a.Upgrader("")
 	if err != nil {
 		return err
 	}
-	if err := a.sure(ctx, "Put the program before this one back in its place?"); err != nil {
+	if err := a.Sure(ctx, "Put the program before this one back in its place?"); err != nil {
 		return err
 	}
 	version, err := up.Back(ctx)
@@ -123,20 +123,20 @@ func (a *app) goBack(ctx context.Context, doc upgradeDoc) error {
 // withNode restarts a running node with the program that stands there now, and says
 // what was done. If that program's node does not start, all is put back.
 func (a *app) withNode(ctx context.Context, up *upgrade.Upgrader, doc upgradeDoc) error {
-	dir, err := a.dir()
+	dir, err := a.Dir()
 	if err != nil {
 		return err
 	}
-	ctl := a.control(dir, slog.New(slog.DiscardHandler))
+	ctl := a.Control(dir, slog.New(slog.DiscardHandler))
 	if _, err := ctl.State(ctx); err != nil {
-		return show(a, doc, a.printUpgrade)
+		return Show(a, doc, a.printUpgrade)
 	}
-	if a.env.Getenv(envAutoStart) == "0" {
-		a.term.Note("The running node is the old one: restart the service that runs it.")
-		return show(a, doc, a.printUpgrade)
+	if a.Env.Getenv(EnvAutoStart) == "0" {
+		a.Term.Note("The running node is the old one: restart the service that runs it.")
+		return Show(a, doc, a.printUpgrade)
 	}
 	if _, err := ctl.Down(ctx, false); err != nil {
-		a.term.Warn("The program is replaced, but the old node still runs.")
+		a.Term.Warn("The program is replaced, but the old node still runs.")
 		return err
 	}
 	if _, _, err := ctl.Up(ctx); err != nil {
@@ -151,23 +151,23 @@ func (a *app) withNode(ctx context.Context, up *upgrade.Upgrader, doc upgradeDoc
 			WithHint("`claudemesh node logs` tells why it did not; report it")
 	}
 	doc.NodeRestarted = true
-	return show(a, doc, a.printUpgrade)
+	return Show(a, doc, a.printUpgrade)
 }
 
 func (a *app) printUpgrade(d upgradeDoc) {
 	switch {
 	case d.Changed:
-		a.term.Line("%s claudemesh v%s is in place; v%s is kept as %s.", term.Green(term.OK), d.Installed, d.Current, d.Previous)
+		a.Term.Line("%s claudemesh v%s is in place; v%s is kept as %s.", term.Green(term.OK), d.Installed, d.Current, d.Previous)
 		if d.NodeRestarted {
-			a.term.Line("  The node runs with it. Sessions connect again by themselves.")
+			a.Term.Line("  The node runs with it. Sessions connect again by themselves.")
 		}
 	case d.Newer:
-		a.term.Line("%s claudemesh v%s is there; this is v%s.", term.To, term.Bold(d.Latest), d.Current)
-		a.term.Line("  Install it: %s", term.Cyan("claudemesh upgrade"))
+		a.Term.Line("%s claudemesh v%s is there; this is v%s.", term.To, term.Bold(d.Latest), d.Current)
+		a.Term.Line("  Install it: %s", term.Cyan("claudemesh upgrade"))
 	case strings.TrimPrefix(d.Latest, "v") == d.Current:
-		a.term.Line("%s claudemesh v%s is the newest release.", term.Green(term.OK), d.Current)
+		a.Term.Line("%s claudemesh v%s is the newest release.", term.Green(term.OK), d.Current)
 	default:
-		a.term.Line("%s This is v%s; the newest release, v%s, is not newer.", term.Green(term.OK), d.Current, d.Latest)
+		a.Term.Line("%s This is v%s; the newest release, v%s, is not newer.", term.Green(term.OK), d.Current, d.Latest)
 	}
 }
 

@@ -32,7 +32,7 @@ func (a *app) urlHandlerCommand() *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return unknownWord(cmd, args[0])
+				return UnknownWord(cmd, args[0])
 			}
 			return a.urlHandler(cmd.Context(), true)
 		},
@@ -45,7 +45,7 @@ func (a *app) urlHandlerCommand() *cobra.Command {
 		{"uninstall", "Take that back", false},
 	} {
 		cmd.AddCommand(&cobra.Command{
-			Use: one.word, Short: one.short, Args: words(0, 0),
+			Use: one.word, Short: one.short, Args: Words(0, 0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.urlHandler(cmd.Context(), one.install) },
 		})
 	}
@@ -69,20 +69,20 @@ func (a *app) urlHandler(ctx context.Context, install bool) error {
 		return op.Errorf(op.Unavailable, "links were not registered: %w", err).WithHint("`claudemesh join <link>` in a terminal does the same")
 	}
 	for _, n := range done.Notes {
-		a.term.Warn("%s", n)
+		a.Term.Warn("%s", n)
 	}
-	return show(a, handlerDoc{install, done}, func(handlerDoc) {
+	return Show(a, handlerDoc{install, done}, func(handlerDoc) {
 		switch {
 		case install && done.Changed:
-			a.term.Line("%s claudemesh:// links open in a terminal, which asks before it joins.", term.Green(term.OK))
+			a.Term.Line("%s claudemesh:// links open in a terminal, which asks before it joins.", term.Green(term.OK))
 		case install:
-			a.term.Line("%s claudemesh:// links open in a terminal already.", term.Green(term.OK))
+			a.Term.Line("%s claudemesh:// links open in a terminal already.", term.Green(term.OK))
 		case done.Changed:
-			a.term.Line("%s claudemesh:// links do not open with claudemesh any more.", term.Green(term.OK))
+			a.Term.Line("%s claudemesh:// links do not open with claudemesh any more.", term.Green(term.OK))
 		default:
-			a.term.Line("%s claudemesh:// links did not open with claudemesh.", term.Green(term.OK))
+			a.Term.Line("%s claudemesh:// links did not open with claudemesh.", term.Green(term.OK))
 		}
-		a.term.Line("  %s", term.Dim(done.Where))
+		a.Term.Line("  %s", term.Dim(done.Where))
 	})
 }
 
@@ -99,7 +99,7 @@ func (a *app) desktop() (scheme.Config, error) {
 	if err != nil {
 		return scheme.Config{}, op.Errorf(op.Invalid, "your home folder is not known").WithHint("set HOME")
 	}
-	data := a.env.Getenv("XDG_DATA_HOME")
+	data := a.Env.Getenv("XDG_DATA_HOME")
 	if !filepath.IsAbs(data) {
 		data = filepath.Join(home, ".local", "share")
 	}

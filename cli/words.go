@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// words checks how many arguments a command got: least and most (-1: any number).
-func words(least, most int) cobra.PositionalArgs {
+// Words checks how many arguments a command got: least and most (-1: any number).
+func Words(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		hint := "type `" + cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name()) + "`"
 		if cmd.Example != "" {
@@ -16,10 +16,13 @@ func words(least, most int) cobra.PositionalArgs {
 		}
 		switch {
 		case len(args) < least:
-			return usage(hint, "`%s` needs more than that", cmd.CommandPath())
+			return Usage(hint, "`%s` needs more than that", cmd.CommandPath())
 		case most >= 0 && len(args) > most:
-			return usage(hint, "`%s` does not know what to do with %q", cmd.CommandPath(), args[most])
+			return Usage(hint, "`%s` does not know what to do with %q", cmd.CommandPath(), args[most])
 		}
 		return nil
 	}
 }
+
+// ValuesOf is the annotation of a flag that lists its values.
+const ValuesOf = "claudemesh_values"

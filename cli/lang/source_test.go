@@ -50,7 +50,7 @@ func TestSpanishIsWhole(t *testing.T) {
 
 // sayers are the functions whose literal first argument is said: of a terminal, and
 // what looks a text up.
-var sayers = []string{"Line", "Note", "Warn", "Progress", "Working", "Say", "Tell", "say", "fill"}
+var sayers = []string{"Line", "Note", "Warn", "Progress", "Working", "Say", "Tell", "say", "Fill"}
 
 // fields are those of a command that help says.
 var fields = []string{"Short", "Long"}
@@ -89,11 +89,11 @@ func texts(t *testing.T, root string) map[string]string {
 				if refuses(n) {
 					return false
 				}
-				if name == "holder" && len(n.Args) >= 3 {
+				if name == "Holder" && len(n.Args) >= 3 {
 					keep(n.Args[1])
 					keep(n.Args[2])
 				}
-				if name == "count" && len(n.Args) == 3 && ofApp(n) {
+				if name == "Count" && len(n.Args) == 3 && ofApp(n) {
 					keep(n.Args[1])
 					keep(n.Args[2])
 				}
