@@ -13,15 +13,35 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/commands/completions"
+	"github.com/claudemesh/claudemesh/cli/commands/machine"
+	"github.com/claudemesh/claudemesh/cli/commands/meshes"
+	"github.com/claudemesh/claudemesh/cli/commands/messages"
+	"github.com/claudemesh/claudemesh/cli/commands/nodes"
+	"github.com/claudemesh/claudemesh/cli/commands/operations"
+	"github.com/claudemesh/claudemesh/cli/commands/people"
+	"github.com/claudemesh/claudemesh/cli/commands/session"
+	"github.com/claudemesh/claudemesh/cli/commands/state"
+	"github.com/claudemesh/claudemesh/cli/commands/trust"
 	"github.com/claudemesh/claudemesh/cli/lang"
+	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/term"
 )
+
+// Env is what the process gives the program.
+type Env = run.Env
+
+// app is one run of the program, as the tree of commands sees it.
+type app struct{ *run.App }
 
 // Main runs the command that env.Args name and returns the exit status.
 func Main(ctx context.Context, env Env) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{Env: env, Skill: Skill, Term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv, Say: lang.For(env.Getenv)})}
+	a := &app{&run.App{
+		Env: env, Skill: Skill,
+		Term: term.New(term.Config{In: env.In, Out: env.Out, Err: env.Err, Getenv: env.Getenv, Say: lang.For(env.Getenv)}),
+	}}
 	// Known before parsing, since a parsing error is reported in the same way.
 	a.Term.Document(slices.Contains(ownWords(env.Args), "--json"))
 	root := a.root()
@@ -31,10 +51,10 @@ func Main(ctx context.Context, env Env) int {
 	root.SetOut(io.Discard)
 	root.SetErr(io.Discard)
 	err := plain(env.Args)
-	if err == nil && completing(env.Args) {
+	if err == nil && completions.Completing(env.Args) {
 		// What a shell reads is written by cobra.
 		root.SetOut(env.Out)
-		err = a.complete(root)
+		err = completions.Complete(a.App, root)
 	}
 	if err == nil {
 		err = root.ExecuteContext(ctx)
@@ -46,21 +66,21 @@ func Main(ctx context.Context, env Env) int {
 		a.Client.Close()
 	}
 	a.notice(ctx)
-	var said Verdict
+	var said run.Verdict
 	switch {
 	case errors.As(err, &said):
 		return int(said)
 	case err != nil:
 		return a.Fail(ctx, err)
 	}
-	return ExitOK
+	return run.ExitOK
 }
 
 // plain refuses arguments that are no text: on their way they would be altered.
 func plain(args []string) error {
 	for i, word := range args {
 		if !utf8.ValidString(word) {
-			return Usage("type it as UTF-8 text", "argument %d is not valid UTF-8 text", i+1)
+			return run.Usage("type it as UTF-8 text", "argument %d is not valid UTF-8 text", i+1)
 		}
 	}
 	return nil
@@ -113,7 +133,17 @@ func (a *app) root() *cobra.Command {
 
 // commands are those written by hand, made anew.
 func (a *app) commands() []*cobra.Command {
-	return slices.Concat(a.meshCommands(), a.adminCommands(), a.grantCommands(), a.peopleCommands(), a.messageCommands(), a.backupCommands(), a.programCommands())
+	all := slices.Concat(
+		meshes.Commands(a.App), trust.Commands(a.App), people.Commands(a.App), messages.Commands(a.App), state.Commands(a.App),
+		nodes.Commands(a.App), machine.Commands(a.App), session.Commands(a.App), completions.Commands(a.App),
+		operations.Commands(a.App),
+	)
+	for _, cmd := range all {
+		if cmd.Name() == "status" {
+			cmd.AddCommand(people.SetStatus(a.App))
+		}
+	}
+	return all
 }
 
 // bare is the command without a known word: a link joins and launches, nothing at all
@@ -126,10 +156,10 @@ func (a *app) bare(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
 		return a.welcome(cmd)
-	case len(args) == 1 && IsLink(args[0]):
+	case len(args) == 1 && run.IsLink(args[0]):
 		return a.joinAndLaunch(cmd, args[0], as)
 	}
-	return UnknownWord(cmd, args[0])
+	return run.UnknownWord(cmd, args[0])
 }
 
 // versionDoc is the document of --version.

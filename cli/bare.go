@@ -7,7 +7,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/claudemesh/claudemesh/cli/launch"
+	"github.com/claudemesh/claudemesh/cli/commands/meshes"
+	"github.com/claudemesh/claudemesh/cli/commands/session"
+	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
@@ -19,7 +21,7 @@ import (
 func launching(root *cobra.Command, args []string) []string {
 	own := ownWords(args)
 	if len(own) == 0 && len(args) > 0 {
-		return append([]string{launchWord}, args...) // "--" and words for Claude Code
+		return append([]string{session.LaunchWord}, args...) // "--" and words for Claude Code
 	}
 	if len(own) == 0 || !strings.HasPrefix(own[0], "-") || own[0] == "-" {
 		return args
@@ -31,16 +33,16 @@ func launching(root *cobra.Command, args []string) []string {
 	}
 	word := firstWord(root, own)
 	switch {
-	case word == "", IsLink(word) && !onlyJoins(own):
-	case isCommand(root, word), IsLink(word), !launchesOnly(root, own):
+	case word == "", run.IsLink(word) && !onlyJoins(own):
+	case isCommand(root, word), run.IsLink(word), !launchesOnly(root, own):
 		return args // a command, or what is meant to be one
 	}
-	return append([]string{launchWord}, args...)
+	return append([]string{session.LaunchWord}, args...)
 }
 
 // launchesOnly tells whether there is a flag that no command but launch has.
 func launchesOnly(root *cobra.Command, own []string) bool {
-	cmd, _, err := root.Find([]string{launchWord})
+	cmd, _, err := root.Find([]string{session.LaunchWord})
 	if err != nil {
 		return false
 	}
@@ -66,7 +68,7 @@ func onlyJoins(own []string) bool {
 
 // firstWord is the first argument that is neither a flag nor the value of one.
 func firstWord(root *cobra.Command, own []string) string {
-	cmd, _, err := root.Find([]string{launchWord})
+	cmd, _, err := root.Find([]string{session.LaunchWord})
 	if err != nil {
 		return ""
 	}
@@ -105,8 +107,8 @@ func isCommand(root *cobra.Command, word string) bool {
 // welcome is the command alone. On a terminal it launches, which begins with a welcome
 // for who is in no mesh.
 func (a *app) welcome(cmd *cobra.Command) error {
-	if a.way(launchFlags{}) == launch.Nobody {
-		out, err := Call(cmd.Context(), a, mesh.List, mesh.ListRequest{})
+	if !session.Asks(a.App) {
+		out, err := run.Call(cmd.Context(), a.App, mesh.List, mesh.ListRequest{})
 		if err != nil {
 			return err
 		}
@@ -120,8 +122,8 @@ func (a *app) welcome(cmd *cobra.Command) error {
 
 // joinAndLaunch is a link as the only word. Without a person it joins.
 func (a *app) joinAndLaunch(cmd *cobra.Command, link, as string) error {
-	if a.way(launchFlags{}) == launch.Nobody {
-		if err := a.join(cmd.Context(), link, as, ""); err != nil {
+	if !session.Asks(a.App) {
+		if err := meshes.Join(cmd.Context(), a.App, link, as); err != nil {
 			return err
 		}
 		a.Term.Note("%s Start Claude Code there: %s", term.To, term.Cyan("claudemesh launch"))
@@ -137,7 +139,7 @@ func (a *app) joinAndLaunch(cmd *cobra.Command, link, as string) error {
 // launchWith runs launch as if it had been typed, with the flags of every command as
 // they are.
 func (a *app) launchWith(cmd *cobra.Command, words []string) error {
-	to, _, err := cmd.Root().Find([]string{launchWord})
+	to, _, err := cmd.Root().Find([]string{session.LaunchWord})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node"
 )
@@ -20,7 +21,7 @@ func typed(t *testing.T, args ...string) (status int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
 	dir := t.TempDir()
-	status = Main(t.Context(), Env{
+	status = Main(t.Context(), run.Env{
 		Args: args, In: strings.NewReader(""), Out: &o, Err: &e, Version: "1.2.3",
 		Getenv: func(name string) string {
 			return map[string]string{"CLAUDEMESH_CONFIG_DIR": dir, "CLAUDEMESH_AUTOSTART": "0"}[name]
@@ -181,7 +182,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 func TestWithoutAHome(t *testing.T) {
 	var out, errs bytes.Buffer
 	t.Setenv("HOME", "")
-	status := Main(t.Context(), Env{
+	status := Main(t.Context(), run.Env{
 		Args: []string{"list"}, In: strings.NewReader(""), Out: &out, Err: &errs,
 		Getenv: func(string) string { return "" }, Environ: os.Environ,
 	})
@@ -192,7 +193,7 @@ func TestWithoutAHome(t *testing.T) {
 
 func TestStdinThatIsNoText(t *testing.T) {
 	var out, errs bytes.Buffer
-	status := Main(t.Context(), Env{
+	status := Main(t.Context(), run.Env{
 		Args: []string{"send", "bob", "-"}, In: strings.NewReader("a\xffb"), Out: &out, Err: &errs,
 		Getenv: func(string) string { return "" }, Environ: os.Environ,
 	})
@@ -210,7 +211,7 @@ func TestNothingIsDoneThatCouldNotBeTold(t *testing.T) {
 	for _, args := range []string{"--version", "--version --json", "--help", "call --list", "call --list --json", "call peers.list --schema", "node status"} {
 		var errs bytes.Buffer
 		dir := t.TempDir()
-		status := Main(t.Context(), Env{
+		status := Main(t.Context(), run.Env{
 			Args: strings.Fields(args), In: strings.NewReader(""), Out: full{}, Err: &errs, Version: "1",
 			Getenv: func(name string) string {
 				return map[string]string{"CLAUDEMESH_CONFIG_DIR": dir}[name]

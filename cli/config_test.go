@@ -7,13 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/claudemesh/claudemesh/cli/run"
 )
 
 // here runs a command with the folder dir and what env sets beside it.
 func here(t *testing.T, dir string, env map[string]string, args ...string) (status int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	status = Main(t.Context(), Env{
+	status = Main(t.Context(), run.Env{
 		Args: args, In: strings.NewReader(""), Out: &o, Err: &e, Version: "1.2.3",
 		Getenv: func(name string) string {
 			if name == "CLAUDEMESH_CONFIG_DIR" {

@@ -11,51 +11,35 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/commands/completions"
+	"github.com/claudemesh/claudemesh/cli/commands/machine"
+	"github.com/claudemesh/claudemesh/cli/commands/meshes"
+	"github.com/claudemesh/claudemesh/cli/commands/messages"
+	"github.com/claudemesh/claudemesh/cli/commands/nodes"
+	"github.com/claudemesh/claudemesh/cli/commands/operations"
+	"github.com/claudemesh/claudemesh/cli/commands/people"
+	"github.com/claudemesh/claudemesh/cli/commands/session"
+	"github.com/claudemesh/claudemesh/cli/commands/state"
+	"github.com/claudemesh/claudemesh/cli/commands/trust"
 	"github.com/claudemesh/claudemesh/cli/manual"
-	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node"
-	"github.com/claudemesh/claudemesh/node/feature/audit"
-	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // documents are what commands print with --json, where it is not just the answer of
 // their operation; several where it depends. Whoever adds a command that shows a type
-// of its own adds a line, and runs `make docs`.
-var documents = map[string][]any{
-	"claudemesh":                       {versionDoc{}},
-	"claudemesh completions":           {scriptDoc{}},
-	"claudemesh config":                {configDoc{}},
-	"claudemesh config get":            {settings.Shown{}},
-	"claudemesh config set":            {settings.Shown{}},
-	"claudemesh config unset":          {settings.Shown{}},
-	"claudemesh delete":                {deleteDoc{}},
-	"claudemesh doctor":                {doctorDoc{}},
-	"claudemesh inbox":                 {inboxDoc{}},
-	"claudemesh install":               {installDoc{}},
-	"claudemesh invite":                {inviteDoc{}, mesh.CodeResponse{}},
-	"claudemesh list":                  {listDoc{}},
-	"claudemesh log":                   {audit.Entry{}},
-	"claudemesh new":                   {newDoc{}},
-	"claudemesh node down":             {nodeDoc{}},
-	"claudemesh node logs":             {nodeDoc{}},
-	"claudemesh node status":           {nodeDoc{}},
-	"claudemesh node up":               {nodeDoc{}},
-	"claudemesh profile":               {profileDoc{}},
-	"claudemesh restore":               {restored{}},
-	"claudemesh state get":             {foundDoc{}, absentDoc{}},
-	"claudemesh status":                {statusDoc{}},
-	"claudemesh status-line":           {lineDoc{}},
-	"claudemesh telemetry off":         {telemetryDoc{}},
-	"claudemesh telemetry on":          {telemetryDoc{}},
-	"claudemesh telemetry status":      {telemetryDoc{}},
-	"claudemesh uninstall":             {installDoc{}},
-	"claudemesh upgrade":               {upgradeDoc{}},
-	"claudemesh url-handler":           {handlerDoc{}},
-	"claudemesh url-handler install":   {handlerDoc{}},
-	"claudemesh url-handler uninstall": {handlerDoc{}},
-	"claudemesh whoami":                {whoamiDoc{}},
+// of its own adds a line to its package's, and runs `make docs`.
+func documents() map[string][]any {
+	all := map[string][]any{"claudemesh": {versionDoc{}}}
+	for _, of := range []map[string][]any{
+		meshes.Documents(), trust.Documents(), people.Documents(), messages.Documents(), state.Documents(),
+		nodes.Documents(), machine.Documents(), session.Documents(), completions.Documents(),
+	} {
+		maps.Copy(all, of)
+	}
+	return all
 }
 
 // Documents without a command of their own.
@@ -71,7 +55,7 @@ func Commands() *cobra.Command { return described().root() }
 // described is an app that runs nothing.
 func described() *app {
 	none := func(string) string { return "" }
-	return &app{Env: Env{Getenv: none}, Term: term.New(term.Config{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Getenv: none})}
+	return &app{&run.App{Env: Env{Getenv: none}, Term: term.New(term.Config{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Getenv: none})}}
 }
 
 // SchemaOf names the schema of what a command prints with --json, as in Schemas; empty
@@ -86,7 +70,7 @@ func SchemaOf(cmd *cobra.Command) string {
 	if cmd.CommandPath() == "claudemesh call" {
 		return answersFolder
 	}
-	if len(documents[cmd.CommandPath()]) > 0 || answerOf(cmd) != nil {
+	if len(documents()[cmd.CommandPath()]) > 0 || answerOf(cmd) != nil {
 		return documentOf(cmd.CommandPath())
 	}
 	return ""
@@ -127,7 +111,7 @@ func Schemas() (map[string]*jsonschema.Schema, error) {
 			}
 		}
 	}
-	for name, doc := range map[string]any{failureSchema: term.Failed{}, helpSchema: manual.Command{}, "call-list": operationsDoc{}} {
+	for name, doc := range map[string]any{failureSchema: term.Failed{}, helpSchema: manual.Command{}, "call-list": operations.List{}} {
 		s, err := op.SchemaOf(reflect.TypeOf(doc))
 		if err != nil {
 			return nil, err
@@ -159,7 +143,7 @@ func hidden(root *cobra.Command) []*cobra.Command {
 }
 
 func schemasOf(cmd *cobra.Command) (out []*jsonschema.Schema, err error) {
-	for _, doc := range documents[cmd.CommandPath()] {
+	for _, doc := range documents()[cmd.CommandPath()] {
 		s, err := op.SchemaOf(reflect.TypeOf(doc))
 		if err != nil {
 			return nil, err

@@ -35,7 +35,7 @@ func TestEveryCommandPublishesItsDocument(t *testing.T) {
 		}
 	}
 	visit(Commands())
-	for path := range documents {
+	for path := range documents() {
 		if !paths[path] {
 			t.Errorf("documents has %q, which is no command", path)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/claudemesh/claudemesh/cli/manual"
+	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/term"
 )
 
@@ -30,7 +31,7 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	a.Term.Line("%s", term.Bold(say("Usage")))
 	a.Term.Line("  %s", term.Cyan(manual.Usage(cmd)))
 	if !cmd.HasParent() {
-		a.Term.Line("  %s", term.Cyan("claudemesh "+JoinPrefix+"…"))
+		a.Term.Line("  %s", term.Cyan("claudemesh "+run.JoinPrefix+"…"))
 	}
 	if others := manual.Others(cmd); len(others) > 0 {
 		a.Term.Line("  %s", term.Dim(say("also:")+" "+strings.Join(others, ", ")))
@@ -110,7 +111,7 @@ func (a *app) helpCommand() *cobra.Command {
 				return err
 			}
 			if len(rest) > 0 {
-				return UnknownWord(found, rest[0])
+				return run.UnknownWord(found, rest[0])
 			}
 			return a.Help(found)
 		},
@@ -122,15 +123,15 @@ func flagError(cmd *cobra.Command, err error) error {
 	see := "run `" + cmd.CommandPath() + " --help` to see its flags"
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return Usage(see, "%s", err)
+		return run.Usage(see, "%s", err)
 	}
 	if short := unknown.GetSpecifiedShortnames(); short != "" {
-		return Usage(see, "there is no flag -%s", unknown.GetSpecifiedName())
+		return run.Usage(see, "there is no flag -%s", unknown.GetSpecifiedName())
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := Nearest(unknown.GetSpecifiedName(), names); near != "" {
+	if near := run.Nearest(unknown.GetSpecifiedName(), names); near != "" {
 		see = "did you mean --" + near + "? Else " + see
 	}
-	return Usage(see, "there is no flag --%s", unknown.GetSpecifiedName())
+	return run.Usage(see, "there is no flag --%s", unknown.GetSpecifiedName())
 }

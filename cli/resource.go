@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/commands/operations"
 	"github.com/claudemesh/claudemesh/cli/manual"
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/op"
@@ -76,7 +77,7 @@ func (a *app) addResources(root *cobra.Command) {
 		}
 		short := find(root, typedAs(k))
 		if short == nil {
-			resourceOf(a, root, path[0]).AddCommand(a.generated(k, path[1]))
+			resourceOf(a, root, path[0]).AddCommand(operations.Command(a.App, k, path[1]))
 			continue
 		}
 		if again == nil {

@@ -23,7 +23,7 @@ import (
 // Whoever adds a command adds a line: the words, in an order in which they can follow
 // each other, and wrong words with the status that they end with. $LINK, $WORK, $ID and
 // $CODE stand for what came before. What the document must be like follows from the
-// table in cli/documents.go.
+// tables in cli/commands.
 type sample struct {
 	right string
 	// status is that of the right words, or whatever.
@@ -228,7 +228,7 @@ func conforms(t *testing.T, what, schema string, words []string, text string) {
 		return
 	}
 	if schema == "" {
-		t.Errorf("%s prints a document that is not published: add its type to cli/documents.go", what)
+		t.Errorf("%s prints a document that is not published: add its type to the Documents of its package in cli/commands", what)
 		return
 	}
 	if schema == "call" {

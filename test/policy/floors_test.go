@@ -15,7 +15,9 @@ import (
 const floors = `
 cmd/release             < cli/upgrade/release                           # what makes a folder of programs a release
 cmd/*                   < cli                                           # mains: build a config, call Main
-cli                     < cli/* cli/doctor/* cli/launch/* cli/upgrade/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store store/file  !github.com/libp2p  # what a person types: fill a request, call the operation, print
+cli                     < cli/commands/* cli/run cli/lang cli/manual cli/term node node/mesh node/op  !github.com/libp2p  # what a person types: the tree of commands, and what is published of it
+cli/commands/*          < cli/* cli/doctor/* cli/launch/* cli/upgrade/* node node/backup node/op node/policy node/mesh node/feature/* node/surface/* store/file  !github.com/libp2p  # the commands of one subject: fill a request, call the operation, print; knows no other subject
+cli/run                 < cli/agent cli/daemon cli/manual cli/settings cli/setup cli/term cli/upgrade cli/upgrade/* node node/op node/policy node/mesh node/feature/presence node/surface/local store store/file  !github.com/libp2p  # what every command does alike; knows no command
 cli/launch/flow         < node/op                              !os !net !charm.land  # what is still to be asked before an agent starts; reads no keys, draws nothing
 cli/launch/screen       < cli/launch/flow cli/term node/op              # a flow full-screen
 cli/launch/plain        < cli/launch/flow cli/term node/op              # a flow line by line

@@ -1,0 +1,24 @@
+package messages
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/cli/run"
+)
+
+// app is one run of the program, as the commands here see it.
+type app struct{ *run.App }
+
+// Commands are those about messages, made anew.
+func Commands(in *run.App) []*cobra.Command {
+	a := &app{in}
+	return []*cobra.Command{a.sendCommand(), a.inboxCommand(), a.sentCommand()}
+}
+
+// Documents are what the commands here print with --json, by command, where it is not
+// just the answer of their operation.
+func Documents() map[string][]any {
+	return map[string][]any{
+		"claudemesh inbox": {inboxDoc{}},
+	}
+}
