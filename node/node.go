@@ -64,6 +64,9 @@ func New(cfg Config) (_ *Node, err error) {
 	if err := settle(cfg.Dir, cfg.Log); err != nil {
 		return nil, err
 	}
+	if err := Forget(cfg.Dir); err != nil {
+		cfg.Log.Warn("what a restore left behind stays", "error", err)
+	}
 	if err := tighten(cfg.Dir); err != nil {
 		return nil, err
 	}

@@ -82,24 +82,28 @@ type Restored struct {
 // What it returns is put in place by Apply or removed by Discard; without meshes there
 // is nothing but the settings to put in place.
 func (r Restore) Check(ctx context.Context) (_ *Staged, err error) {
-	s := &Staged{r: r, dir: filepath.Join(r.Dir, stagedPrefix+strconv.FormatInt(r.Now.UnixMilli(), 10))}
-	if err := errors.Join(settle(r.Dir, r.Log), forget(r.Dir, r.Now)); err != nil {
+	if r.Content.Schema > schema {
+		return nil, backup.ErrNewer
+	}
+	if err := errors.Join(settle(r.Dir, r.Log), Forget(r.Dir)); err != nil {
+		return nil, err
+	}
+	name := stagedPrefix + strconv.FormatInt(r.Now.UnixMilli(), 10)
+	s := &Staged{r: r, dir: filepath.Join(r.Dir, name)}
+	if s.lock, err = stage(r.Dir, name); err != nil {
 		return nil, err
 	}
 	if r.Content.Version == 0 {
 		return s, nil // the settings of an earlier program
-	}
-	if r.Content.Schema > schema {
-		return nil, backup.ErrNewer
-	}
-	if err := file.Dir(filepath.Join(s.dir, keysName)); err != nil {
-		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Discard())
 		}
 	}()
+	if err := file.Dir(filepath.Join(s.dir, keysName)); err != nil {
+		return nil, err
+	}
 	return s, s.build(ctx)
 }
 
@@ -108,6 +112,7 @@ type Staged struct {
 	r     Restore
 	dir   string
 	slugs []string
+	lock  *file.Lock // as long as it is being built
 }
 
 // Discard removes what Check has built, unless a part of it is in place: then the rest is
@@ -116,6 +121,7 @@ func (s *Staged) Discard() error {
 	if there(filepath.Join(s.r.Dir, RestoringName)) {
 		return nil
 	}
+	s.lock.Unlock() // Windows removes no file that is open
 	return os.RemoveAll(s.dir)
 }
 
@@ -183,8 +189,7 @@ func (s *Staged) Apply() (Restored, error) {
 	}
 	p := s.placing()
 	if s.r.Content.Config != nil {
-		// It may be all there is.
-		if err := errors.Join(file.Dir(s.dir), file.Write(filepath.Join(s.dir, configName), s.r.Content.Config)); err != nil {
+		if err := file.Write(filepath.Join(s.dir, configName), s.r.Content.Config); err != nil {
 			return out, err
 		}
 	}
@@ -196,7 +201,7 @@ func (s *Staged) Apply() (Restored, error) {
 // placing says what is put where.
 func (s *Staged) placing() placing {
 	p := placing{
-		dir: s.r.Dir, From: filepath.Base(s.dir), Aside: asidePrefix + strconv.FormatInt(s.r.Now.UnixMilli(), 10), rename: os.Rename,
+		dir: s.r.Dir, From: filepath.Base(s.dir), Aside: asidePrefix + strconv.FormatInt(s.r.Now.UnixMilli(), 10), rename: os.Rename, built: s.lock,
 	}
 	if s.r.Content.Version != 0 {
 		p.Names = []string{keysName, storeName}

@@ -28,8 +28,8 @@ const (
 	restoreLock  = "restoring.lock"
 	// restoreWait is for how long another process may be at it.
 	restoreWait = 10 * time.Second
-	// stagedFor is after which time what was never put in place is nobody's.
-	stagedFor = 24 * time.Hour
+	// stagedLock is in what is being built, held by who builds it. It is not put in place.
+	stagedLock = "lock"
 )
 
 // placing puts what a restore has built in the place of what is there. It is what
@@ -43,6 +43,7 @@ type placing struct {
 
 	dir    string
 	rename func(from, to string) error
+	built  *file.Lock // on what lies in From; nil: nobody builds there
 }
 
 // begin makes it known what will be done, durably, and does it. A failure is undone.
@@ -58,6 +59,9 @@ func (p placing) begin() (kept []string, err error) {
 	}
 	if err := errors.Join(syncTree(filepath.Join(p.dir, p.From)), file.Write(p.note(), text)); err != nil {
 		return nil, err
+	}
+	if p.built != nil {
+		p.built.Unlock() // from here on the note protects it; Windows removes no file that is open
 	}
 	return p.finish()
 }
@@ -178,16 +182,65 @@ func lockRestore(dir string) (*file.Lock, error) {
 	}
 }
 
-// forget removes what was built long ago and never put in place: its keys are nobody's to
-// find.
-func forget(dir string, now time.Time) error {
+// stage makes the folder in which a restore is built, which is the caller's until the lock
+// on it is let go of.
+func stage(dir, name string) (*file.Lock, error) {
+	lock, err := lockRestore(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
+	if err := file.Dir(filepath.Join(dir, name)); err != nil {
+		return nil, err
+	}
+	built, err := file.TryLock(filepath.Join(dir, name, stagedLock))
+	if err == nil && built == nil {
+		err = op.Errorf(op.Conflict, "another process is restoring a backup in %s", dir).WithHint("wait until it is done, then try again")
+	}
+	return built, err
+}
+
+// Unfinished lists the folders with keys in them of restores that ended before anything was
+// put in place: killed, as a rule. What a living process builds is not among them.
+func Unfinished(dir string) ([]string, error) {
+	var out []string
+	err := unfinished(dir, func(path string) error {
+		out = append(out, path)
+		return nil
+	})
+	return out, err
+}
+
+// Forget removes them: their keys are nobody's to find.
+func Forget(dir string) error { return unfinished(dir, os.RemoveAll) }
+
+// unfinished does something with each such folder.
+func unfinished(dir string, do func(path string) error) error {
+	staged, _ := filepath.Glob(filepath.Join(dir, stagedPrefix+"*")) // the pattern is a good one
+	if len(staged) == 0 || there(filepath.Join(dir, RestoringName)) {
+		return nil // what is put in place now is finished first
+	}
+	lock, err := lockRestore(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if there(filepath.Join(dir, RestoringName)) {
+		return nil
+	}
 	var failed []error
-	old, _ := filepath.Glob(filepath.Join(dir, stagedPrefix+"*")) // the pattern is a good one
-	for _, path := range old {
-		ms, err := strconv.ParseInt(strings.TrimPrefix(filepath.Base(path), stagedPrefix), 10, 64)
-		if err == nil && now.Sub(time.UnixMilli(ms)) > stagedFor {
-			failed = append(failed, os.RemoveAll(path))
+	for _, path := range staged {
+		info, err := os.Lstat(path)
+		if err != nil || !info.IsDir() {
+			continue // gone meanwhile, or not of a restore
 		}
+		built, err := file.TryLock(filepath.Join(path, stagedLock))
+		if err != nil || built == nil {
+			failed = append(failed, err)
+			continue
+		}
+		built.Unlock() // nobody takes it without the other lock
+		failed = append(failed, do(path))
 	}
 	return errors.Join(failed...)
 }

@@ -249,14 +249,53 @@ func TestTightenFollowsNoLink(t *testing.T) {
 	}
 }
 
-// What was built and never put in place is removed when it is old.
+// What was built and never put in place is removed as soon as nobody builds there any more,
+// and not before; nor is anything that is being put in place.
 func TestWhatWasNeverPutInPlace(t *testing.T) {
 	b := newBed(t)
-	now := time.UnixMilli(1).Add(stagedFor)
-	if err := forget(b.dir, now); err != nil || !there(filepath.Join(b.dir, ".restore-1")) {
-		t.Fatal("too early", err)
+	lock, err := stage(b.dir, ".restore-2")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := forget(b.dir, now.Add(time.Second)); err != nil || there(filepath.Join(b.dir, ".restore-1")) {
-		t.Fatal("it stays", err)
+	b.write(".restore-2/node.db", "new")
+	if found, err := Unfinished(b.dir); err != nil || len(found) != 1 || filepath.Base(found[0]) != ".restore-1" {
+		t.Errorf("unfinished: %v, %v", found, err)
+	}
+	if err := Forget(b.dir); err != nil || there(filepath.Join(b.dir, ".restore-1")) || !there(filepath.Join(b.dir, ".restore-2", "node.db")) {
+		t.Errorf("forgot the wrong one: %v", err)
+	}
+	if _, err := stage(b.dir, ".restore-2"); op.CodeOf(err) != op.Conflict {
+		t.Errorf("two build in one folder: %v", err)
+	}
+	b.write(RestoringName, "{}")
+	lock.Unlock() // its process has ended
+	if err := Forget(b.dir); err != nil || !there(filepath.Join(b.dir, ".restore-2")) {
+		t.Errorf("took away what is being put in place: %v", err)
+	}
+	if err := os.Remove(filepath.Join(b.dir, RestoringName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Forget(b.dir); err != nil || there(filepath.Join(b.dir, ".restore-2")) {
+		t.Errorf("it stays: %v", err)
+	}
+}
+
+// The next start removes it.
+func TestAStartForgetsWhatWasNeverPutInPlace(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, ".restore-1", "keys"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	n, err := New(Config{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if there(filepath.Join(dir, ".restore-1")) {
+		t.Error("it stays")
 	}
 }

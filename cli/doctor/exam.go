@@ -36,6 +36,10 @@ type Node struct {
 	Listener func() int
 	// Doer asks it in the person's name.
 	Doer op.Doer
+	// Unfinished lists folders of restores that were killed before anything was put in place,
+	// Forget removes them. Both may be nil.
+	Unfinished func() ([]string, error)
+	Forget     func() error
 	// Store says whether a node could open the folder's store; Key tries the node's key.
 	Store func() error
 	Key   func() (id string, err error)

@@ -40,7 +40,23 @@ func lookAtFolder(_ context.Context, x *exam) []Finding {
 	if exists(x.in(restoring)) {
 		out = append(out, warn("a restore was stopped in the middle: a part of what was restored is in place", "`claudemesh node up` finishes it; nothing is lost"))
 	}
-	return append(out, pass("%s", x.Dir))
+	return append(append(out, x.unfinished()...), pass("%s", x.Dir))
+}
+
+// unfinished tells of keys that a restore has left which was killed early.
+func (x *exam) unfinished() []Finding {
+	if x.Node.Unfinished == nil {
+		return nil
+	}
+	left, err := x.Node.Unfinished()
+	if err != nil || len(left) == 0 {
+		return nil // what cannot be looked at, other checks tell of
+	}
+	forget := func(context.Context) (string, error) {
+		return "removed " + strings.Join(left, ", "), x.Node.Forget()
+	}
+	return one(warn("a restore was ended before it put anything in place, and left keys behind: "+strings.Join(left, ", "),
+		"`claudemesh doctor --fix` removes that; so do the next restore and the next start of the node").by(forget))
 }
 
 // maxEntries is at how many files rights are looked.

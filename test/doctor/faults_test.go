@@ -37,6 +37,10 @@ var faults = []fault{
 	{"broken config.json", func(h *ward) { h.write(h.in("config.json"), `{"node":`) }, "settings", "fail", "config.json cannot be read", "claudemesh config", ""},
 	{"wrong setting", func(h *ward) { h.write(h.in("config.json"), `{"node":{"listen":["nowhere"]}}`) }, "settings", "fail", "nowhere", "claudemesh config", ""},
 	{"stale variable", func(h *ward) { h.env = append(h.env, "CLAUDEMESH_CONFIG_DIR=/nowhere/at/all") }, "folder", "warn", "/nowhere/at/all, which does not exist", "unset CLAUDEMESH_CONFIG_DIR", ""},
+	{"keys of a restore that was killed", func(h *ward) {
+		h.team()
+		h.write(h.in(".restore-1", "keys", "x.key"), "x")
+	}, "folder", "warn", "left keys behind: ", "--fix", "removed "},
 	{"not on PATH", func(h *ward) { h.env = append(h.env, "PATH="+tools+":/usr/bin:/bin") }, "path", "warn", "no folder of PATH has claudemesh", "export PATH=", ""},
 	{"another one first on PATH", func(h *ward) {
 		h.check(script(h.user("other", "claudemesh"), "true"))

@@ -114,6 +114,9 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 				e := run.AsError(ctx, err)
 				return e.Message, e.Hint
 			},
+			Unfinished: func() ([]string, error) { return node.Unfinished(folder.Path) },
+			Forget:     func() error { return node.Forget(folder.Path) },
+
 			Store: func() error { return node.ExamineStore(folder.Path) },
 			Key:   func() (string, error) { return node.ExamineKey(folder.Path) },
 		},
