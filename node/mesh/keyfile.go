@@ -70,3 +70,29 @@ func removeSeed(dir string, id ident.MeshID) error {
 	}
 	return nil
 }
+
+// Kept is a member key that is on this machine.
+type Kept struct {
+	Mesh string // its id
+	Seed ident.Seed
+	Err  error // the file is damaged
+}
+
+// Seeds are the member keys in a claudemesh folder, in the order of mesh ids.
+func Seeds(dir string) ([]Kept, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, keyDir, "*.key"))
+	if err != nil {
+		return nil, fmt.Errorf("list key files: %w", err)
+	}
+	var out []Kept
+	for _, path := range paths {
+		id, err := ident.ParseMeshID(strings.TrimSuffix(filepath.Base(path), ".key"))
+		if err != nil {
+			continue // none of ours
+		}
+		one := Kept{Mesh: id.String()}
+		one.Seed, one.Err = readSeed(dir, id)
+		out = append(out, one)
+	}
+	return out, nil
+}

@@ -20,7 +20,9 @@ import (
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node"
 	"github.com/claudemesh/claudemesh/node/backup"
+	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/node/op"
+	"github.com/claudemesh/claudemesh/node/surface/local"
 	"github.com/claudemesh/claudemesh/store/file"
 )
 
@@ -146,7 +148,8 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use:   "restore <file>",
 		Short: "Put back what a backup holds",
 		Long: "Put back what a backup holds. Everything in it is checked first; what is there now is\n" +
-			"kept beside it, under names with .before-restore. in them. A node that runs is stopped.\n" +
+			"kept beside it, under names with .before-restore. in them; where that is a key which the\n" +
+			"backup does not hold, you are asked first. A node that runs is stopped.\n" +
 			"From then on this machine is your home in those meshes: if the old one still runs, it\n" +
 			"is suspended there. Should it be stopped in the middle, the next start finishes it.",
 		Example: "claudemesh restore ~/claudemesh.cmb",
@@ -215,6 +218,8 @@ func readBackup(path string) ([]byte, error) {
 type restored struct {
 	Meshes []string `json:"meshes"`
 	Kept   []string `json:"kept"`
+	// Replaced are the member keys that were here and are not in the backup.
+	Replaced []node.Replaced `json:"replaced"`
 	// Started tells that the node, which was stopped for it, runs again.
 	Started bool `json:"started"`
 }
@@ -230,6 +235,14 @@ func (a *app) restore(ctx context.Context, c backup.Content) (restored, error) {
 	if err != nil {
 		return restored{}, op.Errorf(op.Invalid, "the backup cannot be restored: %w", err).WithHint("nothing was changed")
 	}
+	lost, err := staged.Replaced()
+	if err == nil && len(lost) > 0 {
+		a.nameMeshes(ctx, dir, lost)
+		err = a.Sure(ctx, a.putAside(lost))
+	}
+	if err != nil {
+		return restored{}, errors.Join(err, staged.Discard())
+	}
 	ctl := a.Control(dir, log)
 	var done node.Restored
 	ran, err := ctl.Without(ctx, false, func() (err error) {
@@ -239,12 +252,47 @@ func (a *app) restore(ctx context.Context, c backup.Content) (restored, error) {
 	if err != nil {
 		return restored{}, errors.Join(err, staged.Discard())
 	}
-	out := restored{Meshes: append([]string{}, done.Meshes...), Kept: append([]string{}, done.Kept...)}
+	out := restored{Meshes: append([]string{}, done.Meshes...), Kept: append([]string{}, done.Kept...), Replaced: append([]node.Replaced{}, lost...)}
 	if ran && a.Env.Getenv(run.EnvAutoStart) != "0" {
 		_, _, err = ctl.Up(ctx)
 		out.Started = err == nil
 	}
 	return out, err
+}
+
+// nameMeshes fills in the names of meshes that a running node knows. None is started: what
+// it has may be what one restores for.
+func (a *app) nameMeshes(ctx context.Context, dir string, lost []node.Replaced) {
+	ctx, cancel := context.WithTimeout(ctx, run.ProbeLimit)
+	defer cancel()
+	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
+	defer client.Close()
+	known, err := mesh.List.Call(ctx, client, op.Caller{}, mesh.ListRequest{})
+	if err != nil {
+		return
+	}
+	for i := range lost {
+		for _, m := range known.Meshes {
+			if m.ID == lost[i].Mesh {
+				lost[i].Slug = m.Slug
+			}
+		}
+	}
+}
+
+// putAside asks whether the keys may be put aside that are not in a backup.
+func (a *app) putAside(lost []node.Replaced) string {
+	names := make([]string, len(lost))
+	for i, l := range lost {
+		names[i] = run.First(l.Slug, l.Mesh)
+		if l.Slug != "" {
+			names[i] += " (" + run.Short(l.Mesh) + ")"
+		}
+		if l.Other {
+			names[i] = a.Fill("%s, which it has with another key", names[i])
+		}
+	}
+	return a.Fill("The backup does not hold your keys in: %s. Put them aside, with the mail there, and be in these meshes no more?", strings.Join(names, "; "))
 }
 
 func (a *app) printRestored(out restored) {
@@ -256,8 +304,14 @@ func (a *app) printRestored(out restored) {
 	for _, path := range out.Kept {
 		a.Term.Line("  what was there before: %s", path)
 	}
+	for _, l := range out.Replaced {
+		a.Term.Line("  no longer on this machine: your key %s in %s", run.Short(l.Member), run.First(l.Slug, l.Mesh))
+	}
 	if !out.Started {
 		a.Term.Line("%s Go on: %s", term.To, term.Cyan("claudemesh status"))
+	}
+	if len(out.Meshes) == 0 {
+		return
 	}
 	a.Term.Note("  Mail and shared data come back from the other members as they connect. If the old")
 	a.Term.Note("  machine still runs, these meshes are suspended there.")
