@@ -78,6 +78,21 @@ func (n *network) Cry(ctx context.Context, id ident.MeshID, raw []byte) error {
 	return n.radios.say(ctx, id, sayLetter, raw)
 }
 
+// Reaches implements message.Air.
+func (n *network) Reaches(id ident.MeshID, members []ident.PublicKey) bool {
+	m, ok := n.meshes.Get(id)
+	if !ok {
+		return false
+	}
+	near := n.radios.near(id)
+	for _, k := range members {
+		if home, known := m.Home(k); !known || !near[home] {
+			return false
+		}
+	}
+	return true
+}
+
 // Send implements message.Mail.
 func (n *network) Send(ctx context.Context, id ident.MeshID, to ident.PublicKey, letters [][]byte) error {
 	return unreachable(n.post.Send(ctx, id, to, letters...))

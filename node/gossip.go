@@ -67,11 +67,11 @@ func (n *network) hearBeacon(ctx context.Context, m *mesh.Mesh, body []byte) gos
 }
 
 func (n *network) hearLetter(m *mesh.Mesh, body []byte) gossip.Verdict {
-	err := n.messages.Hear(m.ID(), append([]byte(nil), body...))
+	onward, err := n.messages.Hear(m.ID(), append([]byte(nil), body...))
 	switch {
-	case err == nil:
+	case err == nil && onward:
 		return gossip.Accept
-	case errors.Is(err, message.ErrLater):
+	case err == nil || errors.Is(err, message.ErrLater):
 		return gossip.Ignore
 	}
 	n.log.Debug("message to many refused", "mesh", m.ID(), "error", err)

@@ -130,6 +130,21 @@ func (r *radios) open(ctx context.Context, m *mesh.Mesh, from peer.ID, payload [
 	return r.hear(ctx, m, from, plain[0], plain[1:]), said[plain[0]]
 }
 
+// near gives the neighbours that hear what this node says to a mesh.
+func (r *radios) near(id ident.MeshID) map[peer.ID]bool {
+	r.mu.Lock()
+	one := r.on[id]
+	r.mu.Unlock()
+	if one == nil {
+		return nil
+	}
+	out := make(map[peer.ID]bool)
+	for _, p := range one.router.Peers() {
+		out[p] = true
+	}
+	return out
+}
+
 // say shouts to a mesh. Nobody to hear it is no error.
 func (r *radios) say(ctx context.Context, id ident.MeshID, kind byte, body []byte) error {
 	m, ok := r.meshes.Get(id)

@@ -100,8 +100,9 @@ func (f *Feature) cryOne(ctx context.Context, s *sealed, last map[line][]cried) 
 		Statement: s.statement, Attest: s.self.Attest, Ord: s.ord,
 		Addresses: []letter.Address{{Index: letter.Everyone}}, Remaining: s.msg.TTL,
 	}.Pack()
-	body = letter.Cry{Letter: body, Members: s.members(), Before: before}.Encode()
-	st, err := f.cfg.Trust.Sign(s.self.Mesh, letter.KindCry, body)
+	cry := letter.Cry{Letter: body, Members: s.members(), Before: before}
+	cry.Near = f.cfg.Air.Reaches(s.self.Mesh, cry.Members)
+	st, err := f.cfg.Trust.Sign(s.self.Mesh, letter.KindCry, cry.Encode())
 	if err != nil {
 		return err
 	}
@@ -143,36 +144,36 @@ func (s *sealed) members() []ident.PublicKey {
 	return out
 }
 
-// Hear takes a message to many from the air. Nil means that it is good and to be
-// passed on, ErrLater that this node cannot tell, any other error that it is bad. It
-// does not wait for the message to be on disk.
-func (f *Feature) Hear(mesh ident.MeshID, raw []byte) error {
+// Hear takes a message to many from the air. Nil means that it is good, and onward that
+// it is to be passed on; ErrLater that this node cannot tell, any other error that it is
+// bad. It does not wait for the message to be on disk.
+func (f *Feature) Hear(mesh ident.MeshID, raw []byte) (onward bool, err error) {
 	c, err := letter.ParseCry(raw)
 	if err != nil {
-		return err
+		return false, err
 	}
 	self := f.cfg.Trust.Self(mesh)
 	if c.Message.Origin == self {
-		return nil
+		return true, nil
 	}
 	if _, ok := f.cfg.Trust.Member(mesh, c.Message.Origin); !ok {
-		return ErrLater
+		return false, ErrLater
 	}
 	if err := c.Verify(mesh); err != nil {
-		return err
+		return false, err
 	}
 	if off := f.cfg.Now().Sub(c.Message.Created); off.Abs() > airAge {
-		return fmt.Errorf("%w: made %s ago by its clock", ErrLater, off)
+		return false, fmt.Errorf("%w: made %s ago by its clock", ErrLater, off)
 	}
 	if !c.For(self) {
-		return nil
+		return !c.Near, nil
 	}
 	select {
 	case f.air.in <- heard{mesh, c}:
 	default:
 		f.log.Debug("message from the air dropped: too many at once", "mesh", mesh)
 	}
-	return nil
+	return !c.Near, nil
 }
 
 // listen stores what was heard, until ctx ends.

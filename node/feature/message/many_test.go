@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/feature/message/letter"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
@@ -354,35 +355,59 @@ func TestBlockedCrier(t *testing.T) {
 	})
 }
 
+// hear has a node judge what comes through the air.
+func (n *node) hear(raw []byte) error {
+	_, err := n.f.Hear(n.w.mesh, raw)
+	return err
+}
+
 // TestHear judges what comes through the air.
 func TestHear(t *testing.T) {
 	crew(t, func(*world) {}, func(t *testing.T, w *world, alice, bob, carol *node) {
 		a := alice.sessions[0]
 		raw := cryOf(w, alice, alice.member, time.Now(), a.Key)
 		w.change(func() { w.removed[alice.member.Public()] = true })
-		equal(t, "of no member", bob.f.Hear(w.mesh, raw), ErrLater)
+		equal(t, "of no member", bob.hear(raw), ErrLater)
 		w.change(func() { delete(w.removed, alice.member.Public()) })
-		equal(t, "good", bob.f.Hear(w.mesh, raw), nil)
-		equal(t, "one's own", alice.f.Hear(w.mesh, raw), nil)
-		if err := bob.f.Hear(w.mesh, cryOf(w, alice, carol.member, time.Now(), a.Key)); err == nil {
+		equal(t, "good", bob.hear(raw), nil)
+		equal(t, "one's own", alice.hear(raw), nil)
+		if err := bob.hear(cryOf(w, alice, carol.member, time.Now(), a.Key)); err == nil {
 			t.Error("cried by another member, and accepted")
 		}
-		if err := bob.f.Hear(ident.MeshID{9}, raw); err == nil {
+		if _, err := bob.f.Hear(ident.MeshID{9}, raw); err == nil {
 			t.Error("of another mesh, and accepted")
 		}
 		for _, garbage := range [][]byte{nil, {1}, raw[:len(raw)-1]} {
-			if err := bob.f.Hear(w.mesh, garbage); err == nil {
+			if err := bob.hear(garbage); err == nil {
 				t.Errorf("%d bytes accepted", len(garbage))
 			}
 		}
 		settle()
 		equal(t, "stored once", bob.got(), "cried|cried|cried")
 		old := cryOf(w, alice, alice.member, time.Now().Add(-11*time.Minute), a.Key)
-		if err := bob.f.Hear(w.mesh, old); err == nil {
+		if err := bob.hear(old); err == nil {
 			t.Error("an old one accepted")
 		}
-		equal(t, "signed by another session", bob.f.Hear(w.mesh, cryOf(w, alice, alice.member, time.Now(), carol.member)), nil)
+		equal(t, "signed by another session", bob.hear(cryOf(w, alice, alice.member, time.Now(), carol.member)), nil)
 		settle()
 		equal(t, "stored", bob.got(), "cried|cried|cried")
+	})
+}
+
+// TestPassedOn: what its sender gave to everybody itself is passed on by nobody.
+func TestPassedOn(t *testing.T) {
+	crew(t, func(*world) {}, func(t *testing.T, w *world, alice, bob, carol *node) {
+		for _, near := range []bool{false, true} {
+			for _, members := range [][]*node{{bob, carol}, {carol}} { // bob among them, or not
+				c := letter.Cry{Letter: cryLetter(w, alice, time.Now(), alice.sessions[0].Key), Near: near}
+				for _, o := range members {
+					c.Members = append(c.Members, o.member.Public())
+				}
+				onward, err := bob.f.Hear(w.mesh, ident.Sign(letter.KindCry, w.mesh, c.Encode(), alice.member).Marshal())
+				equal(t, "error", err, nil)
+				equal(t, "onward", onward, !near)
+			}
+		}
+		settle()
 	})
 }

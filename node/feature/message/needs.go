@@ -86,6 +86,9 @@ type Air interface {
 	// mesh. It may be lost: whoever did not receipt it gets it by Mail. The other
 	// side hands what it heard to [Feature.Hear].
 	Cry(ctx context.Context, mesh ident.MeshID, raw []byte) error
+	// Reaches tells whether the homes of all these members hear this node with nobody in
+	// between, as far as it knows.
+	Reaches(mesh ident.MeshID, members []ident.PublicKey) bool
 }
 
 // Address is whom a target means.

@@ -27,7 +27,7 @@ func (n *node) Cry(_ context.Context, _ ident.MeshID, raw []byte) error {
 		w.flying.Go(func() {
 			time.Sleep(delay)
 			if there := o.life.Load(); there != nil && !o.dead.Load() {
-				if err := there.Hear(w.mesh, raw); err != nil && !errors.Is(err, ErrLater) {
+				if _, err := there.Hear(w.mesh, raw); err != nil && !errors.Is(err, ErrLater) {
 					w.t.Fatalf("%s refused what %s cried: %v", o.name, n.name, err)
 				}
 			}
@@ -35,6 +35,9 @@ func (n *node) Cry(_ context.Context, _ ident.MeshID, raw []byte) error {
 	}
 	return nil
 }
+
+// Reaches tells that nobody needs to pass on what this node cries: here nobody does.
+func (n *node) Reaches(ident.MeshID, []ident.PublicKey) bool { return true }
 
 // Send puts letters on the network, which may lose, double, shuffle and delay them.
 func (n *node) Send(_ context.Context, _ ident.MeshID, to ident.PublicKey, letters [][]byte) error {
@@ -88,21 +91,25 @@ func (n *node) fly(other *node, batch [][]byte, delay time.Duration, lostReceipt
 
 // cryOf makes a message to everybody by hand.
 func cryOf(w *world, n *node, member ident.PrivateKey, created time.Time, session ident.PrivateKey) []byte {
-	s := n.sessions[0]
-	id, _ := letter.NewID(time.Now())
-	m := letter.Message{
-		ID: id, Origin: s.Member, Session: s.Session, Reach: letter.Mesh, Targets: []string{"*"}, Priority: delivery.Next,
-		Body: "cried", Cause: letter.CauseOf(s.Member, id), Created: time.UnixMilli(created.UnixMilli()), TTL: time.Hour,
-	}
-	body := letter.Letter{
-		Statement: ident.Sign(ident.KindMessage, w.mesh, m.Encode(), session).Marshal(), Attest: s.Attest,
-		Ord: uint64(time.Now().UnixMilli()) << 16, Addresses: []letter.Address{{Index: letter.Everyone}}, Remaining: time.Hour,
-	}.Pack()
-	c := letter.Cry{Letter: body}
+	c := letter.Cry{Letter: cryLetter(w, n, created, session)}
 	for _, o := range w.nodes {
 		if o != n {
 			c.Members = append(c.Members, o.member.Public())
 		}
 	}
 	return ident.Sign(letter.KindCry, w.mesh, c.Encode(), member).Marshal()
+}
+
+// cryLetter is the letter in it.
+func cryLetter(w *world, n *node, created time.Time, session ident.PrivateKey) []byte {
+	s := n.sessions[0]
+	id, _ := letter.NewID(time.Now())
+	m := letter.Message{
+		ID: id, Origin: s.Member, Session: s.Session, Reach: letter.Mesh, Targets: []string{"*"}, Priority: delivery.Next,
+		Body: "cried", Cause: letter.CauseOf(s.Member, id), Created: time.UnixMilli(created.UnixMilli()), TTL: time.Hour,
+	}
+	return letter.Letter{
+		Statement: ident.Sign(ident.KindMessage, w.mesh, m.Encode(), session).Marshal(), Attest: s.Attest,
+		Ord: uint64(time.Now().UnixMilli()) << 16, Addresses: []letter.Address{{Index: letter.Everyone}}, Remaining: time.Hour,
+	}.Pack()
 }

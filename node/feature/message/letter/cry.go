@@ -31,6 +31,9 @@ type Cry struct {
 	Letter  []byte            // with the one address Everyone
 	Members []ident.PublicKey // whose homes it is for; only written
 	Before  []Before          // newest first
+	// Near says that its sender gave it to all these homes itself: nobody needs to pass
+	// it on.
+	Near bool
 }
 
 // Before is a message to many that a later one is not to be shown before, where both
@@ -53,6 +56,9 @@ func (c Cry) Encode() []byte {
 	if len(c.Before) > 0 {
 		f.List(3, packBefore(c.Before))
 	}
+	if c.Near {
+		f.Uint(5, 1)
+	}
 	return f.Body()
 }
 
@@ -61,6 +67,7 @@ type Heard struct {
 	Letter  Letter
 	Message Message
 	Before  []Before
+	Near    bool
 
 	members   []byte
 	statement ident.Statement
@@ -112,7 +119,7 @@ func ParseCry(raw []byte) (Heard, error) {
 
 // parse reads the fields of the body and returns the letter.
 func (h *Heard) parse(body []byte) ([]byte, error) {
-	r, err := ident.ReadFields(body, 1, 2, 3)
+	r, err := ident.ReadFields(body, 1, 2, 3, 5)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +127,7 @@ func (h *Heard) parse(body []byte) ([]byte, error) {
 	packed := r.Bytes(1, MaxLetter)
 	h.members = r.Bytes(2, shortKey*MaxMembers)
 	before := r.List(3, MaxBefore, maxBefore)
+	h.Near = r.Uint(5) == 1
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
