@@ -31,6 +31,8 @@ const (
 	settleFor    = 2 * time.Second        // how long a new peer counts as just proved
 	settleWait   = 100 * time.Millisecond // how long a shout waits for one
 	heartbeat    = 200 * time.Millisecond // after it others' messages are passed on to a new peer
+	lazy         = 2                      // neighbours told at each what they may have missed
+	frugal       = 16 << 10               // from this size on it is worth telling that a payload has come
 	credit       = 50                     // score to lose before a neighbour is avoided
 	concurrency  = 256                    // handlers at once
 )
@@ -166,6 +168,9 @@ func (r *Router) options() []pubsub.Option {
 	params := pubsub.DefaultGossipSubParams()
 	params.HeartbeatInterval = heartbeat
 	params.HistoryLength, params.HistoryGossip = 30, 15 // 6 s and 3 s of heartbeats
+	// What a neighbour may have missed is told to few at each heartbeat: there are many of them.
+	params.Dlazy, params.GossipFactor = lazy, 0
+	params.IDontWantMessageThreshold = frugal
 	return []pubsub.Option{
 		pubsub.WithGossipSubParams(params),
 		pubsub.WithGossipSubProtocols(r.view.protos, pubsub.GossipSubDefaultFeatures),
