@@ -10,6 +10,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/manual"
 	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // help explains a command: what it does, how it is typed, its commands and flags.
@@ -120,18 +121,19 @@ func (a *app) helpCommand() *cobra.Command {
 
 // flagError refuses a flag that was typed wrong and names the nearest.
 func flagError(cmd *cobra.Command, err error) error {
-	see := "run `" + cmd.CommandPath() + " --help` to see its flags"
+	see := op.Phrasef("run `%s --help` to see its flags", cmd.CommandPath())
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return run.Usage(see, "%s", err)
+		return op.Errorf(op.Invalid, "%w", err).WithHint("%s", see)
 	}
 	if short := unknown.GetSpecifiedShortnames(); short != "" {
-		return run.Usage(see, "there is no flag -%s", unknown.GetSpecifiedName())
+		return op.Errorf(op.Invalid, "there is no flag -%s", unknown.GetSpecifiedName()).WithHint("%s", see)
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := run.Nearest(unknown.GetSpecifiedName(), names); near != "" {
-		see = "did you mean --" + near + "? Else " + see
+	near := run.Nearest(unknown.GetSpecifiedName(), names)
+	if near != "" {
+		near = "--" + near
 	}
-	return run.Usage(see, "there is no flag --%s", unknown.GetSpecifiedName())
+	return op.Errorf(op.Invalid, "there is no flag --%s", unknown.GetSpecifiedName()).WithHint("%s", run.OrNearest(near, see))
 }

@@ -64,7 +64,7 @@ func (n *Node) tellStanding(tx *store.Tx, m *mesh.Mesh, is string) error {
 	if string(b.Get(key)) == is {
 		return nil
 	}
-	e := op.System{Event: is, Text: "WARNING: " + m.Info().Trouble()}
+	e := op.System{Event: is, Text: "WARNING: " + m.Info().Trouble().String()}
 	if is == "" {
 		e = op.System{Event: standsReadmitted, Text: "You are a member of " + m.Slug() + " here again."}
 	}

@@ -111,7 +111,7 @@ func failure(stdout []byte) (daemon.Failure, bool) {
 	if json.Unmarshal(stdout, &doc) != nil || doc.Error.Message == "" {
 		return daemon.Failure{}, false
 	}
-	return daemon.Failure(doc.Error), true
+	return daemon.Failure{Code: doc.Error.Code, Message: doc.Error.Message, Hint: doc.Error.Hint}, true
 }
 
 // Absent tells whether an error says that nobody listens at the node's socket.

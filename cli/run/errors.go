@@ -64,7 +64,8 @@ func (v Verdict) Error() string { return fmt.Sprintf("exit status %d", int(v)) }
 // Fail reports an error and returns the exit status.
 func (a *App) Fail(ctx context.Context, err error) int {
 	e := AsError(ctx, err)
-	a.Term.Fail(term.Failure{Code: string(e.Code), Message: e.Message, Hint: e.Hint})
+	message, hint := e.In(a.Term.Say)
+	a.Term.Fail(term.Failure{Code: string(e.Code), Message: e.Message, Hint: e.Hint, Shown: message, ShownHint: hint})
 	return Status(e.Code)
 }
 
@@ -114,10 +115,12 @@ func notStarted(start *daemon.StartError) *op.Error {
 	if hint == "" {
 		hint = "run `claudemesh node logs` to see why"
 	}
+	// What the node said is no argument: it may be a text that is said otherwise.
 	if start.Ago > 0 {
-		hint += "; then run `claudemesh node up`, which tries again at once"
+		return op.Errorf(code, "the node did not start %d s ago: %s", int(start.Ago.Seconds()), op.Word(start.Message)).
+			WithHint("%s; then run `claudemesh node up`, which tries again at once", op.Word(hint))
 	}
-	return op.Errorf(code, "%w", start).WithHint("%s", hint)
+	return op.Errorf(code, "the node did not start: %s", op.Word(start.Message)).WithHint("%s", op.Word(hint))
 }
 
 // Explain gives a code and a next step to failures that name none: those of the
@@ -128,7 +131,7 @@ func Explain(e *op.Error) *op.Error {
 		return errors.Is(e, target) || strings.Contains(e.Message, target.Error())
 	}
 	coded := func(code op.Code, hint string) *op.Error {
-		return op.Errorf(code, "%w", e).WithHint("%s", hint)
+		return op.Errorf(code, "%w", e).WithHint("%s", op.Word(hint))
 	}
 	switch {
 	case errors.Is(e, term.ErrWrite):
@@ -148,7 +151,7 @@ func Explain(e *op.Error) *op.Error {
 	case is(syscall.ENOSPC):
 		return coded(op.Unavailable, "free some space on the disk, then try again")
 	case is(syscall.EADDRINUSE), is(syscall.EADDRNOTAVAIL):
-		return coded(op.Unavailable, "give it another address to listen on: --listen, "+settings.EnvListen+" or node.listen in config.json")
+		return op.Errorf(op.Unavailable, "%w", e).WithHint("give it another address to listen on: --listen, %s or node.listen in config.json", settings.EnvListen)
 	case is(syscall.EROFS), errors.Is(e, fs.ErrPermission):
 		return coded(op.Unavailable, "the claudemesh folder and all in it must be yours to read and write")
 	}
@@ -164,12 +167,20 @@ func split(code op.Code, e *op.Error) *op.Error {
 	}
 	c := op.Errorf(code, "%w", e)
 	c.Message = e.Message[:i]
-	return c.WithHint("%s", e.Message[i+len("; "):])
+	return c.WithHint("%s", op.Word(e.Message[i+len("; "):]))
 }
 
 // Usage is the error of a command that was typed wrong.
 func Usage(hint, format string, args ...any) error {
-	return op.Errorf(op.Invalid, "%s", fmt.Sprintf(format, args...)).WithHint("%s", hint)
+	return op.Errorf(op.Invalid, format, args...).WithHint("%s", op.Word(hint))
+}
+
+// OrNearest is a hint with the word that may have been meant, if there is one.
+func OrNearest(near string, hint op.Phrase) op.Phrase {
+	if near == "" {
+		return hint
+	}
+	return op.Phrasef("did you mean %s? Else %s", near, hint)
 }
 
 // Nearest returns the candidate that is most like word, or "".

@@ -124,7 +124,7 @@ func (a *App) InMesh(ctx context.Context) (op.InMesh, error) {
 // in none: its member was removed, or has its home elsewhere. Else it is nil.
 func (a *App) Outcast(ctx context.Context) error {
 	all, err := Call(ctx, a, mesh.List, mesh.ListRequest{})
-	if err != nil || len(all.Meshes) == 0 || slices.ContainsFunc(all.Meshes, func(m mesh.Info) bool { return m.Trouble() == "" }) {
+	if err != nil || len(all.Meshes) == 0 || slices.ContainsFunc(all.Meshes, func(m mesh.Info) bool { return m.Trouble().String() == "" }) {
 		return err
 	}
 	// Whoever asks for the mesh itself is told why, and what to do.

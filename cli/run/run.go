@@ -8,6 +8,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/cli/manual"
 	"github.com/claudemesh/claudemesh/cli/term"
+	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
 
@@ -82,9 +83,10 @@ func UnknownWord(cmd *cobra.Command, word string) error {
 			names = append(names, c.Aliases...)
 		}
 	}
-	hint := "run `" + cmd.CommandPath() + " --help` to see the commands"
-	if near := Nearest(word, names); near != "" {
-		hint = "did you mean `" + cmd.CommandPath() + " " + near + "`? Else " + hint
+	near := Nearest(word, names)
+	if near != "" {
+		near = "`" + cmd.CommandPath() + " " + near + "`"
 	}
-	return Usage(hint, "there is no command %q", strings.TrimSpace(cmd.CommandPath()+" "+word))
+	hint := OrNearest(near, op.Phrasef("run `%s --help` to see the commands", cmd.CommandPath()))
+	return op.Errorf(op.Invalid, "there is no command %q", strings.TrimSpace(cmd.CommandPath()+" "+word)).WithHint("%s", hint)
 }

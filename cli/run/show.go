@@ -84,9 +84,7 @@ func Contract(name string) (op.Contract, error) {
 		}
 		names = append(names, k.ID, k.Names.Tool)
 	}
-	hint := "run `claudemesh call --list` to see the operations"
-	if near := Nearest(name, slices.DeleteFunc(names, func(s string) bool { return s == "" })); near != "" {
-		hint = "did you mean " + near + "? Else " + hint
-	}
+	near := Nearest(name, slices.DeleteFunc(names, func(s string) bool { return s == "" }))
+	hint := OrNearest(near, op.Phrasef("run `claudemesh call --list` to see the operations"))
 	return op.Contract{}, op.Errorf(op.NotFound, "there is no operation %q", name).WithHint("%s", hint)
 }

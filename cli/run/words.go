@@ -4,21 +4,24 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // Words checks how many arguments a command got: least and most (-1: any number).
 func Words(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		hint := "type `" + cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name()) + "`"
+		whole := cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name())
+		hint := op.Phrasef("type `%s`", whole)
 		if cmd.Example != "" {
 			first, _, _ := strings.Cut(cmd.Example, "\n")
-			hint += ", as in `" + first + "`"
+			hint = op.Phrasef("type `%s`, as in `%s`", whole, first)
 		}
 		switch {
 		case len(args) < least:
-			return Usage(hint, "`%s` needs more than that", cmd.CommandPath())
+			return op.Errorf(op.Invalid, "`%s` needs more than that", cmd.CommandPath()).WithHint("%s", hint)
 		case most >= 0 && len(args) > most:
-			return Usage(hint, "`%s` does not know what to do with %q", cmd.CommandPath(), args[most])
+			return op.Errorf(op.Invalid, "`%s` does not know what to do with %q", cmd.CommandPath(), args[most]).WithHint("%s", hint)
 		}
 		return nil
 	}

@@ -2,6 +2,7 @@ package term
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -15,6 +16,9 @@ type Failure struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	// Shown and ShownHint are the two in a person's language; empty: as they are.
+	Shown     string `json:"-"`
+	ShownHint string `json:"-"`
 }
 
 // JSON prints v, which must encode as an object, as the one document of this
@@ -60,9 +64,9 @@ func (t *Term) Fail(f Failure) {
 	if t.IsDocument() && t.JSON(Failed{Error: f}) == nil {
 		return
 	}
-	text := indent + Red(Bad).render(t.errHue) + " " + oneLine(f.Message) + "\n"
-	if f.Hint != "" {
-		text += block(2, f.Hint)
+	text := indent + Red(Bad).render(t.errHue) + " " + oneLine(cmp.Or(f.Shown, f.Message)) + "\n"
+	if hint := cmp.Or(f.ShownHint, f.Hint); hint != "" {
+		text += block(2, hint)
 	}
 	t.write(false, text)
 }

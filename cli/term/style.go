@@ -46,8 +46,13 @@ func (s Styled) render(hue bool) string {
 	return "\x1b[" + s.codes + "m" + text + "\x1b[0m"
 }
 
+// Speaker is a text that can be said in another language: by its formats, as say has them.
+type Speaker interface {
+	In(say func(format string) string) string
+}
+
 // render makes arguments safe to print.
-func render(args []any, hue bool) []any {
+func render(args []any, hue bool, say func(string) string) []any {
 	out := make([]any, len(args))
 	for i, a := range args {
 		switch v := a.(type) {
@@ -55,6 +60,8 @@ func render(args []any, hue bool) []any {
 			out[i] = v.render(hue)
 		case string:
 			out[i] = oneLine(v)
+		case Speaker:
+			out[i] = oneLine(v.In(say))
 		case error:
 			out[i] = oneLine(v.Error())
 		case fmt.Stringer:

@@ -115,7 +115,7 @@ func (t *Term) text(hue bool, format string, args ...any) string {
 	if false {
 		_ = fmt.Sprintf(format, args...) // by this go vet knows to check the callers' formats
 	}
-	return fmt.Sprintf(t.say(format), render(args, hue)...)
+	return fmt.Sprintf(t.say(format), render(args, hue, t.say)...)
 }
 
 // Line prints one indented line on stdout, in the person's language. String arguments lose their control

@@ -154,8 +154,8 @@ func (m *Mesh) suspended() error {
 		WithHint("go on there, and run `claudemesh leave %s` here; or make this machine the member's home again: `claudemesh backup`, then `claudemesh restore` of that file, here", m.Slug())
 }
 
-func elsewhereText(slug string, e Elsewhere) string {
-	return fmt.Sprintf("Your membership of %s was restored on another machine (node %s, %s): it is suspended here.",
+func elsewhereText(slug string, e Elsewhere) op.Phrase {
+	return op.Phrasef("Your membership of %s was restored on another machine (node %s, %s): it is suspended here.",
 		slug, e.Peer, time.Unix(int64(min(e.Gen, 1<<40)), 0).UTC().Format("2006-01-02"))
 }
 

@@ -142,7 +142,7 @@ func (r ListResponse) Text() string {
 	}
 	for _, m := range r.Meshes {
 		lines = append(lines, fmt.Sprintf("%s  %s  you: %s (%s)  members: %d", m.Slug, m.ID, m.Member, m.Role, m.Members))
-		if trouble := m.Trouble(); trouble != "" {
+		if trouble := m.Trouble().String(); trouble != "" {
 			lines = append(lines, "  "+trouble)
 		}
 	}

@@ -123,19 +123,19 @@ func (a *Meshes) Outcast(name string) error {
 }
 
 // Trouble says why nothing is sent or received in the mesh, empty if that is not so.
-func (i Info) Trouble() string {
+func (i Info) Trouble() op.Phrase {
 	switch {
 	case i.Removed != nil:
 		return removedText(i.Slug, *i.Removed)
 	case i.Elsewhere != nil:
 		return elsewhereText(i.Slug, *i.Elsewhere)
 	}
-	return ""
+	return op.Phrase{}
 }
 
-func removedText(slug string, gone ledger.Gone) string {
+func removedText(slug string, gone ledger.Gone) op.Phrase {
 	if gone.By == "" {
-		return fmt.Sprintf("You are no member of %s any more: nothing is sent or received there.", slug)
+		return op.Phrasef("You are no member of %s any more: nothing is sent or received there.", slug)
 	}
-	return fmt.Sprintf("%s removed you from %s, as of %s: nothing is sent or received there any more.", gone.By, slug, gone.At)
+	return op.Phrasef("%s removed you from %s, as of %s: nothing is sent or received there any more.", gone.By, slug, gone.At)
 }

@@ -35,8 +35,34 @@ type Error struct {
 	Hint string `json:"hint,omitempty"`
 	// Ask tells that the same request is performed once a person has said yes to it.
 	Ask bool `json:"ask,omitempty"`
+	// Said and SaidHint are how Message and Hint were made, so that they can be said in
+	// another language. Nil, or another text than theirs, means nothing.
+	Said     *Phrase `json:"said,omitempty"`
+	SaidHint *Phrase `json:"said_hint,omitempty"`
 
 	cause error
+}
+
+// In is the message and the hint as say has them, else in English.
+func (e *Error) In(say func(format string) string) (message, hint string) {
+	return inOther(e.Message, e.Said, say), inOther(e.Hint, e.SaidHint, say)
+}
+
+// inOther says a text. One of which it is not known how it was made is said only if say
+// knows all of it.
+func inOther(text string, made *Phrase, say func(format string) string) string {
+	if made != nil && made.text == text {
+		return made.In(say)
+	}
+	return Word(text).In(say)
+}
+
+// phrase is the message as a Phrase.
+func (e *Error) phrase() Phrase {
+	if e.Said != nil && e.Said.text == e.Message {
+		return *e.Said
+	}
+	return Word(e.Message)
 }
 
 // Error returns the message, which holds the text of a cause already.
@@ -48,13 +74,15 @@ func (e *Error) Unwrap() error { return e.cause }
 // Errorf makes an Error. A %w verb keeps the cause for errors.Is.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+	said := phrased(err.Error(), format, args)
+	return &Error{Code: code, Message: err.Error(), Said: &said, cause: errors.Unwrap(err)}
 }
 
 // WithHint returns a copy of e that says what to do next.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	c := *e
-	c.Hint = fmt.Sprintf(format, args...)
+	said := Phrasef(format, args...)
+	c.Hint, c.SaidHint = said.text, &said
 	return &c
 }
 
@@ -83,5 +111,6 @@ func AsError(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return &Error{Code: CodeOf(err), Message: err.Error(), cause: err}
+	said := PhraseOf(err)
+	return &Error{Code: CodeOf(err), Message: err.Error(), Said: &said, cause: err}
 }

@@ -92,12 +92,12 @@ func (g *Gate) refusal(c op.Caller, k op.Contract, p Policy, v Verdict) error {
 }
 
 // remedy says how a person changes what is denied.
-func (g *Gate) remedy(k op.Contract, p Policy) string {
+func (g *Gate) remedy(k op.Contract, p Policy) op.Phrase {
 	switch {
 	case p.Broken != nil:
-		return "until that file is corrected, or removed to have no rules, nothing may be changed"
+		return op.Phrasef("until that file is corrected, or removed to have no rules, nothing may be changed")
 	case k.ID == Set.ID:
-		return "what is denied here is taken back in the files alone: yours is " + g.Source.user
+		return op.Phrasef("what is denied here is taken back in the files alone: yours is %s", g.Source.user)
 	}
-	return "`claudemesh policy show` tells by which rule; a person changes it with `claudemesh policy set`"
+	return op.Phrasef("`claudemesh policy show` tells by which rule; a person changes it with `claudemesh policy set`")
 }

@@ -43,11 +43,9 @@ func (a *app) completionsCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write, ok := shells[args[0]]
 			if !ok {
-				hint := "there are bash, zsh, fish and powershell"
-				if near := run.Nearest(args[0], []string{"bash", "zsh", "fish", "powershell"}); near != "" {
-					hint = "did you mean " + near + "? Else " + hint
-				}
-				return run.Usage(hint, "there are no completions for %q", args[0])
+				near := run.Nearest(args[0], []string{"bash", "zsh", "fish", "powershell"})
+				return op.Errorf(op.Invalid, "there are no completions for %q", args[0]).
+					WithHint("%s", run.OrNearest(near, op.Phrasef("there are bash, zsh, fish and powershell")))
 			}
 			var script bytes.Buffer
 			if err := write(cmd.Root(), &script); err != nil {

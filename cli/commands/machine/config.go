@@ -107,7 +107,7 @@ func (a *app) configSet() *cobra.Command {
 		Args:    run.Words(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if args[1] == "" {
-				return run.Usage("`claudemesh config unset "+args[0]+"` goes back to the default", "there is no value")
+				return op.Errorf(op.Invalid, "there is no value").WithHint("`claudemesh config unset %s` goes back to the default", args[0])
 			}
 			return a.writeConfig(args[0], args[1])
 		},
@@ -172,10 +172,7 @@ func settingKey(name string) (settings.Key, error) {
 		}
 		names = append(names, k.Name)
 	}
-	hint := "`claudemesh config` shows them all"
-	if near := run.Nearest(name, names); near != "" {
-		hint = "did you mean " + near + "? Else " + hint
-	}
+	hint := run.OrNearest(run.Nearest(name, names), op.Phrasef("`claudemesh config` shows them all"))
 	return settings.Key{}, op.Errorf(op.NotFound, "there is no setting %q", name).WithHint("%s", hint)
 }
 

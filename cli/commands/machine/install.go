@@ -102,11 +102,8 @@ func chosenAgents(s *setup.Setup, named []string) ([]string, error) {
 	}
 	for _, n := range named {
 		if !slices.Contains(all, n) {
-			hint := "there are: " + strings.Join(all, ", ") + ", all"
-			if near := run.Nearest(n, all); near != "" {
-				hint = "did you mean " + near + "? Else " + hint
-			}
-			return nil, run.Usage(hint, "there is no agent %q", n)
+			hint := run.OrNearest(run.Nearest(n, all), op.Phrasef("there are: %s, all", strings.Join(all, ", ")))
+			return nil, op.Errorf(op.Invalid, "there is no agent %q", n).WithHint("%s", hint)
 		}
 	}
 	if len(named) == 0 {

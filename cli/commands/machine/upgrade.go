@@ -180,19 +180,19 @@ func upgradeError(ctx context.Context, err error) error {
 	for _, c := range []struct {
 		is   error
 		code op.Code
-		hint string
+		hint op.Phrase
 	}{
-		{release.ErrUnsigned, op.Denied, "nothing was changed; do not install it, and tell whoever publishes it"},
-		{release.ErrSum, op.Denied, "nothing was changed; try again, and if it stays so, tell whoever publishes it"},
-		{release.ErrForm, op.Invalid, "nothing was changed; check the setting updateUrl"},
-		{release.ErrNotListed, op.NotFound, "nothing was changed; build it from the source for this system"},
-		{upgrade.ErrNone, op.NotFound, "nothing was changed; check the setting updateUrl"},
-		{upgrade.ErrTooLarge, op.Denied, "nothing was changed; check the setting updateUrl"},
-		{upgrade.ErrUnreachable, op.Unavailable, "nothing was changed; try again later"},
-		{upgrade.ErrManaged, op.Denied, "upgrade it with that package manager"},
-		{upgrade.ErrPlace, op.Denied, "run it as whoever owns the folder, or install claudemesh in a folder of yours"},
-		{upgrade.ErrBroken, op.Unavailable, "nothing was changed; report it"},
-		{upgrade.ErrNoPrevious, op.NotFound, "only what `claudemesh upgrade` has replaced can come back"},
+		{release.ErrUnsigned, op.Denied, op.Phrasef("nothing was changed; do not install it, and tell whoever publishes it")},
+		{release.ErrSum, op.Denied, op.Phrasef("nothing was changed; try again, and if it stays so, tell whoever publishes it")},
+		{release.ErrForm, op.Invalid, op.Phrasef("nothing was changed; check the setting updateUrl")},
+		{release.ErrNotListed, op.NotFound, op.Phrasef("nothing was changed; build it from the source for this system")},
+		{upgrade.ErrNone, op.NotFound, op.Phrasef("nothing was changed; check the setting updateUrl")},
+		{upgrade.ErrTooLarge, op.Denied, op.Phrasef("nothing was changed; check the setting updateUrl")},
+		{upgrade.ErrUnreachable, op.Unavailable, op.Phrasef("nothing was changed; try again later")},
+		{upgrade.ErrManaged, op.Denied, op.Phrasef("upgrade it with that package manager")},
+		{upgrade.ErrPlace, op.Denied, op.Phrasef("run it as whoever owns the folder, or install claudemesh in a folder of yours")},
+		{upgrade.ErrBroken, op.Unavailable, op.Phrasef("nothing was changed; report it")},
+		{upgrade.ErrNoPrevious, op.NotFound, op.Phrasef("only what `claudemesh upgrade` has replaced can come back")},
 	} {
 		if errors.Is(err, c.is) {
 			return op.Errorf(c.code, "%w", err).WithHint("%s", c.hint)

@@ -112,7 +112,7 @@ func (a *app) meshToDelete(ctx context.Context, name string) (mesh.Info, error) 
 	case ctx.Err() != nil:
 		return mesh.Info{}, ctx.Err()
 	case err != nil:
-		return mesh.Info{}, run.Usage("name one of: "+strings.Join(slugs, ", "), "no mesh was named")
+		return mesh.Info{}, op.Errorf(op.Invalid, "no mesh was named").WithHint("name one of: %s", strings.Join(slugs, ", "))
 	case i == len(slugs):
 		return mesh.Info{}, run.NothingDone()
 	}

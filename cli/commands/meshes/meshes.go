@@ -284,11 +284,11 @@ func (a *app) printMeshes(meshes []mesh.Info) {
 	for _, m := range meshes {
 		who := term.Dim(m.Member + " (" + m.Role + ")")
 		hue, trouble := term.Green, m.Trouble()
-		if trouble != "" {
+		if trouble.String() != "" {
 			hue = term.Red
 		}
 		a.Term.Line("%s %s  %s  members: %-3d %s", hue(term.Dot), term.Bold(m.Slug).Pad(slug), who.Pad(member), m.Members, term.Dim(m.ID))
-		if trouble == "" {
+		if trouble.String() == "" {
 			continue
 		}
 		a.Term.Line("    %s", trouble)

@@ -82,7 +82,7 @@ func sendHint(err error) error {
 	e := op.AsError(err)
 	for start, hint := range sendHints {
 		if e.Code == op.Invalid && e.Hint == "" && strings.HasPrefix(e.Message, start) {
-			return e.WithHint("%s", hint)
+			return e.WithHint("%s", op.Word(hint))
 		}
 	}
 	return err
@@ -316,7 +316,7 @@ func (a *app) findSent(ctx context.Context, id string) (message.StatusResponse, 
 		return found[0], op.Errorf(op.Ambiguous, "%s begins ids in several meshes", id).WithHint("type more of it, or add --mesh")
 	case len(slugs) > 1:
 		return message.StatusResponse{}, op.Errorf(op.NotFound, "no message %s was sent from here in any of %s", id, strings.Join(slugs, ", ")).
-			WithHint("%s", op.AsError(none).Hint)
+			WithHint("%s", op.Word(op.AsError(none).Hint))
 	}
 	return message.StatusResponse{}, none
 }

@@ -73,6 +73,8 @@ type reachable struct {
 	Members int    `json:"membersOnline"`
 	Online  int    `json:"peersOnline"`
 	What    string `json:"connection"`
+
+	said op.Phrase // What, where it is a sentence
 }
 
 // lookAtAll is the status command.
@@ -140,7 +142,8 @@ func (a *app) reach(ctx context.Context, client *local.Client) ([]reachable, err
 				InMesh: op.InMesh{Mesh: m.MeshID}, Priorities: []overview.Priority{overview.Now},
 			})
 			if err != nil {
-				found[i].What = op.AsError(err).Message
+				found[i].said = op.PhraseOf(op.AsError(err))
+				found[i].What = found[i].said.String()
 				return
 			}
 			found[i].MS, found[i].Members, found[i].Online, found[i].What = roundTrip(out), out.Members, out.Online, out.Connection
@@ -170,20 +173,23 @@ func (a *app) reach(ctx context.Context, client *local.Client) ([]reachable, err
 func unusable(ctx context.Context, client *local.Client) (out []reachable, err error) {
 	all, err := mesh.List.Call(ctx, client, op.Caller{}, mesh.ListRequest{})
 	for _, m := range all.Meshes {
-		if why := m.Trouble(); why != "" {
-			out = append(out, reachable{Slug: m.Slug, ID: m.ID, Key: m.MemberKey, What: why})
+		if why := m.Trouble(); why.String() != "" {
+			out = append(out, reachable{Slug: m.Slug, ID: m.ID, Key: m.MemberKey, What: why.String(), said: why})
 		}
 	}
 	return out, err
 }
 
 // connection is what a mesh's connection means to people.
-func (a *app) connection(what string) string {
+func (a *app) connection(what string, said op.Phrase) string {
 	switch what {
 	case "empty":
 		return a.Say("nobody else is a member yet")
 	case "alone":
 		return a.Say("no other member's node is reached: they are off, or the network is in the way")
+	}
+	if said.String() != "" {
+		return said.In(a.Term.Say)
 	}
 	return what
 }
@@ -205,7 +211,7 @@ func (a *app) printStatusDoc(d statusDoc) {
 		a.NoMesh()
 	}
 	for _, m := range d.Meshes {
-		what := run.Joined(" · ", a.connection(m.What), m.MS, a.Count(m.Members, "other online", "others online"), a.Count(m.Online, "session", "sessions"))
+		what := run.Joined(" · ", a.connection(m.What, m.said), m.MS, a.Count(m.Members, "other online", "others online"), a.Count(m.Online, "session", "sessions"))
 		a.Term.Line("%s %s  %s %s", mark(m.OK), term.Bold(m.Slug), what, term.Dim(a.Fill("key %s", run.Short(m.Key))))
 	}
 }

@@ -56,7 +56,7 @@ func (a *app) callOperation(cmd *cobra.Command, k op.Contract, args []string) er
 		request = json.RawMessage(text)
 	}
 	if !json.Valid(request) {
-		return run.Usage("quote it: claudemesh call "+k.ID+" '{\"key\":\"value\"}'", "the request is no JSON")
+		return op.Errorf(op.Invalid, "the request is no JSON").WithHint(`quote it: claudemesh call %s '{"key":"value"}'`, k.ID)
 	}
 	return a.ask(cmd.Context(), k, request)
 }

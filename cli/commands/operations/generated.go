@@ -75,11 +75,8 @@ func wrongValue(cmd *cobra.Command, err error) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	hint := "run `" + cmd.CommandPath() + " --help` to see what it takes"
-	if near := run.Nearest(wrong.Value, wrong.Allowed); near != "" {
-		hint = "did you mean " + near + "? Else " + hint
-	}
-	return run.Usage(hint, "%s", wrong)
+	see := op.Phrasef("run `%s --help` to see what it takes", cmd.CommandPath())
+	return op.Errorf(op.Invalid, "%w", wrong).WithHint("%s", run.OrNearest(run.Nearest(wrong.Value, wrong.Allowed), see))
 }
 
 // perform asks for an operation with what was typed and shows the answer.

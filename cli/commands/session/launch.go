@@ -186,7 +186,7 @@ func (f launchFlags) check(cmd *cobra.Command, mesh string) error {
 		return run.Usage("give one of them", "--join leads to a mesh of its own, not to %s", mesh)
 	}
 	if f.join != "" && !run.IsLink(run.AsLink(f.join)) {
-		return run.Usage("a link begins with "+run.JoinPrefix+", a code is a number and two words", "--join %q is no invite", f.join)
+		return op.Errorf(op.Invalid, "--join %q is no invite", f.join).WithHint("a link begins with %s, a code is a number and two words", run.JoinPrefix)
 	}
 	return nil
 }

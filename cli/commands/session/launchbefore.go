@@ -68,7 +68,7 @@ func judge(s *flow.Session) error {
 			continue
 		}
 		if err := e.Answer(&flow.Session{}, given.Value); err != nil {
-			return run.Usage("`claudemesh launch --help` explains it", "%s: %s", e.Flag, op.AsError(err).Message)
+			return run.Usage("`claudemesh launch --help` explains it", "%s: %w", e.Flag, op.AsError(err))
 		}
 	}
 	return nil

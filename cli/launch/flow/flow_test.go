@@ -53,7 +53,7 @@ func (f *fake) Join(_ context.Context, link, _ string) (string, bool, error) {
 func one() []flow.Mesh { return []flow.Mesh{{Name: "team", ID: "aabbccdd00"}} }
 
 func outcast() []flow.Mesh {
-	return []flow.Mesh{{Name: "team", ID: "aabbccdd00", Trouble: "eve removed you from team"}}
+	return []flow.Mesh{{Name: "team", ID: "aabbccdd00", Trouble: op.Word("eve removed you from team")}}
 }
 
 func two() []flow.Mesh { return append(one(), flow.Mesh{Name: "other", ID: "eeff001122"}) }

@@ -56,7 +56,7 @@ func look() Step {
 // sorted are the meshes a session can be in, and those it cannot.
 func sorted(all []Mesh) (usable, outcast []Mesh) {
 	for _, m := range all {
-		if m.Trouble == "" {
+		if m.Trouble.String() == "" {
 			usable = append(usable, m)
 		} else {
 			outcast = append(outcast, m)
@@ -106,7 +106,7 @@ func welcome() Step {
 		Ask: func(s *Session) Question {
 			title := "Welcome. You are in no mesh yet."
 			if len(s.Outcast) > 0 {
-				title = s.Outcast[0].Trouble
+				title = s.Outcast[0].Trouble.In(s.Tell)
 			}
 			return Question{
 				Title: title,
@@ -260,13 +260,13 @@ func named(v string) error {
 		return nil
 	}
 	e := op.AsError(err)
-	return fmt.Errorf("%s: %s", e.Message, e.Hint)
+	return op.Errorf(op.Invalid, "%w: %s", e, op.Word(e.Hint))
 }
 
 // short refuses what nobody could read in a list.
 func short(v string) error {
 	if len(v) > maxWord {
-		return fmt.Errorf("that is longer than %d characters", maxWord)
+		return op.Errorf(op.Invalid, "that is longer than %d characters", maxWord)
 	}
 	return nil
 }

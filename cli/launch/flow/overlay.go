@@ -11,8 +11,8 @@ import (
 type Overlay struct {
 	// ID names the kind of overlay.
 	ID string
-	// Title is what is wrong, Text what to do about it.
-	Title, Text string
+	// Failure is what is wrong, with what to do about it as its hint.
+	Failure *op.Error
 	// Retry is after which time what failed is tried again; 0: not by itself.
 	Retry time.Duration
 	// Options are what a person can choose; the first one is what Retry does.
@@ -41,9 +41,8 @@ func lost(err error) Overlay {
 
 // problem is an overlay with one way out beside giving up.
 func problem(id string, err error, way Option, do func(*Session)) Overlay {
-	e := op.AsError(err)
 	return Overlay{
-		ID: id, Title: e.Message, Text: e.Hint, Options: []Option{way, optionQuit()},
+		ID: id, Failure: op.AsError(err), Options: []Option{way, optionQuit()},
 		Choose: func(s *Session, _ string) { do(s) },
 	}
 }

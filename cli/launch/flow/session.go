@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // World is what the flow must know of the meshes of this machine, and have done there.
@@ -30,7 +32,7 @@ type Mesh struct {
 	// Members counts those who are in it.
 	Members int
 	// Trouble is why no session can be in it now; empty: nothing is in the way.
-	Trouble string
+	Trouble op.Phrase
 }
 
 // Text is an answer that may be empty once it is known.

@@ -61,9 +61,10 @@ func work(ctx context.Context, t *term.Term, walk *flow.Walk, world flow.World, 
 // overlay tells what is wrong and asks what to do. What would be tried again by itself
 // waits for an answer here: a line that comes by itself confuses who has it read aloud.
 func overlay(ctx context.Context, t *term.Term, walk *flow.Walk, o flow.Overlay) error {
-	t.Warn("%s", t.Say(o.Title))
-	if o.Text != "" {
-		t.Note("  %s", t.Say(o.Text))
+	wrong, remedy := o.Failure.In(t.Say)
+	t.Warn("%s", wrong)
+	if remedy != "" {
+		t.Note("  %s", remedy)
 	}
 	value, err := choose(ctx, t, o.Options, 0)
 	if err != nil {
@@ -94,7 +95,8 @@ func ask(ctx context.Context, t *term.Term, walk *flow.Walk, e flow.Step) error 
 		if err == nil || errors.Is(err, flow.ErrCancelled) {
 			return err
 		}
-		t.Warn("%s", op.AsError(err).Message)
+		wrong, _ := op.AsError(err).In(t.Say)
+		t.Warn("%s", wrong)
 	}
 }
 

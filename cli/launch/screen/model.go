@@ -288,7 +288,7 @@ func (m *model) enter(options []flow.Option, typed bool) tea.Cmd {
 	case errors.Is(err, flow.ErrCancelled):
 		return m.end(err)
 	case err != nil:
-		m.refused = op.AsError(err).Message
+		m.refused, _ = op.AsError(err).In(m.say)
 		return nil
 	}
 	m.seen = ""

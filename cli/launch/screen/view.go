@@ -152,9 +152,10 @@ func (m *model) question(f *frame, q flow.Question) {
 
 // overlay is drawn in place of the question.
 func (m *model) overlay(f *frame, o flow.Overlay) {
-	f.wrapped(m.hues.bad, term.Bad+" "+m.say(o.Title))
-	if o.Text != "" {
-		f.wrapped(m.hues.muted, m.say(o.Text))
+	wrong, remedy := o.Failure.In(m.say)
+	f.wrapped(m.hues.bad, term.Bad+" "+wrong)
+	if remedy != "" {
+		f.wrapped(m.hues.muted, remedy)
 	}
 	if o.Retry > 0 {
 		f.put(fmt.Sprintf(m.say("Trying again in %d s."), flow.Countdown(m.now(), m.until)))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/node/feature/presence/group"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
+	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
@@ -80,7 +81,7 @@ func (f *Feature) people(m Mesh) []around {
 }
 
 // groupHint names the groups there are, for an error message.
-func (f *Feature) groupHint(m Mesh) string {
+func (f *Feature) groupHint(m Mesh) op.Phrase {
 	seen := make(map[string]bool)
 	for _, p := range f.people(m) {
 		for _, g := range p.groups {
@@ -92,12 +93,12 @@ func (f *Feature) groupHint(m Mesh) string {
 		names = append(names, n)
 	}
 	if len(names) == 0 {
-		return "there are no groups yet: join_group makes one; @all is everybody"
+		return op.Phrasef("there are no groups yet: join_group makes one; @all is everybody")
 	}
 	slices.Sort(names)
 	const most = 20
 	if len(names) > most {
 		names = append(names[:most], "…")
 	}
-	return "groups: " + strings.Join(names, ", ") + "; @all is everybody"
+	return op.Phrasef("groups: %s; @all is everybody", strings.Join(names, ", "))
 }

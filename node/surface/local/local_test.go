@@ -201,9 +201,14 @@ func TestErrorsCrossWhole(t *testing.T) {
 		op.Conflict, op.Unavailable, op.Internal, "of_tomorrow",
 	} {
 		_, err := c.Do(t.Context(), op.Caller{}, string(code), nil)
-		want := op.Error{Code: code, Message: "it is " + string(code), Hint: "do this"}
-		if got := op.AsError(err); got == nil || *got != want {
+		got := op.AsError(err)
+		if got == nil || got.Code != code || got.Message != "it is "+string(code) || got.Hint != "do this" {
 			t.Errorf("%s: got %#v", code, got)
+			continue
+		}
+		upper := func(format string) string { return strings.NewReplacer("it is", "ES", "do", "HAZ").Replace(format) }
+		if message, hint := got.In(upper); message != "ES "+string(code) || hint != "HAZ this" {
+			t.Errorf("%s: in another language %q, %q", code, message, hint)
 		}
 	}
 	if _, err := c.Do(t.Context(), op.Caller{}, "plain", nil); op.CodeOf(err) != op.Internal || err.Error() != "disk on fire" {

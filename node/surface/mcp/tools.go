@@ -201,6 +201,7 @@ func failed(k op.Contract, in *jsonschema.Schema, limit time.Duration, err error
 		e.Hint = usage(in)
 	}
 	e.Message, e.Hint = neutral(e.Message), neutral(e.Hint)
+	e.Said, e.SaidHint = nil, nil // agents read English
 	text := k.Names.Tool + ": " + e.Message
 	if e.Hint != "" {
 		text += "\n" + e.Hint
