@@ -180,7 +180,8 @@ func (c *Control) ready(ctx context.Context, exited <-chan struct{}) (State, err
 }
 
 // Down ends the node and waits until it is gone. It tells whether one ran. A node
-// that does not answer or does not end is a *HungError; with force it is killed.
+// that does not answer or does not end is a *HungError; with force it is killed. What
+// listens in its place and is no node is left alone: a *ForeignError.
 func (c *Control) Down(ctx context.Context, force bool) (ran bool, err error) {
 	return c.Without(ctx, force, func() error { return nil })
 }
@@ -213,16 +214,24 @@ func (c *Control) down(ctx context.Context, force bool, found func()) (ran bool,
 	s, err := c.cfg.Probe(ctx)
 	switch {
 	case err == nil:
+		if err := c.proven(s.PID); err != nil {
+			return true, err
+		}
 		found()
 		defer c.cfg.Working("stopping the node")()
 		return true, end(ctx, s.PID, force)
 	case c.cfg.Absent(err):
 		return false, nil
 	}
-	// It hangs. Who holds our socket is a node of ours, whatever else it does.
 	pid := listener(c.cfg.Socket)
-	if pid <= 1 || !force {
-		return true, &HungError{PID: max(pid, 0)}
+	if pid <= 1 {
+		return true, &HungError{}
+	}
+	if err := c.proven(pid); err != nil {
+		return true, err
+	}
+	if !force {
+		return true, &HungError{PID: pid}
 	}
 	return true, end(ctx, pid, true)
 }

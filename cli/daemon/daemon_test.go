@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -68,7 +70,11 @@ func fakeNode(socket string) int {
 			if err != nil {
 				return
 			}
-			_ = json.NewEncoder(c).Encode(daemon.State{Version: "1", PID: os.Getpid(), Ready: true})
+			pid := os.Getpid()
+			if said, err := strconv.Atoi(os.Getenv("FAKE_PID")); err == nil {
+				pid = said
+			}
+			_ = json.NewEncoder(c).Encode(daemon.State{Version: "1", PID: pid, Ready: true})
 			c.Close()
 		}
 	}()
@@ -313,5 +319,73 @@ func TestANodeThatHangs(t *testing.T) {
 	}
 	if _, err := net.Dial("unix", filepath.Join(w.dir, "s")); err == nil {
 		t.Error("it lives on")
+	}
+}
+
+// Whoever listens at the socket is ended only if it is the node: not another program, not one
+// that names somebody else's process, and not one without the node's lock.
+func TestNothingButTheNodeIsEnded(t *testing.T) {
+	other := filepath.Join(t.TempDir(), "other")
+	text, err := os.ReadFile(os.Args[0])
+	if err == nil {
+		err = os.WriteFile(other, text, 0o700)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		program string
+		env     string
+		lock    bool
+		hangs   bool
+		why     string
+	}{
+		"another program":            {program: other, why: "it runs " + other},
+		"another program that hangs": {program: other, hangs: true, why: "it runs " + other},
+		"it names another process":   {program: os.Args[0], env: "FAKE_PID=" + strconv.Itoa(os.Getpid()), why: "calls itself another process"},
+		"it has no lock":             {program: os.Args[0], lock: true, why: "does not hold the lock"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			socket := filepath.Join(w.dir, "s")
+			cmd := exec.Command(c.program)
+			cmd.Env = append(os.Environ(), "FAKE_NODE="+socket, c.env)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _, _ = cmd.Process.Wait() }()
+			defer func() { _ = cmd.Process.Kill() }()
+			for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+				if _, err := probe(t.Context(), socket); err == nil {
+					break
+				}
+				if time.Now().After(until) {
+					t.Fatal("it does not listen")
+				}
+			}
+			if c.lock {
+				if err := os.WriteFile(socket+".lock", nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.hangs {
+				if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			control := w.control("")
+			if control.Listener() == 0 {
+				t.Skip("this system does not tell who listens at a socket")
+			}
+			for _, force := range []bool{false, true} {
+				var foreign *daemon.ForeignError
+				if _, err := control.Down(t.Context(), force); !errors.As(err, &foreign) || foreign.PID != cmd.Process.Pid || !strings.Contains(foreign.Why, c.why) {
+					t.Errorf("force %v: %v", force, err)
+				}
+			}
+			if !daemon.Alive(cmd.Process.Pid) {
+				t.Error("it was ended")
+			}
+		})
 	}
 }

@@ -29,6 +29,18 @@ func (e *HungError) Error() string {
 	return fmt.Sprintf("the node, process %d, does not answer", e.PID)
 }
 
+// ForeignError says that what listens at the node's socket is not a node of this folder.
+type ForeignError struct {
+	PID    int
+	Socket string
+	Why    string
+}
+
+// Error says what is known.
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("process %d listens at %s and is not the node: %s", e.PID, e.Socket, e.Why)
+}
+
 // Failure is why a node could not start, as it says itself. Code and Hint may be
 // empty.
 type Failure struct {

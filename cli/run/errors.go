@@ -82,6 +82,7 @@ func Status(code op.Code) int {
 func AsError(ctx context.Context, err error) *op.Error {
 	var start *daemon.StartError
 	var hung *daemon.HungError
+	var foreign *daemon.ForeignError
 	switch {
 	case errors.As(err, &start):
 		return notStarted(start)
@@ -90,6 +91,9 @@ func AsError(ctx context.Context, err error) *op.Error {
 	case errors.As(err, &hung):
 		return op.Errorf(op.Unavailable, "%w", err).
 			WithHint("run `claudemesh node down --force` to end it, or `kill -9 %d`", hung.PID)
+	case errors.As(err, &foreign):
+		return op.Errorf(op.Denied, "%w", err).
+			WithHint("it was not ended: find out what it is and end it yourself, then remove %s", foreign.Socket)
 	case errors.Is(err, daemon.ErrManual):
 		return op.Errorf(op.Unavailable, "no node runs, and %s=0 keeps commands from starting one", EnvAutoStart).
 			WithHint("run `claudemesh node up`, or start the service that runs it")

@@ -46,6 +46,7 @@ func TestErrorsSayTheNextStep(t *testing.T) {
 		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Code: "conflict", Message: "x", Hint: "do y"}}, op.Conflict, "do y"},
 		{t.Context(), &daemon.StartError{Failure: daemon.Failure{Code: "odd", Message: "x", Hint: "do y"}, Ago: 1e9}, op.Unavailable, "do y; then run `claudemesh node up`"},
 		{t.Context(), &daemon.HungError{PID: 7}, op.Unavailable, "kill -9 7"},
+		{t.Context(), &daemon.ForeignError{PID: 7, Socket: "/s", Why: "it runs x"}, op.Denied, "then remove /s"},
 		{t.Context(), &daemon.HungError{}, op.Unavailable, "node run"},
 		{t.Context(), fmt.Errorf("%w: /f: odd; move it away", store.ErrBroken), op.Unavailable, "move it away"},
 		{t.Context(), fmt.Errorf("%w: /f; use that process", store.ErrLocked), op.Conflict, "use that process"},
