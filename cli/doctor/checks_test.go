@@ -73,12 +73,17 @@ var sicknesses = []sick{
 	}, Fail, "is no folder", "move it away", ""},
 	{"half a restore", "folder", func(t *testing.T, p *patient) { p.write(t, "{}", ".claudemesh", "restoring.json") }, Warn, "a restore was stopped in the middle", "claudemesh node up", ""},
 	{"open folder", "modes", func(t *testing.T, p *patient) { must(t, os.Chmod(p.Dir, 0o755)) }, Fail, "0755: others may read it", "chmod 700", "the mode 0700"},
-	{"open key", "modes", func(t *testing.T, p *patient) { must(t, os.Chmod(filepath.Join(p.Dir, "keys", id+".key"), 0o640)) }, Fail, "0640: others may read it", "chmod 600", "the mode 0600"},
+	{"open key", "modes", func(t *testing.T, p *patient) {
+		must(t, os.Chmod(p.Dir, 0o711), os.Chmod(filepath.Join(p.Dir, "keys"), 0o750), os.Chmod(filepath.Join(p.Dir, "keys", id+".key"), 0o640))
+	}, Fail, "0640: others may read it", "chmod 600", "the mode 0600"},
+	{"open key in a closed folder", "modes", func(t *testing.T, p *patient) {
+		must(t, os.Chmod(p.Dir, 0o755), os.Chmod(filepath.Join(p.Dir, "keys", id+".key"), 0o644))
+	}, Pass, "0644; nobody else comes into its folder", "chmod 600", "the mode 0600"},
 	{"key closed to its user", "modes", func(t *testing.T, p *patient) { must(t, os.Chmod(filepath.Join(p.Dir, "keys", id+".key"), 0)) }, Fail, "you cannot read it yourself", "chmod 600", "the mode 0600"},
 	{"open log", "modes", func(t *testing.T, p *patient) {
 		p.write(t, "", ".claudemesh", "logs", "node.log")
 		must(t, os.Chmod(filepath.Join(p.Dir, "logs", "node.log"), 0o644))
-	}, Warn, "node.log has the mode 0644", "chmod 600", "the mode 0600"},
+	}, Pass, "node.log has the mode 0644", "chmod 600", "the mode 0600"},
 	{"broken config.json", "settings", func(_ *testing.T, p *patient) { p.setErr = errors.New("config.json cannot be read: line 1") }, Fail, "cannot be read", "claudemesh config", ""},
 
 	{"damaged key", "keys", func(t *testing.T, p *patient) { p.write(t, "zz", ".claudemesh", "keys", id+".key") }, Fail, "does not hold 64 hex digits", "claudemesh restore", ""},

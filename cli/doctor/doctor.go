@@ -168,7 +168,7 @@ const grace = 100 * time.Millisecond
 
 // put mends a finding that can be mended.
 func (f *Finding) put(ctx context.Context) {
-	if f.mend == nil || f.Status == Pass {
+	if f.mend == nil {
 		return
 	}
 	did, err := f.mend(ctx)

@@ -110,6 +110,21 @@ func TestNoModeIsGivenThroughALink(t *testing.T) {
 	}
 }
 
+// How bad an open file is depends on what it holds, and on who comes into its folder.
+func TestOpenFilesAreJudgedByWhatTheyHold(t *testing.T) {
+	for name, want := range map[string]Status{"keys/x.key": Fail, "logs/node.log": Warn} {
+		p := newPatient(t)
+		path := filepath.Join(p.Dir, filepath.FromSlash(name))
+		p.write(t, "x", ".claudemesh", filepath.FromSlash(name))
+		must(t, os.Chmod(path, 0o644), os.Chmod(filepath.Dir(path), 0o711), os.Chmod(p.Dir, 0o711))
+		for _, f := range p.look(t, "modes", false).Findings {
+			if strings.HasPrefix(f.Detail, path) && f.Status != want {
+				t.Errorf("%s is %s, not %s", name, f.Status, want)
+			}
+		}
+	}
+}
+
 // Folders that are not a dead session's are never touched.
 func TestOnlyDeadSessionsAreRemoved(t *testing.T) {
 	p := newPatient(t)

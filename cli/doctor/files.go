@@ -119,10 +119,24 @@ func (x *exam) mode(base, path string, info fs.FileInfo) (Finding, bool) {
 		return fail(fmt.Sprintf("%s has the mode %04o: you cannot read it yourself", path, mode), fix).by(mend), true
 	case mode&0o077 == 0:
 		return Finding{}, false
+	case closed(base, path):
+		return pass("%s has the mode %04o; nobody else comes into its folder", path, mode).hint(fix).by(mend), true
 	case secret(base, path):
 		return fail(fmt.Sprintf("%s has the mode %04o: others may read it", path, mode), fix).by(mend), true
 	}
 	return warn(fmt.Sprintf("%s has the mode %04o: others may read it", path, mode), fix).by(mend), true
+}
+
+// closed tells whether a folder between base, which counts, and what is at a path in it lets
+// nobody else in. What lies there is out of others' reach whatever its own mode.
+func closed(base, path string) bool {
+	for path != base && filepath.Dir(path) != path {
+		path = filepath.Dir(path)
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o011 == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // chmod gives what is at a path in the folder base a mode. It follows no link, though one

@@ -260,11 +260,29 @@ func checkUpdateURL(at Value[string]) error {
 	}
 	u, err := url.Parse(at.Value)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%s: updateUrl: %q is no address of a folder on the web", at.Source, at.Value)
+		return fmt.Errorf("%s: updateUrl: %q is no address of a folder on the web: https://HOST/PATH, without name, password or query", at.Source, harmless(at.Value))
 	}
 	ip, _ := netip.ParseAddr(u.Hostname())
 	if u.Scheme != "https" && (u.Scheme != "http" || !ip.IsLoopback() && u.Hostname() != "localhost") {
-		return fmt.Errorf("%s: updateUrl: %q must begin with https://", at.Source, at.Value)
+		return fmt.Errorf("%s: updateUrl: %q must begin with https://", at.Source, harmless(at.Value))
 	}
 	return nil
+}
+
+// harmless is an address without what may be a secret in it: a name and a password, a query,
+// a fragment. It need not be a good one.
+func harmless(address string) string {
+	if i := strings.LastIndex(address, "@"); i >= 0 {
+		scheme, _, ok := strings.Cut(address, "://")
+		if !ok || strings.Contains(scheme, "@") {
+			scheme = ""
+		} else {
+			scheme += "://"
+		}
+		address = scheme + "…@" + address[i+1:]
+	}
+	if i := strings.IndexAny(address, "?#"); i >= 0 {
+		address = address[:i+1] + "…"
+	}
+	return address
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,8 +26,12 @@ var faults = []fault{
 	{"open folder", func(h *ward) { h.check(os.Chmod(h.Dir, 0o755)) }, "modes", "fail", "has the mode 0755: others may read it", "chmod 700", "the mode 0700"},
 	{"open key", func(h *ward) {
 		h.write(h.in("keys", "a.key"), strings.Repeat("ab", 32))
-		h.check(os.Chmod(h.in("keys", "a.key"), 0o644))
+		h.check(errors.Join(os.Chmod(h.in("keys", "a.key"), 0o644), os.Chmod(h.in("keys"), 0o755), os.Chmod(h.Dir, 0o755)))
 	}, "modes", "fail", "a.key has the mode 0644", "chmod 600", "the mode 0600"},
+	{"open key in a closed folder", func(h *ward) {
+		h.write(h.in("keys", "a.key"), strings.Repeat("ab", 32))
+		h.check(os.Chmod(h.in("keys", "a.key"), 0o644))
+	}, "modes", "pass", "a.key has the mode 0644; nobody else comes into its folder", "chmod 600", "the mode 0600"},
 	{"key that cannot be read", func(h *ward) {
 		h.write(h.in("keys", "a.key"), strings.Repeat("ab", 32))
 		h.check(os.Chmod(h.in("keys", "a.key"), 0))
