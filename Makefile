@@ -20,7 +20,7 @@ RELEASE_URL ?= https://github.com/claudemesh/claudemesh/releases/download/$(VERS
 LATEST_URL  ?= https://github.com/claudemesh/claudemesh/releases/latest/download
 RELEASES    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: help build install new join check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs man release release-key image clean
+.PHONY: help build install new join named linked check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs man release release-key image clean
 .DEFAULT_GOAL := build
 
 help:
@@ -32,17 +32,29 @@ build: ## bin/claudemesh, static
 install: ## into PREFIX/bin, by default ~/.local/bin
 	mkdir -p '$(PREFIX)/bin'
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o '$(PREFIX)/bin/claudemesh' ./cmd/claudemesh
+	@case ":$$PATH:" in *':$(PREFIX)/bin:'*) ;; *) \
+	  echo '  $(PREFIX)/bin is not in your PATH. Put this into your shell'"'"'s start file, as ~/.profile:'; \
+	  echo '    export PATH="$(PREFIX)/bin:$$PATH"';; \
+	esac
 
 # Everything at once, for who begins: build, install, set up the coding agents, and make a
-# mesh (`make new MESH=name`) or join one (`make join LINK=claudemesh://…`).
-new: install
+# mesh (`make new MESH=name`) or join one (`make join LINK=claudemesh://…`). Run again, they
+# do what is still to be done.
+new: named install
 	'$(PREFIX)/bin/claudemesh' install
-	'$(PREFIX)/bin/claudemesh' new '$(MESH)'
-	'$(PREFIX)/bin/claudemesh' invite
+	@'$(PREFIX)/bin/claudemesh' new '$(MESH)' || \
+	  { test $$? = 6 && echo '  (There it is: this is another link to it.)'; }
+	'$(PREFIX)/bin/claudemesh' --mesh '$(MESH)' invite
 
-join: install
+join: linked install
 	'$(PREFIX)/bin/claudemesh' install
 	'$(PREFIX)/bin/claudemesh' join '$(LINK)'
+
+named:
+	@test -n '$(MESH)' || { echo 'Say what the mesh is to be called: make new MESH=name' >&2; exit 1; }
+
+linked:
+	@test -n '$(LINK)' || { echo 'Say where to: make join LINK=claudemesh://join/…' >&2; exit 1; }
 
 check: format vet staticcheck floors race
 

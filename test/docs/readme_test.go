@@ -98,15 +98,11 @@ func command(t *testing.T, home, name string, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
 	defer cancel()
-	repository, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = home
 	cmd.Env = []string{
 		"PATH=" + filepath.Join(home, "stubs") + string(os.PathListSeparator) + os.Getenv("PATH"),
-		"HOME=" + home, "USER=ana", "LANG=C.UTF-8", "REPOSITORY=" + repository,
+		"HOME=" + home, "USER=ana", "LANG=C.UTF-8", "REPOSITORY=" + repository(t),
 		"CLAUDEMESH_LISTEN=127.0.0.1:0", "CLAUDEMESH_MDNS=0", "CLAUDEMESH_PORTMAP=0",
 	}
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOROOT", "GOTOOLCHAIN"} {
@@ -121,6 +117,6 @@ func command(t *testing.T, home, name string, args ...string) (string, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = 10 * time.Second
-	err = cmd.Run()
+	err := cmd.Run()
 	return out.String(), err
 }
