@@ -123,6 +123,10 @@ func (a *app) helpCommand() *cobra.Command {
 func flagError(cmd *cobra.Command, err error) error {
 	see := op.Phrasef("run `%s --help` to see its flags", cmd.CommandPath())
 	var unknown *pflag.NotExistError
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) {
+		return op.Errorf(op.Invalid, "--%s cannot be %q", value.GetFlag().Name, value.GetValue()).WithHint("%s", see)
+	}
 	if !errors.As(err, &unknown) {
 		return op.Errorf(op.Invalid, "%w", err).WithHint("%s", see)
 	}

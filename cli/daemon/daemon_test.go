@@ -218,6 +218,16 @@ func TestAFailedStartIsNotRepeatedAtOnce(t *testing.T) {
 	if !errors.As(err, &failed) || failed.Ago != 10*time.Second || !strings.Contains(err.Error(), "10 s ago") {
 		t.Fatalf("within the back-off: %v", err)
 	}
+	mended := filepath.Join(w.dir, "config.json")
+	if err := os.WriteFile(mended, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(mended, w.now, w.now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.control("broken").Ensure(t.Context()); !errors.As(err, &failed) || failed.Ago != 0 {
+		t.Errorf("after the settings were changed: %v", err)
+	}
 	w.now = w.now.Add(daemon.BackOff)
 	if _, err := w.control("broken").Ensure(t.Context()); !errors.As(err, &failed) || failed.Ago != 0 {
 		t.Fatalf("after the back-off: %v", err)

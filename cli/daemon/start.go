@@ -19,6 +19,8 @@ const (
 	lockFile    = "start.lock"
 	failedFile  = "start.failed"
 	stoppedFile = "stopped"
+	// settingsFile is what a person mends after a start that failed.
+	settingsFile = "config.json"
 
 	// codeTaken is what a node says that finds its folder in use.
 	codeTaken = "conflict"
@@ -165,6 +167,9 @@ func (c *Control) recentFailure() error {
 	var f failure
 	if json.Unmarshal(text, &f) != nil {
 		return nil
+	}
+	if set, err := os.Stat(c.path(settingsFile)); err == nil && set.ModTime().After(f.At) {
+		return nil // the settings were changed since: the reason may be gone
 	}
 	ago := c.cfg.Now().Sub(f.At)
 	if ago < 0 || ago >= BackOff {

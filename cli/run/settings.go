@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/claudemesh/claudemesh/cli/settings"
@@ -11,8 +12,12 @@ import (
 func (a *App) Settings(dir string, flags settings.Flags) (settings.Settings, error) {
 	set, err := settings.Load(dir, a.Env.Getenv, flags)
 	if err != nil {
+		if errors.Is(err, settings.ErrFile) {
+			return set, op.Errorf(op.Invalid, "%w", err).
+				WithHint("correct the file, or move it away: without it all settings are the default")
+		}
 		return set, op.Errorf(op.Invalid, "%w", err).
-			WithHint("addresses are IP:PORT or multiaddrs, switches 0 or 1; `claudemesh config` shows the settings, %s holds them", settings.Path(dir))
+			WithHint("correct it there; `claudemesh config --help` says what the settings take, %s holds them", settings.Path(dir))
 	}
 	return set, nil
 }

@@ -20,6 +20,8 @@ func Words(least, most int) cobra.PositionalArgs {
 		switch {
 		case len(args) < least:
 			return op.Errorf(op.Invalid, "`%s` needs more than that", cmd.CommandPath()).WithHint("%s", hint)
+		case least > 0 && args[0] == "":
+			return op.Errorf(op.Invalid, "the first word for `%s` is empty", cmd.CommandPath()).WithHint("%s", hint)
 		case most >= 0 && len(args) > most:
 			return op.Errorf(op.Invalid, "`%s` does not know what to do with %q", cmd.CommandPath(), args[most]).WithHint("%s", hint)
 		}

@@ -162,6 +162,9 @@ const (
 // fileName is the settings file in the user's folder.
 const fileName = "config.json"
 
+// ErrFile: the settings file holds something else than settings.
+var ErrFile = errors.New("cannot be read")
+
 // read decodes the file at path; a missing one is empty.
 func read(path string, into any) error {
 	data, err := file.Read(path)
@@ -172,7 +175,7 @@ func read(path string, into any) error {
 		return fmt.Errorf("read the settings: %w", err)
 	}
 	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("%s cannot be read: %w", path, err)
+		return fmt.Errorf("%s %w: %w", path, ErrFile, err)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (a *Meshes) answerNew(ctx context.Context, _ op.Caller, in NewRequest) (New
 	if name == "" {
 		name = a.cfg.Name
 	}
-	if err := op.CheckName(name); err != nil {
+	if err := op.CheckNewName(name); err != nil {
 		return NewResponse{}, err
 	}
 	a.entering.Lock()

@@ -245,7 +245,7 @@ func (m *Mesh) sameInvite(old trust.Member, inv trust.InviteState) error {
 // freeName is the wished name, with a number behind it when a member has it, or one that
 // looks the same.
 func freeName(state *trust.State, wish string) string {
-	if op.CheckName(wish) != nil {
+	if op.CheckNewName(wish) != nil {
 		wish = "guest"
 	}
 	return uniqueSlug(wish, func(name string) bool {

@@ -146,7 +146,7 @@ func preset(in InviteRequest, uses int) (trust.Preset, error) {
 		if uses != 1 {
 			return p, op.Errorf(op.Invalid, "several people cannot all be named %s", in.Name).WithHint("leave --uses or the name out")
 		}
-		if err := op.CheckName(in.Name); err != nil {
+		if err := op.CheckNewName(in.Name); err != nil {
 			return p, err
 		}
 	}

@@ -32,7 +32,7 @@ func (a *Meshes) answerJoin(ctx context.Context, _ op.Caller, in JoinRequest) (J
 	if name == "" {
 		name = a.cfg.Name
 	}
-	if err := op.CheckName(name); err != nil {
+	if err := op.CheckNewName(name); err != nil {
 		return JoinResponse{}, err
 	}
 	a.entering.Lock()

@@ -27,6 +27,16 @@ func CheckName(name string) error {
 		WithHint(`use 1 to %d bytes of printable characters without : " ( ) < and >, not beginning with @, #, * or -`, MaxName)
 }
 
+// CheckNewName is CheckName for a name that somebody chooses now. It has no comma, as a list
+// of recipients would be split there; who has one from before is addressed by their key.
+func CheckNewName(name string) error {
+	if strings.Contains(name, ",") {
+		return Errorf(Invalid, "%q cannot be a name: recipients are separated by commas", name).
+			WithHint("leave the comma out")
+	}
+	return CheckName(name)
+}
+
 func unfit(r rune) bool {
 	return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(`:"()<>`, r) || Unseen(r)
 }

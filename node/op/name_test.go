@@ -53,3 +53,16 @@ func FuzzLooks(f *testing.F) {
 		}
 	})
 }
+
+// A list of recipients is split at its commas, so nobody chooses a name with one; who has it
+// from before keeps it.
+func TestNewNamesHaveNoComma(t *testing.T) {
+	for name, fits := range map[string]bool{"ben": true, "ben,ana": false, "ben, ana": false, ",": false, "b@d:": false} {
+		if err := op.CheckNewName(name); (err == nil) != fits {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if err := op.CheckName("ben,ana"); err != nil {
+		t.Errorf("from before: %v", err)
+	}
+}

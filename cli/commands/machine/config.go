@@ -1,8 +1,10 @@
 package machine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -157,7 +159,16 @@ func (a *app) putSetting(k settings.Key, dir, value string) error {
 			return err
 		}
 	}
-	if err := k.Set(dir, value); err != nil {
+	err := k.Set(dir, value)
+	var system syscall.Errno
+	switch {
+	case err == nil:
+	case errors.As(err, &system):
+		return err // the disk's fault, not the value's
+	case errors.Is(err, settings.ErrFile):
+		return op.Errorf(op.Invalid, "%w", err).
+			WithHint("correct the file, or move it away: without it all settings are the default")
+	default:
 		return op.Errorf(op.Invalid, "%w", err).WithHint("%s is: %s", k.Name, k.Doc)
 	}
 	return nil

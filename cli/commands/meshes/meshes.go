@@ -2,6 +2,7 @@ package meshes
 
 import (
 	"context"
+	"errors"
 	"net/mail"
 	"net/netip"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/mesh"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 func (a *app) newCommand() *cobra.Command {
@@ -110,12 +112,20 @@ func (a *app) inviteByLink(ctx context.Context, in inviting) error {
 		InviteResponse: out, URL: out.Link, Code: strings.TrimPrefix(out.Link, run.JoinPrefix),
 		Copied: a.Term.OutTTY() && a.CopyText(ctx, out.Link),
 	}
-	return run.Show(a.App, doc, func(d inviteDoc) {
+	err = run.Show(a.App, doc, func(d inviteDoc) {
 		a.printInvite(d, in.email)
 		if in.qr || !in.noQR && !a.Quiet && a.Term.OutTTY() {
 			a.printQR(d.Link, in.qr)
 		}
 	})
+	if err == nil {
+		err = a.Term.Shown()
+	}
+	if errors.Is(err, term.ErrWrite) {
+		return op.Errorf(op.Internal, "%w", a.Term.Shown()).
+			WithHint("the link was made and not shown: make another; `claudemesh invites` lists them, `claudemesh uninvite` takes one back")
+	}
+	return err
 }
 
 // isEmail tells whether a word is an e-mail address and nothing else.
@@ -147,7 +157,7 @@ func (a *app) printInvite(d inviteDoc, to []string) {
 	a.Term.Note("%s They run %s while this machine can be reached.", term.To, term.Cyan("claudemesh join <link>"))
 	a.Term.Note("  Anyone who has the link can join.")
 	if onlyHere(d.Addresses) {
-		a.Term.Warn("It holds addresses of this machine alone, so it works here only. See `claudemesh node status`.")
+		a.Term.Warn("It holds addresses of this machine alone, so it works here only: this node listens where nobody else reaches it.")
 	}
 }
 

@@ -104,6 +104,9 @@ func (a *app) printSent(r message.SendResponse) {
 			a.Term.Line("%s Sent to %s (%s): %s until they appear.", term.Green(term.OK), term.Bold(t.Name), r.ID, string(t.State))
 		}
 	}
+	if r.Warning != "" {
+		a.Term.Warn("%s", r.Warning)
+	}
 }
 
 func (a *app) inboxCommand() *cobra.Command {
@@ -269,7 +272,7 @@ func (a *app) printInbox(r message.CheckResponse) {
 		a.Term.Note("%d more wait: run it again.", r.More)
 	}
 	if n := len(r.Unconfirmed); n > 0 {
-		a.Term.Note("%d pushed earlier, not confirmed: --again shows them.", n)
+		a.Term.Note("%d given out earlier and not known to be seen: --again shows them.", n)
 	}
 }
 

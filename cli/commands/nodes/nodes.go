@@ -1,13 +1,17 @@
 package nodes
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -248,8 +252,8 @@ func (a *app) printNode(d nodeDoc) {
 	} else {
 		a.Term.Line("%s No node runs. The next command that needs one starts it.", term.Dim(term.Dot))
 	}
-	a.Term.Line("  folder %s", d.Dir)
-	a.Term.Line("  log    %s", d.Log)
+	a.Term.Line("  %s %s", term.Bold("folder").Pad(12), d.Dir)
+	a.Term.Line("  %s %s", term.Bold("log").Pad(12), d.Log)
 	listen := "all interfaces, a free port"
 	if len(d.Settings.Listen.Value) > 0 {
 		listen = strings.Join(d.Settings.Listen.Value, ", ")
@@ -272,7 +276,8 @@ func (a *app) printSetting(name, value, source string) {
 }
 
 func (a *app) nodeLogs() *cobra.Command {
-	return &cobra.Command{
+	var lines int
+	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "Print the log of the node started in the background",
 		Args:  run.Words(0, 0),
@@ -294,7 +299,41 @@ func (a *app) nodeLogs() *cobra.Command {
 				return err
 			}
 			defer f.Close()
+			if lines > 0 {
+				if err := toLast(f, lines); err != nil {
+					return err
+				}
+			}
 			return a.Term.Copy(f)
 		},
 	}
+	cmd.Flags().IntVarP(&lines, "lines", "n", 0, "only the last so `many` lines; 0: all")
+	return cmd
+}
+
+// toLast leaves a file at the beginning of its last n lines.
+func toLast(f *os.File, n int) error {
+	starts, at := make([]int64, 0, n), int64(0)
+	lines := bufio.NewReader(f)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			if len(starts) == n {
+				starts = slices.Delete(starts, 0, 1)
+			}
+			starts = append(starts, at)
+			at += int64(len(line))
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+	}
+	if len(starts) > 0 {
+		at = starts[0]
+	}
+	_, err := f.Seek(at, io.SeekStart)
+	return err
 }

@@ -48,6 +48,7 @@ func change[In any, Out op.Texter](ctx context.Context, a *app, spec op.Spec[In,
 	if err != nil {
 		return err
 	}
+	a.Used(a.Mesh)
 	return run.Show(a.App, out, func(o Out) { a.Term.Line("%s %s", term.Green(term.OK), o.Text()) })
 }
 

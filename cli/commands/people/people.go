@@ -166,6 +166,7 @@ func (a *app) summaryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.Used(a.Mesh)
 			return run.Show(a.App, out, func(presence.SummaryResponse) {
 				a.Term.Line("%s Summary set in %s.", term.Green(term.OK), strings.Join(out.Meshes, ", "))
 			})

@@ -255,7 +255,7 @@ func groups() Step {
 
 // named refuses what no session can be called: it would start, and not be on the mesh.
 func named(v string) error {
-	err := op.CheckName(v)
+	err := op.CheckNewName(v)
 	if err == nil {
 		return nil
 	}

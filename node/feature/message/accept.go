@@ -34,6 +34,10 @@ type sealed struct {
 // proof of what it answers. Then it answers.
 func (f *Feature) accept(ctx context.Context, d *draft) (SendResponse, error) {
 	answer := SendResponse{ID: d.msg.ID.String(), Targets: d.results}
+	if d.closeTo == nil && !d.msg.ReplyTo.IsZero() {
+		// No fault: texts are trimmed, and one may answer what another session was shown.
+		answer.Warning = "no message " + d.msg.ReplyTo.String() + " is known to this session: it answers one that only others may know"
+	}
 	s, err := f.sign(d, answer)
 	if err != nil {
 		return SendResponse{}, err

@@ -107,6 +107,8 @@ type SendRequest struct {
 type SendResponse struct {
 	ID      string         `json:"id" jsonschema:"the message's id"`
 	Targets []TargetResult `json:"targets"`
+	// Warning says what is odd about a message that was sent all the same.
+	Warning string `json:"warning,omitempty" jsonschema:"what is odd about the message, which was sent all the same"`
 }
 
 // TargetResult is the answer for one target as typed.
@@ -144,6 +146,9 @@ func (r SendResponse) Text() string {
 		if t.Warning != "" {
 			lines = append(lines, "  WARNING: "+t.Warning)
 		}
+	}
+	if r.Warning != "" {
+		lines = append(lines, "WARNING: "+r.Warning)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -280,7 +285,7 @@ func (r CheckResponse) Text() string {
 		fmt.Fprintf(&b, "---\n%d more wait: ask again.\n", r.More)
 	}
 	if n := len(r.Unconfirmed); n > 0 {
-		fmt.Fprintf(&b, "---\n%d pushed, not confirmed: %s\n", n, strings.Join(r.Unconfirmed, ", "))
+		fmt.Fprintf(&b, "---\n%d given out, not known to be seen: %s\n", n, strings.Join(r.Unconfirmed, ", "))
 	}
 	return strings.TrimRight(b.String(), "\n")
 }

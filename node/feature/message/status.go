@@ -27,7 +27,7 @@ func (f *Feature) status(_ context.Context, c op.Caller, in StatusRequest) (Stat
 	digits, err := letter.ParsePrefix(in.ID)
 	if err != nil || len(in.ID) < prefixLeast {
 		return StatusResponse{}, op.Errorf(op.Invalid, "%q is no message id, nor 8 or more characters of one", in.ID).
-			WithHint("use the id that send_message returned")
+			WithHint("use the id that sending it returned")
 	}
 	var answer StatusResponse
 	err = f.cfg.DB.View(func(tx *store.Tx) error {

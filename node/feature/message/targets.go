@@ -104,7 +104,7 @@ func (a *addressing) group(target string) (TargetResult, error) {
 	others := slices.DeleteFunc(slices.Clone(members), func(k ident.PublicKey) bool { return k == d.self.Member })
 	if len(own)+len(others) == 0 {
 		return TargetResult{}, op.Errorf(op.NotFound, "nobody but you is in %q", target).
-			WithHint("list_peers shows who is in which group")
+			WithHint("list_peers (`claudemesh peers`) shows who is in which group")
 	}
 	if size := a.targetBytes() + len(target); !slices.Contains(d.msg.Targets, target) {
 		if len(d.msg.Targets) == letter.MaxTargets || size > letter.MaxTargetBytes {

@@ -33,7 +33,7 @@ func (f *Feature) answerOpen(ctx context.Context, c op.Caller, in OpenRequest) (
 		return OpenResponse{}, op.Errorf(op.Invalid, "there is no message mode %q", in.Mode).WithHint("use push, inbox or off")
 	}
 	if in.Name != "" {
-		if err := op.CheckName(in.Name); err != nil {
+		if err := op.CheckNewName(in.Name); err != nil {
 			return OpenResponse{}, err
 		}
 	}

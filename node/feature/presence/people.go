@@ -93,7 +93,7 @@ func (f *Feature) groupHint(m Mesh) op.Phrase {
 		names = append(names, n)
 	}
 	if len(names) == 0 {
-		return op.Phrasef("there are no groups yet: join_group makes one; @all is everybody")
+		return op.Phrasef("there are no groups yet: the first session that joins one makes it; @all is everybody")
 	}
 	slices.Sort(names)
 	const most = 20

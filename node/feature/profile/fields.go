@@ -211,7 +211,7 @@ func (p Profile) check() error {
 		}
 	}
 	if p.Name != "" {
-		if err := op.CheckName(p.Name); err != nil {
+		if err := op.CheckNewName(p.Name); err != nil {
 			return err
 		}
 	}

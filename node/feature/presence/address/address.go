@@ -206,7 +206,7 @@ func one(found []Session, asking ident.PublicKey, target string) (Address, bool,
 			WithHint("use a key: %s", strings.Join(lines, "; "))
 	case found[0].Key == asking:
 		return Address{}, false, op.Errorf(op.Invalid, "%q is this very session", target).
-			WithHint("name another session or member; list_peers shows them")
+			WithHint("name another session or member; list_peers (`claudemesh peers`) shows them")
 	default:
 		return found[0].Address, true, nil
 	}
