@@ -6,6 +6,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/claudemesh/claudemesh/node/allowance"
 	"github.com/claudemesh/claudemesh/node/mesh"
 	"github.com/claudemesh/claudemesh/overlay/gossip"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -28,9 +29,9 @@ const (
 
 // exchangePaces bound the exchanges that others can have this node make.
 type exchangePaces struct {
-	answers *allowance[partner]
-	authors *allowance[written]
-	peers   *allowance[partner]
+	answers *allowance.Of[partner]
+	authors *allowance.Of[written]
+	peers   *allowance.Of[partner]
 }
 
 // written is what one member wrote in a mesh.
@@ -41,9 +42,9 @@ type written struct {
 
 func newExchangePaces(mono func() time.Duration) exchangePaces {
 	return exchangePaces{
-		answers: newAllowance[partner](mono, exchangeRest, answersAtOnce),
-		authors: newAllowance[written](mono, gapEvery, gapsAtOnce),
-		peers:   newAllowance[partner](mono, gapPeerEvery, gapsPeerAtOnce),
+		answers: allowance.New[partner](mono, exchangeRest, answersAtOnce),
+		authors: allowance.New[written](mono, gapEvery, gapsAtOnce),
+		peers:   allowance.New[partner](mono, gapPeerEvery, gapsPeerAtOnce),
 	}
 }
 
@@ -92,7 +93,7 @@ func (s *syncs) hear(ctx context.Context, m *mesh.Mesh, from peer.ID, raw []byte
 	switch {
 	case v == replica.Late:
 		s.refused(m.ID(), author, "pace")
-	case want && s.paces.peers.allow(partner{m.ID(), from}) && s.paces.authors.allow(written{m.ID(), author}):
+	case want && s.paces.peers.Allow(partner{m.ID(), from}) && s.paces.authors.Allow(written{m.ID(), author}):
 		s.want(partner{m.ID(), from}, 0)
 	}
 	if !known {

@@ -237,7 +237,7 @@ func (s *syncs) answer(ctx context.Context, stream *host.Stream) {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, exchangeFor)
 	defer cancel()
-	if pause(ctx, s.paces.answers.book(with)) != nil {
+	if pause(ctx, s.paces.answers.Book(with)) != nil {
 		stream.Reset()
 		return
 	}

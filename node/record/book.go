@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/claudemesh/claudemesh/node/allowance"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/replica"
 	"github.com/claudemesh/claudemesh/overlay/trust"
@@ -69,7 +70,7 @@ type Config struct {
 type Book struct {
 	cfg   Config
 	kinds map[string]Kind // fixed by Start
-	pace  *pace
+	pace  *allowance.Of[ident.MeshID]
 	news  chan told
 	poke  chan struct{}
 
@@ -107,7 +108,7 @@ func New(cfg Config) (*Book, error) {
 	}
 	return &Book{
 		cfg: cfg, kinds: make(map[string]Kind), shelves: make(map[ident.MeshID]*shelf),
-		pace: &pace{mono: cfg.Mono, free: make(map[ident.MeshID]time.Duration)},
+		pace: allowance.New[ident.MeshID](cfg.Mono, time.Second/writesPerSecond, writesPerSecond),
 		news: make(chan told, maxNews), poke: make(chan struct{}, 1),
 	}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/claudemesh/claudemesh/node/allowance"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/overlay/replica"
 	"github.com/claudemesh/claudemesh/store"
@@ -224,20 +225,20 @@ func TestTrim(t *testing.T) {
 
 func TestWritersAreSlowedNotRefused(t *testing.T) {
 	now := time.Duration(0)
-	p := &pace{mono: func() time.Duration { return now }, free: map[ident.MeshID]time.Duration{}}
+	p := allowance.New[ident.MeshID](func() time.Duration { return now }, time.Second/writesPerSecond, writesPerSecond)
 	var waited time.Duration
 	for range 150 {
-		waited = max(waited, p.take(ident.MeshID{1}))
+		waited = max(waited, p.Book(ident.MeshID{1}))
 	}
 	if waited != 500*time.Millisecond {
 		t.Errorf("the last of 150 at once waits %s", waited)
 	}
-	if d := p.take(ident.MeshID{2}); d > 0 {
+	if d := p.Book(ident.MeshID{2}); d > 0 {
 		t.Errorf("in another mesh one waits %s", d)
 	}
 	now += 10 * time.Second
 	for i := range 100 {
-		if d := p.take(ident.MeshID{1}); d > 0 {
+		if d := p.Book(ident.MeshID{1}); d > 0 {
 			t.Fatalf("after a rest write %d waits %s", i, d)
 		}
 	}

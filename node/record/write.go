@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -72,7 +73,26 @@ func (b *Book) may(ctx context.Context, mesh ident.MeshID, kind string, what tex
 			return k, s, fmt.Errorf("%s %q: %w", kind, what.key, err)
 		}
 	}
-	return k, s, b.pace.wait(ctx, mesh)
+	return k, s, pause(ctx, b.pace.Book(mesh))
+}
+
+// writesPerSecond is how fast one author writes for long, and how much at once
+// (docs/delivery.md 10).
+const writesPerSecond = 100
+
+// pause waits, or ends with ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }
 
 // MaxValue is how many bytes a value of a key may have: a record has room for 64 KiB

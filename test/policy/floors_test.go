@@ -40,15 +40,16 @@ cli/hook                < cli/agent node/op node/feature/* node/surface/*  # wha
 cli/agent               < node/op node/feature/health node/feature/presence store/file      # an agent's session and its token
 node                    < node/... overlay/... store store/file         # what joins the parts of a node: adapters, the list of features, the order of life
 node/surface/*          < node/op                              !github.com/libp2p  # how clients ask: a transport for operations and the feed, knowing no feature
-node/feature/*/*        < node/feature/*/* node/op node/record overlay/ident store  !github.com/libp2p !net !os  # a part of one feature: its core, without operations and sockets
-node/feature/*          < node/feature/*/* node/op node/record overlay/ident store  !github.com/libp2p !net !os  # one ability: its operations and its data; what it needs of others is an interface it declares
+node/feature/*/*        < node/feature/*/* node/allowance node/op node/record overlay/ident store  !github.com/libp2p !net !os  # a part of one feature: its core, without operations and sockets
+node/feature/*          < node/feature/*/* node/allowance node/op node/record overlay/ident store  !github.com/libp2p !net !os  # one ability: its operations and its data; what it needs of others is an interface it declares
 node/mesh/*             < node/op overlay/ident overlay/trust  !github.com/libp2p !net !os  # what people read in an admin log: a function of the log
 node/backup             < node/op store store/file             !github.com/libp2p !net  # the file of a backup: its seal, its content; knows no mesh
 node/mesh               < node/backup node/op node/mesh/* overlay/host overlay/ident overlay/join overlay/join/code overlay/seal overlay/trust overlay/trust/invite overlay/wire store store/file  # this node's meshes: keys, admin logs, invites, proofs
 node/nodetest           < node node/... overlay/... store               # a world of nodes for tests
-node/record             < node/op overlay/ident overlay/replica overlay/seal overlay/trust overlay/wire store store/records  !github.com/libp2p !net !os  # shared data as features see it: kinds, encryption, judging, folding; knows no network
+node/record             < node/allowance node/op overlay/ident overlay/replica overlay/seal overlay/trust overlay/wire store store/records  !github.com/libp2p !net !os  # shared data as features see it: kinds, encryption, judging, folding; knows no network
 node/policy             < node/op store/file                  !github.com/libp2p !net  # rules about what may be asked of a node here
 node/op/optest          < node/op                                       # operations performed by tests as surfaces do
+node/allowance          <                                      !github.com/libp2p !net !os  # how often each of some may do something; knows nobody by name
 node/op                 <                                      !github.com/libp2p !net !os  # what an operation is; knows nobody
 overlay/overlaytest     < overlay/...                                   # an in-memory network for tests
 overlay/gossip          < overlay/host overlay/ident overlay/wire       # the verb shout

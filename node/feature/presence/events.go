@@ -73,18 +73,7 @@ type inMesh struct {
 
 // mayTell takes one event from what may be told of a member.
 func (f *Feature) mayTell(mesh ident.MeshID, member ident.PublicKey) bool {
-	now, of := f.cfg.Mono(), inMesh{mesh, member}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	booked, ok := f.telling[of]
-	if least := now - tellBurst*tellEvery; !ok || booked < least {
-		booked = least
-	}
-	if booked+tellEvery > now {
-		return false
-	}
-	f.telling[of] = booked + tellEvery
-	return true
+	return f.telling.Allow(inMesh{mesh, member})
 }
 
 // watchOf returns the watch of a mesh. The caller holds f.mu.

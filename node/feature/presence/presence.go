@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/allowance"
 	"github.com/claudemesh/claudemesh/node/feature/presence/passing"
 	"github.com/claudemesh/claudemesh/node/feature/presence/roster"
 	"github.com/claudemesh/claudemesh/node/feature/presence/status"
@@ -71,12 +72,12 @@ type Feature struct {
 	twinTold time.Duration // when a twin was told last, by the monotonic clock
 	reports  status.Reports
 	watches  map[ident.MeshID]*roster.Watch
-	telling  map[inMesh]time.Duration // until when events are booked, by the monotonic clock
-	commits  uint64                   // of cards
-	written  map[string]writing       // own cards, by mesh id and key
-	sessions map[string]*live         // local id
-	byAgent  map[string]*live         // agent session id
-	byToken  map[string]*live         // token hash
+	telling  *allowance.Of[inMesh]
+	commits  uint64             // of cards
+	written  map[string]writing // own cards, by mesh id and key
+	sessions map[string]*live   // local id
+	byAgent  map[string]*live   // agent session id
+	byToken  map[string]*live   // token hash
 	rosters  map[ident.MeshID]*roster.Roster
 	cards    map[ident.MeshID]map[string]filed // by the records' keys
 	twins    map[ident.MeshID]time.Time        // when a node with a copy of this one's folder was heard last
@@ -93,7 +94,7 @@ func New(cfg Config) (*Feature, error) {
 		cfg: cfg, poke: make(chan struct{}, 1), began: cfg.Now(),
 		sessions: make(map[string]*live), byAgent: make(map[string]*live), byToken: make(map[string]*live),
 		rosters: make(map[ident.MeshID]*roster.Roster), cards: make(map[ident.MeshID]map[string]filed),
-		twins: make(map[ident.MeshID]time.Time), watches: make(map[ident.MeshID]*roster.Watch), telling: make(map[inMesh]time.Duration), written: make(map[string]writing),
+		twins: make(map[ident.MeshID]time.Time), watches: make(map[ident.MeshID]*roster.Watch), telling: allowance.New[inMesh](cfg.Mono, tellEvery, tellBurst), written: make(map[string]writing),
 	}
 	if err := cfg.DB.View(f.load); err != nil {
 		return nil, fmt.Errorf("load sessions: %w", err)
@@ -246,7 +247,6 @@ func (f *Feature) settleAll(meshes []Mesh) (renamed map[string]bool) {
 		if !current[id] {
 			delete(f.rosters, id)
 			delete(f.watches, id)
-			maps.DeleteFunc(f.telling, func(of inMesh, _ time.Duration) bool { return of.mesh == id })
 			delete(f.cards, id)
 		}
 	}

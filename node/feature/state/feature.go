@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/allowance"
 	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/record"
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -34,12 +35,12 @@ type Config struct {
 type Feature struct {
 	cfg  Config
 	poke chan struct{} // something old has come in
+	// telling is how many changes are told one by one.
+	telling *allowance.Of[teller]
 
 	mu     sync.Mutex // guards what follows
 	bursts map[ident.MeshID]*burst
 	writes map[ident.MeshID]writers
-	// telling is until when changes are booked, by the monotonic clock.
-	telling map[teller]time.Duration
 }
 
 // New builds the feature. It starts nothing.
@@ -47,7 +48,7 @@ func New(cfg Config) *Feature {
 	return &Feature{
 		cfg: cfg, poke: make(chan struct{}, 1),
 		bursts: make(map[ident.MeshID]*burst), writes: make(map[ident.MeshID]writers),
-		telling: make(map[teller]time.Duration),
+		telling: allowance.New[teller](cfg.Mono, tellEvery, tellBurst),
 	}
 }
 

@@ -81,18 +81,7 @@ func (f *Feature) mayTell(c record.Change) bool {
 	if c.New != nil {
 		of.member = c.New.Author
 	}
-	now := f.cfg.Mono()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	booked, ok := f.telling[of]
-	if least := now - tellBurst*tellEvery; !ok || booked < least {
-		booked = least
-	}
-	if booked+tellEvery > now {
-		return false
-	}
-	f.telling[of] = booked + tellEvery
-	return true
+	return f.telling.Allow(of)
 }
 
 // tell appends an event for every session of a mesh but one.

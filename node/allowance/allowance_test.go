@@ -1,4 +1,4 @@
-package node
+package allowance
 
 import (
 	"testing"
@@ -7,9 +7,9 @@ import (
 
 func TestAllowance(t *testing.T) {
 	now := time.Hour
-	a := newAllowance[int](func() time.Duration { return now }, time.Second, 3)
+	a := New[int](func() time.Duration { return now }, time.Second, 3)
 	count := func(k int) (n int) {
-		for a.allow(k) {
+		for a.Allow(k) {
 			n++
 		}
 		return n
@@ -21,15 +21,15 @@ func TestAllowance(t *testing.T) {
 	if n, other := count(1), count(2); n != 2 || other != 3 {
 		t.Errorf("%d after 2 s, %d for another", n, other)
 	}
-	if d := a.book(1); d != time.Second {
+	if d := a.Book(1); d != time.Second {
 		t.Errorf("one more waits %s", d)
 	}
-	if d := a.book(1); d != 2*time.Second {
+	if d := a.Book(1); d != 2*time.Second {
 		t.Errorf("the next waits %s", d)
 	}
 	now += time.Hour
 	for k := range 3 * manyKeys {
-		a.allow(k)
+		a.Allow(k)
 		now += 4 * time.Second // then it has its burst again
 	}
 	if len(a.free) > manyKeys {

@@ -1,13 +1,16 @@
-package node
+// Package allowance is how often each of some may do something: the pace at which a
+// member's news are told, records are written, neighbours are answered. It counts in
+// memory and knows nobody by name.
+package allowance
 
 import (
 	"sync"
 	"time"
 )
 
-// allowance lets each of some do something at a pace: one every so often, and burst at
+// Of lets each of some do something at a pace: one every so often, and burst at
 // once. It is safe for concurrent use.
-type allowance[K comparable] struct {
+type Of[K comparable] struct {
 	mono  func() time.Duration
 	every time.Duration
 	burst int
@@ -19,12 +22,13 @@ type allowance[K comparable] struct {
 // manyKeys is from how many on those are forgotten that have their whole burst again.
 const manyKeys = 1024
 
-func newAllowance[K comparable](mono func() time.Duration, every time.Duration, burst int) *allowance[K] {
-	return &allowance[K]{mono: mono, every: every, burst: burst, free: make(map[K]time.Duration)}
+// New makes an allowance of burst at once and one every so often, by the clock mono.
+func New[K comparable](mono func() time.Duration, every time.Duration, burst int) *Of[K] {
+	return &Of[K]{mono: mono, every: every, burst: burst, free: make(map[K]time.Duration)}
 }
 
-// allow books one if there is room for it now.
-func (a *allowance[K]) allow(k K) bool {
+// Allow books one if there is room for it now.
+func (a *Of[K]) Allow(k K) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.mono()
@@ -36,8 +40,8 @@ func (a *allowance[K]) allow(k K) bool {
 	return true
 }
 
-// book books one, and says how long it has to wait.
-func (a *allowance[K]) book(k K) time.Duration {
+// Book books one in any case, and says how long it has to wait.
+func (a *Of[K]) Book(k K) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.mono()
@@ -46,7 +50,7 @@ func (a *allowance[K]) book(k K) time.Duration {
 }
 
 // next is up to when things are booked with one more. The caller holds a.mu.
-func (a *allowance[K]) next(k K, now time.Duration) time.Duration {
+func (a *Of[K]) next(k K, now time.Duration) time.Duration {
 	start := now - time.Duration(a.burst)*a.every
 	if len(a.free) >= manyKeys {
 		for o, free := range a.free {
