@@ -98,6 +98,11 @@ func (n *network) Send(ctx context.Context, id ident.MeshID, to ident.PublicKey,
 	return unreachable(n.post.Send(ctx, id, to, letters...))
 }
 
+// SendReceipt implements message.Mail.
+func (n *network) SendReceipt(ctx context.Context, id ident.MeshID, to ident.PublicKey, receipt []byte) error {
+	return unreachable(n.post.SendReceipt(ctx, id, to, receipt))
+}
+
 // home is the node of a member.
 func (n *network) home(id ident.MeshID, member ident.PublicKey) (peer.ID, bool) {
 	m, ok := n.meshes.Get(id)

@@ -131,7 +131,7 @@ func New(cfg Config) (*Feature, error) {
 		sending: make(map[ident.PublicKey]*delivery.Bucket), receiving: make(map[outbox.Home]*delivery.Bucket),
 	}
 	f.courier = courier.New(courier.Config{
-		DB: cfg.DB, Send: cfg.Mail.Send,
+		DB: cfg.DB, Send: cfg.Mail.Send, Tell: cfg.Mail.SendReceipt,
 		Receipt: func(mesh ident.MeshID, body []byte) (ident.Statement, error) {
 			return cfg.Trust.Sign(mesh, ident.KindReceipt, body)
 		},

@@ -132,4 +132,7 @@ type Mail interface {
 	// with ErrUnreachable when the home cannot be reached now. Letters handed
 	// over may be lost all the same, until a receipt shows otherwise.
 	Send(ctx context.Context, mesh ident.MeshID, to ident.PublicKey, letters [][]byte) error
+	// SendReceipt hands over a receipt by itself, which the other side takes with
+	// [Feature.Receipt] and does not answer. It fails like Send.
+	SendReceipt(ctx context.Context, mesh ident.MeshID, to ident.PublicKey, receipt []byte) error
 }

@@ -70,6 +70,35 @@ func (n *node) Send(_ context.Context, _ ident.MeshID, to ident.PublicKey, lette
 	return nil
 }
 
+// SendReceipt puts a receipt on the network, which may lose and delay it.
+func (n *node) SendReceipt(_ context.Context, _ ident.MeshID, to ident.PublicKey, receipt []byte) error {
+	w := n.w
+	other := w.node(to)
+	if !n.step() || !other.up.Load() {
+		return ErrUnreachable
+	}
+	n.sent.Add(1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cut {
+		return ErrUnreachable
+	}
+	if w.rng.Float64() < w.loss {
+		return nil
+	}
+	delay := time.Duration(w.rng.Float64() * float64(w.slow))
+	w.flying.Go(func() {
+		time.Sleep(delay)
+		if there := other.life.Load(); there != nil && !other.dead.Load() {
+			there.Receipt(context.Background(), w.mesh, n.member.Public(), receipt)
+			if w.receipted != nil {
+				w.receipted(receipt)
+			}
+		}
+	})
+	return nil
+}
+
 // fly carries a batch there and its receipt back.
 func (n *node) fly(other *node, batch [][]byte, delay time.Duration, lostReceipt bool) {
 	time.Sleep(delay)

@@ -23,6 +23,8 @@ type Config struct {
 	// Send hands letters to the post, in order; ErrUnreachable and any other
 	// error mean that they are to be sent again.
 	Send func(ctx context.Context, mesh ident.MeshID, to ident.PublicKey, letters [][]byte) error
+	// Tell hands a receipt to the post that needs no answer, and fails like Send.
+	Tell func(ctx context.Context, mesh ident.MeshID, to ident.PublicKey, receipt []byte) error
 	// Receipt signs the body of a receipt with the own member key of a mesh and
 	// Self is that key.
 	Receipt func(mesh ident.MeshID, body []byte) (ident.Statement, error)

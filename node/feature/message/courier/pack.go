@@ -28,6 +28,7 @@ type batch struct {
 	ords    []uint64 // what they are about
 	gone    []uint64 // due no more
 	receipt ident.ID // the id of the receipt among the letters
+	alone   []byte   // a receipt that needs no answer: what it is about came through the air
 	seen    []uint64 // what that one is about
 	items   []letter.Item
 	size    int
@@ -88,6 +89,10 @@ func (w *worker) pack(all, due []uint64) (batch, error) {
 	s, err := w.c.cfg.Receipt(w.home.Mesh, letter.Receipt{Signer: self, Items: b.items}.Encode())
 	if err != nil {
 		return b, fmt.Errorf("sign a receipt: %w", err)
+	}
+	if len(b.seen) == 0 {
+		b.alone = s.Marshal()
+		return b, nil
 	}
 	b.receipt = s.ID()
 	b.letters = append(b.letters, letter.PackReceipt(s.Marshal()))

@@ -144,7 +144,7 @@ func (w *worker) hasSaid() bool {
 
 // post sends a batch and takes note of it.
 func (w *worker) post(ctx context.Context, b batch) bool {
-	if len(b.letters) == 0 {
+	if len(b.letters) == 0 && b.alone == nil {
 		return true
 	}
 	if len(b.seen) > 0 {
@@ -157,7 +157,7 @@ func (w *worker) post(ctx context.Context, b batch) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
-	err := w.c.cfg.Send(ctx, w.home.Mesh, w.home.Member, b.letters)
+	err := w.hand(ctx, b)
 	now, jitter := w.c.cfg.Mono(), w.c.cfg.Jitter()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -171,6 +171,19 @@ func (w *worker) post(ctx context.Context, b batch) bool {
 		w.c.cfg.Log.Warn("letters could not be sent", "mesh", w.home.Mesh, "to", w.home.Member, "error", err)
 	}
 	return false
+}
+
+// hand gives a batch to the post.
+func (w *worker) hand(ctx context.Context, b batch) error {
+	if len(b.letters) > 0 {
+		if err := w.c.cfg.Send(ctx, w.home.Mesh, w.home.Member, b.letters); err != nil {
+			return err
+		}
+	}
+	if b.alone == nil {
+		return nil
+	}
+	return w.c.cfg.Tell(ctx, w.home.Mesh, w.home.Member, b.alone)
 }
 
 // pause waits as if the home were unreachable: the store or a key failed.
