@@ -176,7 +176,7 @@ func (n *Node) connect() (err error) {
 	net.meshes, net.presence, net.messages, net.membersChanged = n.meshes, n.presence, n.messages, n.membersChanged
 	net.post = post.New(post.Config{
 		Streams: post.OverHost(n.host, net.home), Keys: keys{judge{n.meshes, n.names, nil}},
-		Deliver: n.messages.Deliver, Receipt: n.messages.Receipt, Lost: n.messages.Contact, Log: n.log,
+		Deliver: n.messages.Deliver, Receipt: n.messages.Receipt, Told: n.messages.Told, Lost: n.messages.Contact, Log: n.log,
 		Refused: func(id ident.MeshID, from ident.PublicKey) { n.refused(id, from, "stream") },
 	})
 	net.post.Register(n.host)

@@ -198,8 +198,8 @@ func TestAGoodOpenerPassesTheSameScript(t *testing.T) {
 	h := newHostile(t, w, dirOpener, w.peer, w.ana)
 	s := &script{in: frames(h.first(), h.letter("a"), h.seal(kindReceipt, kindReceipt, "seen"), h.letter("b"))}
 	w.bob.post.Serve(t.Context(), w.back(), s)
-	if s.reset || strings.Join(w.bob.letters, "") != "ab" || strings.Join(w.bob.receipts, "") != "seen" {
-		t.Fatalf("%q %q, reset %v", w.bob.letters, w.bob.receipts, s.reset)
+	if s.reset || strings.Join(w.bob.letters, "") != "ab" || strings.Join(w.bob.told, "") != "seen" {
+		t.Fatalf("%q %q, reset %v", w.bob.letters, w.bob.told, s.reset)
 	}
 }
 

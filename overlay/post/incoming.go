@@ -262,7 +262,7 @@ func (in *incoming) deliver(ctx context.Context, b batch) error {
 		}
 	}
 	for _, r := range b.receipts {
-		cfg.Receipt(ctx, in.peer.Mesh, in.peer.Member, r)
+		cfg.Told(ctx, in.peer.Mesh, in.peer.Member, r)
 	}
 	sealed, err := in.acks.Seal([]byte{byte(kindAck)}, encodeAck(b.count, receipt))
 	if err != nil {

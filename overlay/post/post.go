@@ -87,10 +87,13 @@ type Config struct {
 	// from is the member the connection proved. The letters are Deliver's to keep.
 	Deliver func(ctx context.Context, mesh ident.MeshID, from ident.PublicKey, letters [][]byte) (receipt []byte, err error)
 
-	// Receipt takes a receipt: the answer to letters sent, or one posted by
-	// itself. It returns once the receipt is committed. It may be called for
-	// several at once, in no order.
+	// Receipt takes the answer to letters sent. It returns once it is committed. It
+	// may be called for several at once, in no order.
 	Receipt func(ctx context.Context, mesh ident.MeshID, from ident.PublicKey, receipt []byte)
+
+	// Told takes a receipt that was posted by itself. It may return before it is
+	// committed: whoever posted it is told only that it came.
+	Told func(ctx context.Context, mesh ident.MeshID, from ident.PublicKey, receipt []byte)
 
 	// Lost says that a stream ended with letters unacknowledged, so that whoever
 	// keeps them need not wait for a timer. It must return soon. May be nil.

@@ -94,7 +94,7 @@ func TestReceiptsCanBePosted(t *testing.T) {
 	if err := w.ana.post.SendReceipt(t.Context(), testMesh, w.bob.key.Public(), []byte("seen")); err != nil {
 		t.Fatal(err)
 	}
-	w.bob.until(func() bool { return slices.Equal(w.bob.receipts, []string{"seen"}) })
+	w.bob.until(func() bool { return slices.Equal(w.bob.told, []string{"seen"}) })
 	w.arrived(1)
 }
 

@@ -37,6 +37,7 @@ type person struct {
 	letters  []string
 	batches  []int
 	receipts []string
+	told     []string
 	lost     int
 	changed  chan struct{} // closed and replaced at each change
 
@@ -168,6 +169,9 @@ func (p *person) config(streams Streams) Config {
 		},
 		Receipt: func(_ context.Context, _ ident.MeshID, _ ident.PublicKey, receipt []byte) {
 			p.update(func() { p.receipts = append(p.receipts, string(receipt)) })
+		},
+		Told: func(_ context.Context, _ ident.MeshID, _ ident.PublicKey, receipt []byte) {
+			p.update(func() { p.told = append(p.told, string(receipt)) })
 		},
 		Lost: func(ident.MeshID, ident.PublicKey) { p.update(func() { p.lost++ }) },
 	}

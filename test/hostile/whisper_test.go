@@ -342,6 +342,7 @@ func (r *recorder) takesMail(t *testing.T) {
 			return nil, nil
 		},
 		Receipt: func(context.Context, ident.MeshID, ident.PublicKey, []byte) {},
+		Told:    func(context.Context, ident.MeshID, ident.PublicKey, []byte) {},
 	})
 	r.mail.Register(r.Host)
 	var err error

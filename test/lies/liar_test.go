@@ -61,6 +61,7 @@ func (l *liar) posts(k renegade.Keys, letters ...[]byte) {
 		Keys:    k,
 		Deliver: func(context.Context, ident.MeshID, ident.PublicKey, [][]byte) ([]byte, error) { return nil, nil },
 		Receipt: func(context.Context, ident.MeshID, ident.PublicKey, []byte) {},
+		Told:    func(context.Context, ident.MeshID, ident.PublicKey, []byte) {},
 	})
 	ctx, cancel := context.WithCancel(l.w.t.Context())
 	var runs sync.WaitGroup

@@ -106,6 +106,7 @@ type Feature struct {
 	courier *courier.Courier
 	doors   *doors
 	air     *air
+	told    chan *news // receipts that came by themselves, to be kept
 	recent  *recent
 	gates   atomic.Uint64 // counts Changed
 
@@ -127,7 +128,7 @@ func New(cfg Config) (*Feature, error) {
 		return nil, err
 	}
 	f := &Feature{
-		cfg: cfg, limits: cfg.Limits.filled(), log: cfg.Log, age: a, doors: newDoors(), air: newAir(), recent: newRecent(a.now()),
+		cfg: cfg, limits: cfg.Limits.filled(), log: cfg.Log, age: a, doors: newDoors(), air: newAir(), told: make(chan *news, toldQueue), recent: newRecent(a.now()),
 		sending: make(map[ident.PublicKey]*delivery.Bucket), receiving: make(map[outbox.Home]*delivery.Bucket),
 	}
 	f.courier = courier.New(courier.Config{
@@ -159,7 +160,7 @@ func (f *Feature) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	for name, run := range map[string]func(context.Context) error{
 		"courier": f.courier.Run, "doors": f.watchDoors, "housekeeping": f.keepHouse,
-		"crier": f.cryOut, "listener": f.listen,
+		"crier": f.cryOut, "listener": f.listen, "receipts": f.keepTold,
 	} {
 		parts.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {

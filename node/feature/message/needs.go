@@ -133,6 +133,6 @@ type Mail interface {
 	// over may be lost all the same, until a receipt shows otherwise.
 	Send(ctx context.Context, mesh ident.MeshID, to ident.PublicKey, letters [][]byte) error
 	// SendReceipt hands over a receipt by itself, which the other side takes with
-	// [Feature.Receipt] and does not answer. It fails like Send.
+	// [Feature.Told] and does not answer. It fails like Send.
 	SendReceipt(ctx context.Context, mesh ident.MeshID, to ident.PublicKey, receipt []byte) error
 }

@@ -90,7 +90,7 @@ func (n *node) SendReceipt(_ context.Context, _ ident.MeshID, to ident.PublicKey
 	w.flying.Go(func() {
 		time.Sleep(delay)
 		if there := other.life.Load(); there != nil && !other.dead.Load() {
-			there.Receipt(context.Background(), w.mesh, n.member.Public(), receipt)
+			there.Told(context.Background(), w.mesh, n.member.Public(), receipt)
 			if w.receipted != nil {
 				w.receipted(receipt)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/delivery"
 	"github.com/claudemesh/claudemesh/node/feature/message/letter"
@@ -23,29 +24,106 @@ type news struct {
 // Receipt takes the answer to letters sent. It returns once it is committed;
 // what is malformed, badly signed or about other members' rows changes nothing.
 func (f *Feature) Receipt(ctx context.Context, mesh ident.MeshID, from ident.PublicKey, receipt []byte) {
+	if n := f.came(mesh, from, receipt); n != nil {
+		f.keep(ctx, []*news{n})
+	}
+}
+
+// came reads a receipt; nil: there is nothing to keep of it.
+func (f *Feature) came(mesh ident.MeshID, from ident.PublicKey, receipt []byte) *news {
 	n, err := f.readNews(mesh, from, receipt)
 	if err != nil {
 		f.log.Warn("receipt dropped", "mesh", mesh, "from", from, "error", err)
 		f.refuse(mesh, from, "receipt")
-		return
+		return nil
 	}
 	if !n.matters() {
-		return
+		return nil
 	}
 	f.log.Debug("receipt came", "mesh", mesh, "from", from, "items", len(n.items))
+	return n
+}
+
+// keep stores receipts in one commit.
+func (f *Feature) keep(ctx context.Context, all []*news) {
 	var after []func()
-	err = f.cfg.DB.Update(ctx, func(tx *store.Tx) (err error) {
-		after, err = f.applyNews(tx, n)
-		return err
+	err := f.cfg.DB.Update(ctx, func(tx *store.Tx) error {
+		after = nil
+		for _, n := range all {
+			then, err := f.applyNews(tx, n)
+			if err != nil {
+				return err
+			}
+			after = append(after, then...)
+		}
+		return nil
 	})
+	if err != nil && ctx.Err() != nil {
+		return // the end: what is not kept is asked for again
+	}
 	if err != nil {
-		f.log.Error("receipt could not be stored", "mesh", mesh, "from", from, "error", err)
+		f.log.Error("receipts could not be stored", "mesh", all[0].home.Mesh, "from", all[0].home.Member, "receipts", len(all), "error", err)
 		return
 	}
 	for _, fn := range after {
 		fn()
 	}
-	f.log.Debug("receipt kept", "mesh", mesh, "from", from, "items", len(n.items))
+	for _, n := range all {
+		f.log.Debug("receipt kept", "mesh", n.home.Mesh, "from", n.home.Member, "items", len(n.items))
+	}
+}
+
+const (
+	// toldQueue is how many receipts that came by themselves wait to be kept, at most;
+	// those who bring more wait.
+	toldQueue = 256
+	// toldWait is how long the first waits for others: everybody receipts a message to
+	// many, one shortly after the other, and nobody waits for the commit.
+	toldWait = 20 * time.Millisecond
+)
+
+// Told takes a receipt that its signer posted by itself: for what came through the air.
+// It is kept a moment later, with others, if the node does not end before: then the
+// message is sent as a letter, and receipted again.
+func (f *Feature) Told(ctx context.Context, mesh ident.MeshID, from ident.PublicKey, receipt []byte) {
+	n := f.came(mesh, from, receipt)
+	if n == nil {
+		return
+	}
+	select {
+	case f.told <- n:
+	case <-ctx.Done():
+	}
+}
+
+// keepTold commits what Told took, until ctx ends.
+func (f *Feature) keepTold(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case n := <-f.told:
+			f.keep(ctx, f.gather(ctx, n))
+		}
+	}
+}
+
+// gather waits for those that come shortly after a receipt.
+func (f *Feature) gather(ctx context.Context, first *news) []*news {
+	all := []*news{first}
+	late := time.NewTimer(toldWait)
+	defer late.Stop()
+	for len(all) < toldQueue {
+		select {
+		case n := <-f.told:
+			all = append(all, n)
+		case <-late.C:
+			return all
+		case <-ctx.Done():
+			return all
+		}
+	}
+	return all
 }
 
 // matters tells whether a receipt may change something: the answer to a receipt that
