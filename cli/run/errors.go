@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -77,6 +78,12 @@ func Status(code op.Code) int {
 	return ExitInternal
 }
 
+// isOperation tells whether a word is the id of an operation, as requests of another shape
+// are refused under it.
+func isOperation(id string) bool {
+	return slices.ContainsFunc(node.Catalogue(), func(c op.Contract) bool { return c.ID == id })
+}
+
 // AsError gives every error a code and, where the command line knows better than
 // the operation, the next step.
 func AsError(ctx context.Context, err error) *op.Error {
@@ -104,6 +111,10 @@ func AsError(ctx context.Context, err error) *op.Error {
 			WithHint("`claudemesh node logs` tells what it is doing, `claudemesh node down` ends it")
 	}
 	e := op.AsError(err)
+	if id, _, named := strings.Cut(e.Message, ": "); named && e.Hint == "" && e.Code == op.Invalid && isOperation(id) {
+		// Agents are told of the arguments of their tool instead.
+		return e.WithHint("`claudemesh call %s --schema` shows what it takes", id)
+	}
 	if e.Hint == "" && e.Code == op.Internal {
 		return Explain(e)
 	}

@@ -96,11 +96,6 @@ func neverNull(s *jsonschema.Schema) {
 	neverNull(s.AdditionalProperties)
 }
 
-// otherwise is the failure of a request that is not as the operation's schema says.
-func otherwise(id string, err *Error) error {
-	return err.WithHint("`claudemesh call %s --schema` shows what it takes", id)
-}
-
 // validator returns the check of raw requests of one operation. The schema is
 // derived at the first call and kept.
 func validator[In any](id string) func(raw json.RawMessage, into *In) error {
@@ -121,16 +116,16 @@ func validator[In any](id string) func(raw json.RawMessage, into *In) error {
 		}
 		var value any
 		if err := json.Unmarshal(raw, &value); err != nil {
-			return otherwise(id, Errorf(Invalid, "%s: the request is no JSON: %w", id, err))
+			return Errorf(Invalid, "%s: the request is no JSON: %w", id, err)
 		}
 		if missing := absent(schema.Schema(), value); len(missing) > 0 {
-			return otherwise(id, Errorf(Invalid, "%s: %s required", id, strings.Join(missing, ", ")))
+			return Errorf(Invalid, "%s: %s required", id, strings.Join(missing, ", "))
 		}
 		if err := schema.Validate(value); err != nil {
-			return otherwise(id, Errorf(Invalid, "%s: %s", id, plain(err)))
+			return Errorf(Invalid, "%s: %s", id, plain(err))
 		}
 		if err := decodeStrict(raw, into); err != nil {
-			return otherwise(id, Errorf(Invalid, "%s: %w", id, err))
+			return Errorf(Invalid, "%s: %w", id, err)
 		}
 		return nil
 	}
