@@ -77,9 +77,11 @@ race:
 demo: build
 	@CLAUDEMESH_BIN='$(CURDIR)/bin/claudemesh' $(GO) run ./test/demo
 
-# One package after the other: they start real nodes, mounts and networks.
+# One package after the other: they start real nodes, mounts and networks. The program that
+# they share is built once.
 test: check
-	$(GO) test -p 1 -timeout 20m ./test/...
+	$(GO) build $(if $(CLAUDEMESH_E2E_RACE),-race) -o bin/test/claudemesh ./cmd/claudemesh
+	CLAUDEMESH_BIN='$(CURDIR)/bin/test/claudemesh' $(GO) test -p 1 -timeout 20m ./test/...
 
 test-long:
 	CLAUDEMESH_LONG=1 $(GO) test -p 1 -timeout 3h $(OWN) ./test/...

@@ -214,7 +214,7 @@ func (c *Control) down(ctx context.Context, force bool, found func()) (ran bool,
 	s, err := c.cfg.Probe(ctx)
 	switch {
 	case err == nil:
-		if err := c.proven(s.PID); err != nil {
+		if err := c.proven(s.PID, true); err != nil {
 			return true, err
 		}
 		found()
@@ -227,7 +227,7 @@ func (c *Control) down(ctx context.Context, force bool, found func()) (ran bool,
 	if pid <= 1 {
 		return true, &HungError{}
 	}
-	if err := c.proven(pid); err != nil {
+	if err := c.proven(pid, false); err != nil {
 		return true, err
 	}
 	if !force {

@@ -12,18 +12,20 @@ import (
 const program = "claudemesh"
 
 // proven returns a *ForeignError unless a process is the node of this folder, as far as the
-// system tells: it listens at the socket, holds the socket's lock, and runs claudemesh. What
-// it says of itself proves nothing: anybody of this user could say so.
-func (c *Control) proven(pid int) error {
+// system tells: it listens at the socket, does so under the socket's lock, and runs
+// claudemesh. A program of any name is one, too, if it has answered as a node does and the
+// lock is held. What it says of itself alone proves nothing.
+func (c *Control) proven(pid int, answered bool) error {
+	foreign := func(pid int, why string) error { return &ForeignError{PID: pid, Socket: c.cfg.Socket, Why: why} }
 	if at := listener(c.cfg.Socket); at > 1 && at != pid {
-		return &ForeignError{PID: at, Socket: c.cfg.Socket, Why: "it calls itself another process than it is"}
+		return foreign(at, "it calls itself another process than it is")
 	}
-	exe, known := executable(pid)
-	if known && !c.runsNodes(exe) {
-		return &ForeignError{PID: pid, Socket: c.cfg.Socket, Why: "it runs " + exe.path}
+	held, known := c.locked()
+	if known && !held {
+		return foreign(pid, "it does not hold the lock that each node takes")
 	}
-	if c.unlocked() {
-		return &ForeignError{PID: pid, Socket: c.cfg.Socket, Why: "it does not hold the lock that each node takes"}
+	if exe, known := executable(pid); known && !c.runsNodes(exe) && !(answered && held) {
+		return foreign(pid, "it runs "+exe.path)
 	}
 	return nil
 }
@@ -49,16 +51,16 @@ func (c *Control) runsNodes(exe image) bool {
 	return strings.HasPrefix(filepath.Base(exe.path), program)
 }
 
-// unlocked tells that nobody holds the lock of the socket. A file system without locks
-// tells nothing.
-func (c *Control) unlocked() bool {
+// locked tells whether somebody holds the lock of the socket. It is not known without the
+// file, and on a file system without locks.
+func (c *Control) locked() (held, known bool) {
 	path := c.cfg.Socket + ".lock"
 	if _, err := os.Stat(path); err != nil {
-		return false
+		return false, false
 	}
 	lock, err := file.TryLock(path)
 	if lock != nil {
 		lock.Unlock()
 	}
-	return err == nil && lock != nil
+	return err == nil && lock == nil, err == nil
 }

@@ -156,12 +156,23 @@ func completes(t *testing.T, line, want string, offers func() []string) {
 	}
 }
 
+// shell finds a shell. A machine may lack it, unless CLAUDEMESH_REQUIRE_SHELLS=1.
+func shell(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+	case os.Getenv("CLAUDEMESH_REQUIRE_SHELLS") == "1":
+		t.Fatalf("CLAUDEMESH_REQUIRE_SHELLS=1: there is no %s", name)
+	default:
+		t.Skipf("there is no %s", name)
+	}
+	return path
+}
+
 // Names are completed in fish.
 func TestCompletionsInFish(t *testing.T) {
-	fish, err := exec.LookPath("fish")
-	if err != nil {
-		t.Skip("there is no fish")
-	}
+	fish := shell(t, "fish")
 	h := named(t)
 	path := script(t, h, "fish")
 	for line, want := range lines {
@@ -225,10 +236,7 @@ print re""ady
 
 // Names are completed in zsh.
 func TestCompletionsInZsh(t *testing.T) {
-	zsh, err := exec.LookPath("zsh")
-	if err != nil {
-		t.Skip("there is no zsh")
-	}
+	zsh := shell(t, "zsh")
 	h := named(t)
 	path, prepared := script(t, h, "zsh"), filepath.Join(t.TempDir(), "prepare.zsh")
 	if err := os.WriteFile(prepared, []byte(inPty), 0o600); err != nil {

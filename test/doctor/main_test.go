@@ -12,33 +12,18 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 // bin is the program under test, tools the folder with an agent that it finds.
 var bin, tools string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "cmesh-bin-")
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		bin, err = harness.Build(ctx, dir)
-		cancel()
-	}
-	if err == nil {
+	harnesstest.Main(m, &bin, func(dir string) error {
 		tools = filepath.Join(dir, "tools")
-		err = script(filepath.Join(tools, "claude"), "echo '2.1.330 (Claude Code)'")
-	}
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir) // a temporary folder
-		os.Exit(code)
-	}))
+		return script(filepath.Join(tools, "claude"), "echo '2.1.330 (Claude Code)'")
+	})
 }
 
 // script writes a program.
@@ -68,18 +53,7 @@ func newWard(t *testing.T) *ward {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
-	w, err := harness.New(harness.Config{Bin: bin, Keep: os.Getenv("CLAUDEMESH_KEEP") == "1", Env: []string{path()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the ends of the logs in %s:\n%s", w.Root(), w.Logs())
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w := harnesstest.World(t, harness.Config{Bin: bin, Env: []string{path()}})
 	h := &ward{t: t, ctx: ctx, w: w}
 	h.Home = h.home("ana")
 	h.must("install", "--agent", "claude")

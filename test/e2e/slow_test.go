@@ -74,6 +74,7 @@ func answersLate(ctx context.Context, t *testing.T, h *harness.Home) {
 		out harness.Output
 		err error
 	}
+	t.Cleanup(func() { endAnother(t, h) })
 	done := make(chan result, 1)
 	go func() {
 		out, err := h.CommandEnv(ctx, byItself, "peers", "--json")
@@ -98,5 +99,18 @@ func answersLate(ctx context.Context, t *testing.T, h *harness.Home) {
 	hello, err := h.API().Hello(ctx)
 	if err != nil || hello.PID != h.Node().PID() {
 		t.Fatalf("process %d answers, not %d: %v", hello.PID, h.Node().PID(), err)
+	}
+}
+
+// endAnother ends the node that a command has started beside the one that the test has, if
+// the test failed because of that: the harness knows nothing of it.
+func endAnother(t *testing.T, h *harness.Home) {
+	if !t.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if out, err := h.Command(ctx, "node", "down", "--force"); err != nil {
+		t.Logf("another node may be left: %v\n%s", err, out.Stderr)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/test/harness"
+	"github.com/claudemesh/claudemesh/test/harness/harnesstest"
 )
 
 var update = flag.Bool("update", false, "write the recordings anew")
@@ -22,25 +23,12 @@ var update = flag.Bool("update", false, "write the recordings anew")
 // program is the built program.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
-
-func build(m *testing.M) int {
-	flag.Parse()
+func TestMain(m *testing.M) {
 	if _, err := exec.LookPath("tmux"); err != nil {
 		fmt.Fprintln(os.Stderr, "these tests need tmux: install it (apt-get install tmux, brew install tmux)")
-		return 1
+		os.Exit(1)
 	}
-	dir, err := os.MkdirTemp("", "cmt-bin-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if program, err = harness.Build(context.Background(), dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	harnesstest.Main(m, &program)
 }
 
 // standIn is what is started in place of Claude Code: it says as what, and waits for a line.

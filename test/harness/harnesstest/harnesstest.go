@@ -20,14 +20,20 @@ import (
 // detector.
 const building = 5 * time.Minute
 
-// Main builds the program, puts its path into bin, runs the tests of a package and ends
-// the process. A goroutine that is left makes it fail.
-func Main(m *testing.M, bin *string) {
+// Main builds the program, puts its path into bin, prepares what else the tests of a package
+// need in a folder that is removed with it, runs them and ends the process. A goroutine that
+// is left makes it fail.
+func Main(m *testing.M, bin *string, prepare ...func(dir string) error) {
 	dir, err := os.MkdirTemp("", "cmesh-bin-")
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), building)
 		*bin, err = harness.Build(ctx, dir)
 		cancel()
+	}
+	for _, do := range prepare {
+		if err == nil {
+			err = do(dir)
+		}
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
