@@ -332,7 +332,7 @@ func (n *Node) welcome(_ context.Context, c op.Caller) (op.Event, bool) {
 		if err != nil {
 			continue
 		}
-		unread, unconfirmed, err := n.messages.Counts(self(own))
+		unread, unconfirmed, err := n.messages.Greeting(self(own))
 		if err != nil {
 			n.log.Warn("messages not counted", "mesh", m.ID(), "error", err)
 		}

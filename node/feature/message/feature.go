@@ -213,6 +213,28 @@ func (f *Feature) Counts(s Self) (unread, unconfirmed int, err error) {
 	return unread, unconfirmed, nil
 }
 
+// Greeting is Counts for a session whose feed begins: what is pushed into it at once, as
+// its gate is open, does not wait for its asking.
+func (f *Feature) Greeting(s Self) (unread, unconfirmed int, err error) {
+	if unread, unconfirmed, err = f.Counts(s); err != nil || unread == 0 {
+		return unread, unconfirmed, err
+	}
+	err = f.cfg.DB.View(func(tx *store.Tx) error {
+		waiting, err := inbox.In(tx).Waiting(readerOf(s), f.age.now())
+		unread = 0
+		for _, e := range waiting {
+			if e.Quiet || delivery.Gate(e.Priority, s.Status, s.Mode, true) != delivery.Push {
+				unread++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("count messages: %w", err)
+	}
+	return unread, unconfirmed, nil
+}
+
 func readerOf(s Self) inbox.Reader {
 	return inbox.Reader{Mesh: s.Mesh, Session: s.Session, Member: s.Member}
 }

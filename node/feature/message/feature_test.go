@@ -82,6 +82,8 @@ func TestAgainIsMarked(t *testing.T) {
 		settle()
 		unread, unconfirmed, err := bob.f.Counts(*b)
 		equal(t, "counts", [2]int{unread, unconfirmed}, [2]int{1, 1})
+		unread, _, err = bob.f.Greeting(*b)
+		equal(t, "low waits to be asked for", [2]any{unread, err}, [2]any{1, nil})
 		equal(t, "error", err, nil)
 		got := bob.check(b, CheckRequest{Again: true})
 		equal(t, "texts", texts(got), "one,two")
