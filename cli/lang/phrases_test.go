@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,34 @@ func phrases(t *testing.T, root string, folders ...string) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	return found
+}
+
+// sentinels are the folders whose errors.go has texts that people read, as causes.
+var sentinels = []string{"overlay/join", "overlay/join/code", "overlay/trust/invite", "cli/upgrade", "cli/upgrade/release", "cli/launch/claude", "cli/agent", "node/surface/local", "store"}
+
+// inner is a text for logs alone: it begins with the name of its package.
+var inner = regexp.MustCompile(`^\w+: `)
+
+// causes finds the texts of the errors that are named in those folders.
+func causes(t *testing.T, root string) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	for _, folder := range sentinels {
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, filepath.Join(root, folder, "errors.go"), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && called(call) == "New" {
+				if text, ok := literal(call.Args[0]); ok && !inner.MatchString(text) {
+					found[text] = files.Position(call.Pos()).String()
+				}
+			}
+			return true
+		})
 	}
 	return found
 }

@@ -29,6 +29,7 @@ func TestSpanishIsWhole(t *testing.T) {
 	}
 	said := texts(t, "..")
 	maps.Copy(said, phrases(t, "../..", "cli", "node"))
+	maps.Copy(said, causes(t, "../.."))
 	if len(said) < 100 {
 		t.Fatalf("only %d texts were found", len(said))
 	}

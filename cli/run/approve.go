@@ -72,8 +72,8 @@ func (p approving) Do(ctx context.Context, c op.Caller, id string, in json.RawMe
 		return out, err
 	}
 	question := p.app.Asks
-	if question == "" {
-		question = "Do " + id + "?"
+	if question.String() == "" {
+		question = op.Phrasef("Do %s?", id)
 	}
 	if err := p.app.Sure(ctx, question); err != nil {
 		return nil, err
@@ -88,11 +88,11 @@ func (p approving) wait(ctx context.Context, client *local.Client, id string, in
 
 // Sure asks before something is done that cannot simply be undone. Without a
 // terminal the answer is no, unless --yes was given.
-func (a *App) Sure(ctx context.Context, question string) error {
+func (a *App) Sure(ctx context.Context, question op.Phrase) error {
 	if a.Yes || a.mode() == string(policy.Yolo) {
 		return nil
 	}
-	i, err := a.Term.Choose(ctx, question, []string{"no", "yes"})
+	i, err := a.Term.Choose(ctx, question.In(a.Term.Say), []string{"no", "yes"})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -41,7 +41,7 @@ type App struct {
 	Approve string
 	// Asks is the question that stands for the next request, where a person must say
 	// yes to it.
-	Asks string
+	Asks op.Phrase
 
 	Folder    string        // the user's folder, once it was looked for
 	Client    *local.Client // the connection, once there is one

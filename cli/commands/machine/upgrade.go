@@ -91,7 +91,7 @@ func (a *app) upgrade(ctx context.Context, set settings.Settings, doc upgradeDoc
 	if check || !found.Newer {
 		return run.Show(a.App, doc, a.printUpgrade)
 	}
-	if err := a.Sure(ctx, "Replace claudemesh v"+doc.Current+" by v"+doc.Latest+"?"); err != nil {
+	if err := a.Sure(ctx, op.Phrasef("Replace claudemesh v%s by v%s?", doc.Current, doc.Latest)); err != nil {
 		return err
 	}
 	stop = a.Term.Progress("fetching claudemesh " + found.Version)
@@ -110,7 +110,7 @@ func (a *app) goBack(ctx context.Context, doc upgradeDoc) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Sure(ctx, "Put the program before this one back in its place?"); err != nil {
+	if err := a.Sure(ctx, op.Phrasef("Put the program before this one back in its place?")); err != nil {
 		return err
 	}
 	version, err := up.Back(ctx)

@@ -156,7 +156,7 @@ func (a *app) deleteAsked(ctx context.Context, m mesh.Info) error {
 
 // deleteHere forgets a mesh on this machine, and tells the others.
 func (a *app) deleteHere(ctx context.Context, m mesh.Info) error {
-	a.Asks = "Delete " + m.Slug + " from this machine?"
+	a.Asks = op.Phrasef("Delete %s from this machine?", m.Slug)
 	out, err := run.Call(ctx, a.App, mesh.Leave, mesh.LeaveRequest{Mesh: m.ID, Force: true})
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func (a *app) deleteHere(ctx context.Context, m mesh.Info) error {
 
 // deleteEverywhere ends a mesh.
 func (a *app) deleteEverywhere(ctx context.Context, m mesh.Info) error {
-	a.Asks = "End " + m.Slug + " for everybody?"
+	a.Asks = op.Phrasef("End %s for everybody?", m.Slug)
 	out, err := run.Call(ctx, a.App, mesh.Close, mesh.CloseRequest{Mesh: m.ID})
 	if err != nil {
 		return err

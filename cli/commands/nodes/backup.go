@@ -238,7 +238,7 @@ func (a *app) restore(ctx context.Context, c backup.Content) (restored, error) {
 	lost, err := staged.Replaced()
 	if err == nil && len(lost) > 0 {
 		a.nameMeshes(ctx, dir, lost)
-		err = a.Sure(ctx, a.putAside(lost))
+		err = a.Sure(ctx, putAside(lost))
 	}
 	if err != nil {
 		return restored{}, errors.Join(err, staged.Discard())
@@ -281,18 +281,23 @@ func (a *app) nameMeshes(ctx context.Context, dir string, lost []node.Replaced) 
 }
 
 // putAside asks whether the keys may be put aside that are not in a backup.
-func (a *app) putAside(lost []node.Replaced) string {
-	names := make([]string, len(lost))
+func putAside(lost []node.Replaced) op.Phrase {
+	var all op.Phrase
 	for i, l := range lost {
-		names[i] = run.First(l.Slug, l.Mesh)
+		name := run.First(l.Slug, l.Mesh)
 		if l.Slug != "" {
-			names[i] += " (" + run.Short(l.Mesh) + ")"
+			name += " (" + run.Short(l.Mesh) + ")"
 		}
+		one := op.Phrasef("%s", name)
 		if l.Other {
-			names[i] = a.Fill("%s, which it has with another key", names[i])
+			one = op.Phrasef("%s, which it has with another key", name)
 		}
+		if i > 0 {
+			one = op.Phrasef("%s; %s", all, one)
+		}
+		all = one
 	}
-	return a.Fill("The backup does not hold your keys in: %s. Put them aside, with the mail there, and be in these meshes no more?", strings.Join(names, "; "))
+	return op.Phrasef("The backup does not hold your keys in: %s. Put them aside, with the mail there, and be in these meshes no more?", all)
 }
 
 func (a *app) printRestored(out restored) {

@@ -89,7 +89,7 @@ func (a *app) banCommand() *cobra.Command {
 		Example: "claudemesh ban bob\nclaudemesh ban mallory --forget",
 		Args:    run.Words(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a.Asks = fmt.Sprintf("Remove %s?", strings.Join(args, ", "))
+			a.Asks = op.Phrasef("Remove %s?", strings.Join(args, ", "))
 			return manage(cmd.Context(), a, mesh.Ban, func(where op.InMesh) mesh.BanRequest {
 				return mesh.BanRequest{InMesh: where, Members: args, KeepInvites: keep, Forget: forget}
 			})
@@ -179,7 +179,7 @@ func (a *app) void(ctx context.Context, in mesh.VoidRequest) error {
 	if !a.Term.IsDocument() {
 		a.Term.Block(0, look.Text())
 	}
-	a.Asks = fmt.Sprintf("Strike these %d entries for good?", len(look.Struck))
+	a.Asks = op.Phrasef("Strike these %d entries for good?", len(look.Struck))
 	// What was shown is what is struck, whatever came in meanwhile.
 	in.By, in.Since, in.Entries, in.Apply = "", "", nil, true
 	for _, l := range look.Struck {

@@ -47,7 +47,7 @@ func (a *app) policySet() *cobra.Command {
 			case 2:
 				in.Operation, in.Decision, in.Mesh = args[0], args[1], a.Mesh
 			}
-			a.Asks = "Change the policy?"
+			a.Asks = op.Phrasef("Change the policy?")
 			out, err := run.Call(cmd.Context(), a.App, policy.Set, in)
 			if err != nil {
 				return err

@@ -82,11 +82,11 @@ func find(people []person, who, kind string) (ident.PublicKey, error) {
 		return found, op.Errorf(op.Ambiguous, "%q is the name of %d people", who, len(hits)).
 			WithHint("give the first characters of a key: %s", strings.Join(hits, ", "))
 	case len(all) == 0:
-		return found, op.Errorf(op.NotFound, "there is no %s %q", kind, who).WithHint("there is none at all")
+		return found, op.Errorf(op.NotFound, "there is no %s %q", op.Word(kind), who).WithHint("there is none at all")
 	}
 	const most = 20
 	if len(all) > most {
 		all = append(all[:most], "…")
 	}
-	return found, op.Errorf(op.NotFound, "there is no %s %q", kind, who).WithHint("there are: %s", strings.Join(all, ", "))
+	return found, op.Errorf(op.NotFound, "there is no %s %q", op.Word(kind), who).WithHint("there are: %s", strings.Join(all, ", "))
 }
