@@ -18,7 +18,7 @@ import (
 var onlyJSON = map[string]bool{
 	"schema_version": true, "mesh_id": true, "mesh_slug": true, "meshId": true, "memberId": true, "memberPubkey": true,
 	"updatedAt": true, "connectedAt": true, "lastSeen": true, "statusAge": true, "rtt": true, "own": true,
-	"joined_at": true, "member_key": true, "bytes": true, "total": true, "boot": true, "uptime_ms": true, "connection": true, "node": true, "state": true,
+	"joined_at": true, "member_key": true, "bytes": true, "total": true, "boot": true, "uptime_ms": true, "connection": true, "node": true, "state": true, "memberState": true,
 }
 
 // Line 28 of the bug catalogue: what the table shows and what JSON holds are one.
