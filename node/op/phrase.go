@@ -19,7 +19,7 @@ type Phrase struct {
 const (
 	// deepest is how many phrases may lie in one another.
 	deepest = 8
-	// mostPhrase is the longest phrase that is read, in bytes.
+	// mostPhrase is the longest phrase that is read, and the longest text it makes, in bytes.
 	mostPhrase = 64 << 10
 )
 
@@ -103,11 +103,15 @@ func (p Phrase) In(say func(format string) string) string {
 	if p.format == "" {
 		return p.text
 	}
+	args := make([]string, len(p.args)) // each once, however often the format names it
+	for i, a := range p.args {
+		args[i] = a.In(say)
+	}
 	text, ok := scan(say(p.format), func(_ string, i int) (string, bool) {
-		if i >= len(p.args) {
+		if i >= len(args) {
 			return "", false
 		}
-		return p.args[i].In(say), true
+		return args[i], true
 	})
 	if !ok {
 		return p.text
@@ -173,7 +177,8 @@ func english(format string) string { return format }
 func escape(text string) string { return strings.ReplaceAll(text, "%", "%%") }
 
 // scan fills a format in: value gives the text for a verb, as in %q, and the place of its
-// argument. It fails when value does, and at verbs that fmt does not have.
+// argument. It fails when value does, at verbs that fmt does not have, and when the text
+// grows too long.
 func scan(format string, value func(verb string, i int) (string, bool)) (string, bool) {
 	var b strings.Builder
 	next := 0
@@ -200,6 +205,9 @@ func scan(format string, value func(verb string, i int) (string, bool)) (string,
 			return "", false
 		}
 		b.WriteString(filled)
+		if b.Len() > mostPhrase {
+			return "", false
+		}
 		next++
 	}
 }

@@ -135,3 +135,21 @@ func FuzzPhrase(f *testing.F) {
 		}
 	})
 }
+
+// A small phrase that repeats its arguments, and theirs, is not made into a huge text.
+func TestAPhraseThatGrowsIsLeftOut(t *testing.T) {
+	raw := []byte(`{"text":"0123456789"}`)
+	for range 4 {
+		raw = fmt.Appendf(nil, `{"format":%q,"args":[%s]}`, strings.Repeat("%[1]s", 1000), raw)
+	}
+	var p op.Phrase
+	if err := json.Unmarshal(raw, &p); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.String(); len(got) > 64<<10 {
+		t.Errorf("%d bytes of JSON are a text of %d", len(raw), len(got))
+	}
+	if got := p.In(words()); len(got) > 64<<10 {
+		t.Errorf("said, they are %d bytes", len(got))
+	}
+}
