@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/claudemesh/claudemesh/cli/setup"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // claude is what the agent that everything is made for is called.
@@ -44,11 +44,12 @@ func lookForAgents(_ context.Context, x *exam) []Finding {
 	if len(found) > 0 {
 		return one(pass("%s", strings.Join(found, ", ")))
 	}
-	const remedy = "install one, as Claude Code: npm install -g @anthropic-ai/claude-code; or set CLAUDE_BIN to where it is"
+	remedy := op.Word("install one, as Claude Code: npm install -g @anthropic-ai/claude-code; or set CLAUDE_BIN to where it is")
 	if gone := x.gone(); gone != "" {
-		return one(fail(gone+" is set up with claudemesh, and is no longer found on PATH", remedy+"; `claudemesh uninstall` takes its settings back"))
+		return one(fail("%s is set up with claudemesh, and is no longer found on PATH", gone).
+			hint("%s; `claudemesh uninstall` takes its settings back", remedy))
 	}
-	return one(warn("no coding agent is found on PATH: "+strings.Join(missing, ", "), remedy))
+	return one(warn("no coding agent is found on PATH: %s", strings.Join(missing, ", ")).hint("%s", remedy))
 }
 
 // gone is an agent that was on this machine and is set up with claudemesh. One that was set
@@ -76,15 +77,15 @@ func lookAtClaudeVersion(ctx context.Context, x *exam) []Finding {
 	said, _, err := x.System.Run(ctx, "", path, "--version")
 	m := versionOf.FindStringSubmatch(said)
 	if err != nil || m == nil {
-		return one(warn(path+" does not say its version", "run `claude --version` yourself; a broken installation is mended by installing it anew"))
+		return one(warn("%s does not say its version", path).hint("run `claude --version` yourself; a broken installation is mended by installing it anew"))
 	}
 	var v [3]int
 	for i := range v {
 		v[i], _ = strconv.Atoi(m[i+1]) // digits
 	}
 	if slices.Compare(v[:], channelsSince[:]) < 0 {
-		return one(warn(fmt.Sprintf("Claude Code %s is too old for channels, which came with %d.%d.%d: messages reach its sessions by hooks alone", m[0], channelsSince[0], channelsSince[1], channelsSince[2]),
-			"update it: claude update"))
+		return one(warn("Claude Code %s is too old for channels, which came with %d.%d.%d: messages reach its sessions by hooks alone", m[0], channelsSince[0], channelsSince[1], channelsSince[2]).
+			hint("update it: claude update"))
 	}
 	return one(pass("Claude Code %s", m[0]))
 }
@@ -93,7 +94,7 @@ func lookAtClaudeVersion(ctx context.Context, x *exam) []Finding {
 func lookAtClaudeFiles(ctx context.Context, x *exam) []Finding {
 	c, ok := x.claude(ctx)
 	if !ok {
-		return one(fail("the settings of Claude Code cannot be read in time", "is the home folder on a network drive that is away?"))
+		return one(fail("the settings of Claude Code cannot be read in time").hint("is the home folder on a network drive that is away?"))
 	}
 	var out []Finding
 	for _, f := range []struct {
@@ -101,8 +102,8 @@ func lookAtClaudeFiles(ctx context.Context, x *exam) []Finding {
 		err  error
 	}{{c.State, c.StateErr}, {c.Settings, c.SettingsErr}} {
 		if f.err != nil {
-			out = append(out, fail(fmt.Sprintf("%s cannot be read: %v", f.path, f.err),
-				"correct it there; copies from before claudemesh changed it are in "+x.in("setup")+", Claude Code's own in ~/.claude/backups"))
+			out = append(out, fail("%s cannot be read: %v", f.path, f.err).
+				hint("correct it there; copies from before claudemesh changed it are in %s, Claude Code's own in ~/.claude/backups", x.in("setup")))
 		}
 	}
 	if len(out) == 0 {
@@ -138,24 +139,25 @@ func (x *exam) server(ctx context.Context, name string) []Finding {
 	}
 	plan, err := x.Setup.Plan(name)
 	if err != nil {
-		return one(fail(err.Error(), "`claudemesh install --agent "+name+"`"))
+		return one(fail("%v", err).hint("%s", installFix(name)))
 	}
 	var out []Finding
 	for _, c := range plan {
 		switch {
 		case !c.Main || c.Result == setup.Unchanged:
 		case c.Result == setup.Refused:
-			out = append(out, fail(fmt.Sprintf("%s cannot be read: %s", c.Path, c.Note), "correct it, then `claudemesh install --agent "+name+"`"))
+			out = append(out, fail("%s cannot be read: %s", c.Path, op.Word(c.Note)).hint("correct it, then %s", installFix(name)))
 		case c.Result == setup.Added:
-			out = append(out, fail(fmt.Sprintf("the MCP server is not registered with %s: %s has no entry of it", name, c.Path), installFix(name)).by(x.install(name)))
+			out = append(out, fail("the MCP server is not registered with %s: %s has no entry of it", name, c.Path).
+				hint("%s", installFix(name)).by(x.install(name)))
 		default:
-			out = append(out, warn(fmt.Sprintf("the MCP server's entry in %s is not as install writes it", c.Path), installFix(name)).by(x.install(name)))
+			out = append(out, warn("the MCP server's entry in %s is not as install writes it", c.Path).hint("%s", installFix(name)).by(x.install(name)))
 		}
 	}
 	return out
 }
 
-func installFix(name string) string { return "`claudemesh install --agent " + name + "`" }
+func installFix(name string) op.Phrase { return op.Phrasef("`claudemesh install --agent %s`", name) }
 
 func (x *exam) claudeServer(ctx context.Context) []Finding {
 	c, ok := x.claude(ctx)
@@ -166,23 +168,24 @@ func (x *exam) claudeServer(ctx context.Context) []Finding {
 	case c.Program == "" && c.Plugin:
 		return nil
 	case c.Program == "":
-		return one(fail("the MCP server is not registered with claude: "+c.State+" has no entry of it", fix).by(x.install(claude)))
+		return one(fail("the MCP server is not registered with claude: %s has no entry of it", c.State).hint("%s", fix).by(x.install(claude)))
 	case len(c.Args) == 0 || c.Args[0] != "mcp":
-		return one(fail(fmt.Sprintf("the MCP server's entry in %s starts %q", c.State, strings.TrimSpace(c.Program+" "+strings.Join(c.Args, " "))), fix).by(x.install(claude)))
+		return one(fail("the MCP server's entry in %s starts %q", c.State, strings.TrimSpace(c.Program+" "+strings.Join(c.Args, " "))).
+			hint("%s", fix).by(x.install(claude)))
 	}
 	path, err := x.System.LookPath(c.Program)
 	switch {
 	case err != nil:
-		return one(fail(fmt.Sprintf("the MCP server's command in %s does not exist: %s", c.State, c.Program), fix).by(x.install(claude)))
+		return one(fail("the MCP server's command in %s does not exist: %s", c.State, c.Program).hint("%s", fix).by(x.install(claude)))
 	case !sameFile(path, x.Program):
-		return one(warn(fmt.Sprintf("claude starts %s, and this program is %s", path, x.Program), fix+" registers this one").by(x.install(claude)))
+		return one(warn("claude starts %s, and this program is %s", path, x.Program).hint("%s registers this one", fix).by(x.install(claude)))
 	}
 	return nil
 }
 
 // install runs install for an agent, once for all findings.
-func (x *exam) install(name string) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) {
+func (x *exam) install(name string) func(context.Context) (op.Phrase, error) {
+	return func(context.Context) (op.Phrase, error) {
 		x.mu.Lock()
 		do := x.installs[name]
 		if do == nil {
@@ -192,9 +195,9 @@ func (x *exam) install(name string) func(context.Context) (string, error) {
 		x.mu.Unlock()
 		do.Do(func() { x.installed[name] = x.installNow(name) })
 		if err := x.installed[name]; err != nil {
-			return "", err
+			return op.Phrase{}, err
 		}
-		return "ran `claudemesh install --agent " + name + "`", nil
+		return op.Phrasef("ran %s", installFix(name)), nil
 	}
 }
 
@@ -205,7 +208,7 @@ func (x *exam) installNow(name string) error {
 	}
 	for _, c := range changes {
 		if c.Result == setup.Refused {
-			return fmt.Errorf("%s was left as it is: %s", c.Path, c.Note)
+			return op.Errorf(op.Invalid, "%s was left as it is: %s", c.Path, op.Word(c.Note))
 		}
 	}
 	return nil
@@ -230,13 +233,14 @@ func lookAtPermission(ctx context.Context, x *exam) []Finding {
 	case no != nil:
 		return no
 	case c.Denied:
-		return one(fail(fmt.Sprintf("%s forbids Claude Code our tools: permissions.deny has %s", c.Settings, setup.Permission), "take that out of the list"))
+		return one(fail("%s forbids Claude Code our tools: permissions.deny has %s", c.Settings, setup.Permission).hint("take that out of the list"))
 	case c.Allowed:
 		return one(pass("Claude Code calls our tools without asking"))
 	case c.Plugin:
 		return one(pass("Claude Code asks itself, as for every plugin"))
 	}
-	return one(warn(fmt.Sprintf("Claude Code asks its user before each of our tools: permissions.allow in %s has no %s", c.Settings, setup.Permission), installFix(claude)).by(x.install(claude)))
+	return one(warn("Claude Code asks its user before each of our tools: permissions.allow in %s has no %s", c.Settings, setup.Permission).
+		hint("%s", installFix(claude)).by(x.install(claude)))
 }
 
 // lookForOldEntries looks for what older programs of this name wrote.
@@ -247,11 +251,12 @@ func lookForOldEntries(ctx context.Context, x *exam) []Finding {
 	}
 	var out []Finding
 	if len(c.OldNames) > 0 {
-		out = append(out, warn(fmt.Sprintf("%s allows single tools in the way of older versions: %s", c.Settings, some(c.OldNames)), installFix(claude)+" writes one entry for all").by(x.install(claude)))
+		out = append(out, warn("%s allows single tools in the way of older versions: %s", c.Settings, some(c.OldNames)).
+			hint("%s writes one entry for all", installFix(claude)).by(x.install(claude)))
 	}
 	if len(c.Leftovers) > 0 {
-		out = append(out, warn(fmt.Sprintf("%s has stale servers that older versions left: %s", c.State, some(c.Leftovers)),
-			"`claudemesh doctor --fix` takes them out; so does claude mcp remove NAME").by(x.sweep))
+		out = append(out, warn("%s has stale servers that older versions left: %s", c.State, some(c.Leftovers)).
+			hint("`claudemesh doctor --fix` takes them out; so does claude mcp remove NAME").by(x.sweep))
 	}
 	if len(out) == 0 {
 		return one(pass("there is nothing of older versions"))
@@ -259,19 +264,19 @@ func lookForOldEntries(ctx context.Context, x *exam) []Finding {
 	return out
 }
 
-func (x *exam) sweep(context.Context) (string, error) {
+func (x *exam) sweep(context.Context) (op.Phrase, error) {
 	c, err := x.Setup.Sweep()
 	if err != nil {
-		return "", err
+		return op.Phrase{}, err
 	}
-	return fmt.Sprintf("took the servers mesh:… out of %s", filepath.Base(c.Path)), nil
+	return op.Phrasef("took the servers mesh:… out of %s", filepath.Base(c.Path)), nil
 }
 
 // some names the first few.
-func some(all []string) string {
+func some(all []string) op.Phrase {
 	const most = 3
 	if len(all) <= most {
-		return strings.Join(all, ", ")
+		return op.Phrasef("%s", strings.Join(all, ", "))
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+	return op.Phrasef("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
 }

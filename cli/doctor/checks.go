@@ -1,8 +1,10 @@
 package doctor
 
+import "github.com/claudemesh/claudemesh/node/op"
+
 // checks is the table of all, in the order they are shown.
 func checks() []check {
-	const nodeHangs = "`claudemesh node down --force` ends a node that does not answer; the next command starts a new one"
+	nodeHangs := op.Word("`claudemesh node down --force` ends a node that does not answer; the next command starts a new one")
 	return []check{
 		{name: "program", look: lookAtProgram},
 		{name: "path", look: lookAtPath},

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/doctor/probe"
 	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/cli/setup"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // Status is what a check found, the worst last.
@@ -33,7 +33,19 @@ type Finding struct {
 	Done    string `json:"done,omitempty"`
 	NotDone string `json:"not_done,omitempty"`
 
-	mend func(context.Context) (did string, err error)
+	mend func(context.Context) (did op.Phrase, err error)
+	said said
+}
+
+// said is how the texts of a finding were made, so that they can be said in another
+// language.
+type said struct{ detail, fix, done, notDone op.Phrase }
+
+// In is a finding of Run with its texts as say has them.
+func (f Finding) In(say func(format string) string) Finding {
+	f.Detail, f.Fix = f.said.detail.In(say), f.said.fix.In(say)
+	f.Done, f.NotDone = f.said.done.In(say), f.said.notDone.In(say)
+	return f
 }
 
 // Result is what one check found.
@@ -87,7 +99,7 @@ type check struct {
 	name string
 	look func(ctx context.Context, x *exam) []Finding
 	// hangs is what a check that does not end in time means.
-	hangs string
+	hangs op.Phrase
 }
 
 // Names lists the checks in their order.
@@ -157,10 +169,10 @@ func (c check) within(ctx context.Context, x *exam) []Finding {
 	case <-time.After(grace):
 	}
 	hangs := c.hangs
-	if hangs == "" {
-		hangs = "something it looks at does not answer: is a network drive away, or the machine very busy? Run it again"
+	if hangs.String() == "" {
+		hangs = op.Word("something it looks at does not answer: is a network drive away, or the machine very busy? Run it again")
 	}
-	return []Finding{fail("it did not end in time", hangs)}
+	return []Finding{fail("it did not end in time").hint("%s", hangs)}
 }
 
 // grace is how long a check has to say something when its time is over.
@@ -173,10 +185,12 @@ func (f *Finding) put(ctx context.Context) {
 	}
 	did, err := f.mend(ctx)
 	if err != nil {
+		f.said.notDone = op.PhraseOf(err)
 		f.NotDone = err.Error()
 		return
 	}
-	f.Done = did
+	f.said.done = did
+	f.Done = did.String()
 }
 
 // order is how bad each status is.
@@ -198,26 +212,35 @@ func worst(all []Finding) Status {
 }
 
 func pass(format string, args ...any) Finding {
-	return Finding{Status: Pass, Detail: fmt.Sprintf(format, args...)}
+	return found(Pass, op.Phrasef(format, args...))
 }
 
 func skip(format string, args ...any) Finding {
-	return Finding{Status: Skip, Detail: fmt.Sprintf(format, args...)}
+	return found(Skip, op.Phrasef(format, args...))
 }
 
-func warn(detail, fix string) Finding { return Finding{Status: Warn, Detail: detail, Fix: fix} }
+func warn(format string, args ...any) Finding {
+	return found(Warn, op.Phrasef(format, args...))
+}
 
-func fail(detail, fix string) Finding { return Finding{Status: Fail, Detail: detail, Fix: fix} }
+func fail(format string, args ...any) Finding {
+	return found(Fail, op.Phrasef(format, args...))
+}
+
+func found(s Status, detail op.Phrase) Finding {
+	return Finding{Status: s, Detail: detail.String(), said: said{detail: detail}}
+}
 
 // by says what mends the finding.
-func (f Finding) by(mend func(context.Context) (string, error)) Finding {
+func (f Finding) by(mend func(context.Context) (op.Phrase, error)) Finding {
 	f.mend = mend
 	return f
 }
 
 // hint adds what the user can do.
-func (f Finding) hint(fix string) Finding {
-	f.Fix = fix
+func (f Finding) hint(format string, args ...any) Finding {
+	f.said.fix = op.Phrasef(format, args...)
+	f.Fix = f.said.fix.String()
 	return f
 }
 

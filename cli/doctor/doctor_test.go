@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
 
@@ -22,7 +23,7 @@ func TestAHangingCheckCostsItsTimeAlone(t *testing.T) {
 		defer close(let)
 		all := []check{
 			{name: "first", look: func(context.Context, *exam) []Finding { return one(pass("at once")) }},
-			{name: "hangs", hangs: "free it", look: func(context.Context, *exam) []Finding { <-let; return nil }},
+			{name: "hangs", hangs: op.Word("free it"), look: func(context.Context, *exam) []Finding { <-let; return nil }},
 			{name: "hangs too", look: func(context.Context, *exam) []Finding { <-let; return nil }},
 			{name: "late", look: func(context.Context, *exam) []Finding { time.Sleep(3 * time.Second); return one(pass("late")) }},
 		}

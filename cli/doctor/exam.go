@@ -30,8 +30,8 @@ type Node struct {
 	// one.
 	Start  func(context.Context) error
 	Manual bool
-	// Explain puts an error into words: what is wrong, and what to do.
-	Explain func(error) (wrong, remedy string)
+	// Explain puts an error into words: what is wrong, and as its hint what to do.
+	Explain func(error) *op.Error
 	// Listener is the process behind the socket, 0 if that is not known.
 	Listener func() int
 	// Doer asks it in the person's name.

@@ -123,7 +123,7 @@ func newPatient(t *testing.T) *patient {
 			},
 			Absent:  func(err error) bool { return errors.Is(err, errNobody) },
 			Start:   func(context.Context) error { p.down = nil; return nil },
-			Explain: func(err error) (string, string) { return err.Error(), "see `claudemesh node logs`" },
+			Explain: func(err error) *op.Error { return op.AsError(err).WithHint("`claudemesh node logs` has more") },
 			Doer:    p, Listener: func() int { return 77 },
 			Store: func() error { return nil }, Key: func() (string, error) { return "12D3", nil },
 		},

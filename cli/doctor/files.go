@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // restoring is the file that a node has there while a restore is put in place.
@@ -21,24 +22,25 @@ const restoring = "restoring.json"
 func lookAtFolder(_ context.Context, x *exam) []Finding {
 	var out []Finding
 	if x.Stale != "" {
-		out = append(out, warn(fmt.Sprintf("%s names %s, which does not exist: %s is used", settings.EnvDir, x.Stale, x.Dir),
-			"unset "+settings.EnvDir+", or correct it"))
+		out = append(out, warn("%s names %s, which does not exist: %s is used", settings.EnvDir, x.Stale, x.Dir).
+			hint("unset %s, or correct it", settings.EnvDir))
 	}
 	info, err := os.Stat(x.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return append(out, pass("%s is not there yet: the first mesh makes it", x.Dir))
 	case err != nil:
-		return append(out, fail(err.Error(), "the folder must be yours to read and write"))
+		return append(out, fail("%v", err).hint("the folder must be yours to read and write"))
 	case !info.IsDir():
-		return append(out, fail(x.Dir+" is no folder", "move it away"))
+		return append(out, fail("%s is no folder", x.Dir).hint("move it away"))
 	}
 	if user, known := x.System.Owner(info); known && user != x.System.User {
-		return append(out, fail(fmt.Sprintf("%s belongs to user %d, and you are %d", x.Dir, user, x.System.User),
-			fmt.Sprintf("sudo chown -R %d %s; and do not use sudo with claudemesh", x.System.User, x.Dir)))
+		return append(out, fail("%s belongs to user %d, and you are %d", x.Dir, user, x.System.User).
+			hint("sudo chown -R %d %s; and do not use sudo with claudemesh", x.System.User, x.Dir))
 	}
 	if exists(x.in(restoring)) {
-		out = append(out, warn("a restore was stopped in the middle: a part of what was restored is in place", "`claudemesh node up` finishes it; nothing is lost"))
+		out = append(out, warn("a restore was stopped in the middle: a part of what was restored is in place").
+			hint("`claudemesh node up` finishes it; nothing is lost"))
 	}
 	return append(append(out, x.unfinished()...), pass("%s", x.Dir))
 }
@@ -52,11 +54,11 @@ func (x *exam) unfinished() []Finding {
 	if err != nil || len(left) == 0 {
 		return nil // what cannot be looked at, other checks tell of
 	}
-	forget := func(context.Context) (string, error) {
-		return "removed " + strings.Join(left, ", "), x.Node.Forget()
+	forget := func(context.Context) (op.Phrase, error) {
+		return op.Phrasef("removed %s", strings.Join(left, ", ")), x.Node.Forget()
 	}
-	return one(warn("a restore was ended before it put anything in place, and left keys behind: "+strings.Join(left, ", "),
-		"`claudemesh doctor --fix` removes that; so do the next restore and the next start of the node").by(forget))
+	return one(warn("a restore was ended before it put anything in place, and left keys behind: %s", strings.Join(left, ", ")).
+		hint("`claudemesh doctor --fix` removes that; so do the next restore and the next start of the node").by(forget))
 }
 
 // maxEntries is at how many files rights are looked.
@@ -67,7 +69,7 @@ func lookAtRights(ctx context.Context, x *exam) []Finding {
 	e, ok := x.before(ctx)
 	switch {
 	case !ok:
-		return one(fail("the files cannot be looked at in time", "is the folder on a network drive that is away?"))
+		return one(fail("the files cannot be looked at in time").hint("is the folder on a network drive that is away?"))
 	case runtime.GOOS == "windows":
 		return one(skip("on Windows the folder's access list counts, not modes"))
 	case len(e.modes) == 0:
@@ -111,20 +113,20 @@ func (x *exam) mode(base, path string, info fs.FileInfo) (Finding, bool) {
 	}
 	mode := info.Mode().Perm()
 	fix := fmt.Sprintf("chmod %03o %s", want, path)
-	mend := func(context.Context) (string, error) {
-		return fmt.Sprintf("gave %s the mode %04o", path, want), chmod(base, path, want)
+	mend := func(context.Context) (op.Phrase, error) {
+		return op.Phrasef("gave %s the mode %04o", path, want), chmod(base, path, want)
 	}
 	switch {
 	case mode&least != least:
-		return fail(fmt.Sprintf("%s has the mode %04o: you cannot read it yourself", path, mode), fix).by(mend), true
+		return fail("%s has the mode %04o: you cannot read it yourself", path, mode).hint("%s", fix).by(mend), true
 	case mode&0o077 == 0:
 		return Finding{}, false
 	case closed(base, path):
-		return pass("%s has the mode %04o; nobody else comes into its folder", path, mode).hint(fix).by(mend), true
+		return pass("%s has the mode %04o; nobody else comes into its folder", path, mode).hint("%s", fix).by(mend), true
 	case secret(base, path):
-		return fail(fmt.Sprintf("%s has the mode %04o: others may read it", path, mode), fix).by(mend), true
+		return fail("%s has the mode %04o: others may read it", path, mode).hint("%s", fix).by(mend), true
 	}
-	return warn(fmt.Sprintf("%s has the mode %04o: others may read it", path, mode), fix).by(mend), true
+	return warn("%s has the mode %04o: others may read it", path, mode).hint("%s", fix).by(mend), true
 }
 
 // closed tells whether a folder between base, which counts, and what is at a path in it lets
@@ -157,9 +159,6 @@ func chmod(base, path string, mode fs.FileMode) error {
 	return root.Chmod(name, mode)
 }
 
-// errReplaced is what is no file any more.
-var errReplaced = errors.New("something else has come there")
-
 // secret tells whether what is at a path in the folder base must be nobody else's.
 func secret(base, path string) bool {
 	rel, err := filepath.Rel(base, path)
@@ -178,7 +177,7 @@ func secret(base, path string) bool {
 func lookAtSettings(_ context.Context, x *exam) []Finding {
 	path := settings.Path(x.Dir)
 	if _, err := x.Settings(); err != nil {
-		return one(fail(err.Error(), "correct it there; `claudemesh config` lists the settings. Without "+path+" all are the default"))
+		return one(fail("%v", err).hint("correct it there; `claudemesh config` lists the settings. Without %s all are the default", path))
 	}
 	if !exists(path) {
 		return one(pass("%s is not there: all settings are the default", path))
@@ -201,19 +200,19 @@ func lookAtDisk(_ context.Context, x *exam) []Finding {
 	if err != nil {
 		return one(skip("the room on the disk is not known: %v", err))
 	}
-	const free = "free some space, or move the folder: what cannot be written is not accepted, and nothing acknowledged is lost"
-	left := fmt.Sprintf("%d MiB left at %s", bytes>>20, dir)
+	free := op.Word("free some space, or move the folder: what cannot be written is not accepted, and nothing acknowledged is lost")
+	left := op.Phrasef("%d MiB left at %s", bytes>>20, dir)
 	switch err := x.System.TryWrite(dir); {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), err == nil && bytes < noSpace:
-		return one(fail("the disk is full: "+left, free))
+		return one(fail("the disk is full: %s", left).hint("%s", free))
 	case files == 0:
-		return one(fail("the disk takes no more files: "+dir, "remove files there; the room for their contents is not what is missing"))
+		return one(fail("the disk takes no more files: %s", dir).hint("remove files there; the room for their contents is not what is missing"))
 	case errors.Is(err, syscall.EROFS):
-		return one(fail("the disk is read-only: "+dir, "mount it writable, or use another folder: "+settings.EnvDir))
+		return one(fail("the disk is read-only: %s", dir).hint("mount it writable, or use another folder: %s", settings.EnvDir))
 	case err != nil:
-		return one(fail("the folder takes no files: "+err.Error(), "it must be yours to write"))
+		return one(fail("the folder takes no files: %v", err).hint("it must be yours to write"))
 	case bytes < lowSpace:
-		return one(warn("the disk is nearly full: "+left, "free some space soon"))
+		return one(warn("the disk is nearly full: %s", left).hint("free some space soon"))
 	}
 	return one(pass("%s", left))
 }

@@ -3,13 +3,13 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/claudemesh/claudemesh/cli/setup"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // lookAtHooks looks whether Claude Code tells us of its sessions.
@@ -19,8 +19,8 @@ func lookAtHooks(ctx context.Context, x *exam) []Finding {
 		return no
 	}
 	if c.HooksOff {
-		return one(warn(c.Settings+" switches all hooks off (disableAllHooks): others do not see whether your sessions work, and messages that are not pushed are not shown",
-			"take disableAllHooks out of it"))
+		return one(warn("%s switches all hooks off (disableAllHooks): others do not see whether your sessions work, and messages that are not pushed are not shown", c.Settings).
+			hint("take disableAllHooks out of it"))
 	}
 	ours, others := sorted(c.Hooks)
 	if len(ours) == 0 && c.Plugin {
@@ -36,9 +36,10 @@ func lookAtHooks(ctx context.Context, x *exam) []Finding {
 	fix := installFix(claude)
 	switch {
 	case len(missing) == len(setup.Events()):
-		out = append(out, warn("there are no hooks of ours in "+c.Settings+": others do not see whether your sessions work, and messages that are not pushed are not shown", fix).by(x.install(claude)))
+		out = append(out, warn("there are no hooks of ours in %s: others do not see whether your sessions work, and messages that are not pushed are not shown", c.Settings).
+			hint("%s", fix).by(x.install(claude)))
 	case len(missing) > 0:
-		out = append(out, warn("hooks are missing in "+c.Settings+": "+strings.Join(missing, ", "), fix).by(x.install(claude)))
+		out = append(out, warn("hooks are missing in %s: %s", c.Settings, strings.Join(missing, ", ")).hint("%s", fix).by(x.install(claude)))
 	}
 	gone := make(map[string][]string) // events by the program that is not there
 	for _, event := range slices.Sorted(maps.Keys(ours)) {
@@ -46,11 +47,12 @@ func lookAtHooks(ctx context.Context, x *exam) []Finding {
 		if _, err := x.System.LookPath(program); err != nil {
 			gone[program] = append(gone[program], event)
 		} else if slices.Contains([]string{"idle", "working", "dnd"}, word) {
-			out = append(out, warn(fmt.Sprintf("the hook of %s is of an older version: %s", event, ours[event]), fix).by(x.install(claude)))
+			out = append(out, warn("the hook of %s is of an older version: %s", event, ours[event]).hint("%s", fix).by(x.install(claude)))
 		}
 	}
 	for _, program := range slices.Sorted(maps.Keys(gone)) {
-		out = append(out, fail(fmt.Sprintf("hooks start %s, which does not exist: %s", program, strings.Join(gone[program], ", ")), fix).by(x.install(claude)))
+		out = append(out, fail("hooks start %s, which does not exist: %s", program, strings.Join(gone[program], ", ")).
+			hint("%s", fix).by(x.install(claude)))
 	}
 	if len(out) > 0 {
 		return out
@@ -74,11 +76,11 @@ func sorted(hooks map[string][]string) (ours map[string]string, others []string)
 }
 
 // foreign tells of others' hooks, which run beside ours.
-func foreign(others []string) string {
+func foreign(others []string) op.Phrase {
 	if len(others) == 0 {
-		return ""
+		return op.Phrase{}
 	}
-	return fmt.Sprintf("; %s beside: %s", count(len(others), "hook of another program runs", "hooks of other programs run"), some(others))
+	return op.Phrasef("; %s beside: %s", count(len(others), "hook of another program runs", "hooks of other programs run"), some(others))
 }
 
 const (
@@ -105,14 +107,14 @@ func lookAtHookTime(ctx context.Context, x *exam) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, hookWait)
 	defer cancel()
 	took, err := x.fastest(ctx, path)
-	const fix = "Claude Code waits for it at every step: is it on a slow or distant disk, or a script around claudemesh? `claudemesh install` registers the program itself"
+	fix := op.Word("Claude Code waits for it at every step: is it on a slow or distant disk, or a script around claudemesh? `claudemesh install` registers the program itself")
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return one(fail(fmt.Sprintf("the hook %s is too slow: it takes more than %s", path, hookWait), fix))
+		return one(fail("the hook %s is too slow: it takes more than %s", path, hookWait).hint("%s", fix))
 	case err != nil:
-		return one(fail(fmt.Sprintf("the hook %s fails: %v", path, err), installFix(claude)))
+		return one(fail("the hook %s fails: %v", path, err).hint("%s", installFix(claude)))
 	case took >= hookSlow:
-		return one(warn(fmt.Sprintf("the hook %s is too slow: it takes %s", path, took.Round(10*time.Millisecond)), fix))
+		return one(warn("the hook %s is too slow: it takes %s", path, took.Round(10*time.Millisecond)).hint("%s", fix))
 	}
 	return one(pass("a hook takes %s", took.Round(time.Millisecond)))
 }

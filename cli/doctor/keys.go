@@ -5,32 +5,36 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strings"
 
+	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/overlay/ident"
 	"github.com/claudemesh/claudemesh/store/file"
 )
 
 const (
-	keyFolder  = "keys"
-	keySuffix  = ".key"
-	fromBackup = "put the right file back: `claudemesh restore` of a backup, or from a copy"
+	keyFolder = "keys"
+	keySuffix = ".key"
 )
+
+// fromBackup is what to do about a key that is not as it was.
+func fromBackup() op.Phrase {
+	return op.Word("put the right file back: `claudemesh restore` of a backup, or from a copy")
+}
 
 // lookAtKeys tries every key: it is read, signs, and is the one that the mesh knows.
 func lookAtKeys(ctx context.Context, x *exam) []Finding {
 	var out []Finding
 	keys, err := x.memberKeys()
 	if err != nil {
-		out = append(out, fail(err.Error(), fromBackup))
+		out = append(out, fail("%v", err).hint("%s", fromBackup()))
 	}
 	good := 0
 	for id, k := range keys {
 		if k.err != nil {
-			out = append(out, fail(fmt.Sprintf("the key of mesh %s cannot be used: %v", id, k.err), fromBackup))
+			out = append(out, fail("the key of mesh %s cannot be used: %v", id, k.err).hint("%s", fromBackup()))
 			continue
 		}
 		good++
@@ -38,12 +42,12 @@ func lookAtKeys(ctx context.Context, x *exam) []Finding {
 	switch node, err := x.Node.Key(); {
 	case errors.Is(err, fs.ErrNotExist): // a node makes one
 	case err != nil:
-		out = append(out, fail(err.Error(), fromBackup+"; or remove node.key: the node makes a new one, and others learn it from your meshes"))
+		out = append(out, fail("%v", err).hint("%s; or remove node.key: the node makes a new one, and others learn it from your meshes", fromBackup()))
 	default:
 		good++
 		if h, err := x.health(ctx); err == nil && h.Peer != node {
-			out = append(out, fail("node.key is not the key that the running node was started with",
-				"`claudemesh node down`; the next command starts it with the file as it is now"))
+			out = append(out, fail("node.key is not the key that the running node was started with").
+				hint("`claudemesh node down`; the next command starts it with the file as it is now"))
 		}
 	}
 	out = append(out, x.mismatches(ctx, keys)...)
@@ -80,11 +84,6 @@ func (x *exam) memberKeys() (map[string]memberKey, error) {
 	return out, nil
 }
 
-var (
-	errSeed = errors.New("the file does not hold 64 hex digits")
-	errSign = errors.New("it does not sign what its public half verifies")
-)
-
 // tryKey reads a member's seed, and has its key sign something.
 func tryKey(path string) (ident.PublicKey, error) {
 	text, err := file.Read(path)
@@ -113,10 +112,11 @@ func (x *exam) mismatches(ctx context.Context, keys map[string]memberKey) (out [
 	for _, m := range list.Meshes {
 		switch k, there := keys[m.ID]; {
 		case !there:
-			out = append(out, fail(fmt.Sprintf("the key of mesh %s is gone: %s is missing; the running node has it in memory alone", m.Slug, x.in(keyFolder, m.ID+keySuffix)),
-				"make a backup while the node runs: `claudemesh backup`; then restore it"))
+			out = append(out, fail("the key of mesh %s is gone: %s is missing; the running node has it in memory alone", m.Slug, x.in(keyFolder, m.ID+keySuffix)).
+				hint("make a backup while the node runs: `claudemesh backup`; then restore it"))
 		case k.err == nil && k.public.String() != m.MemberKey:
-			out = append(out, fail(fmt.Sprintf("the key of mesh %s does not match its public half: the file's is %s, the mesh knows you as %s", m.Slug, k.public.String()[:16], m.MemberKey[:16]), fromBackup))
+			out = append(out, fail("the key of mesh %s does not match its public half: the file's is %s, the mesh knows you as %s", m.Slug, k.public.String()[:16], m.MemberKey[:16]).
+				hint("%s", fromBackup()))
 		}
 	}
 	return out

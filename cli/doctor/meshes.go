@@ -16,39 +16,41 @@ import (
 
 // lookAtMeshes looks whether this node may act in each of its meshes.
 func lookAtMeshes(ctx context.Context, x *exam) []Finding {
-	list, err := x.meshes(ctx)
+	meshes, err := x.meshes(ctx)
 	if err != nil {
 		return noNode(err)
 	}
 	var out []Finding
-	for _, b := range list.Broken {
-		out = append(out, fail(fmt.Sprintf("mesh %s cannot be used: %s", b.ID, b.Reason), fromBackup+", then `claudemesh node down`"))
+	for _, b := range meshes.Broken {
+		out = append(out, fail("mesh %s cannot be used: %s", b.ID, op.Word(b.Reason)).hint("%s, then `claudemesh node down`", fromBackup()))
 	}
-	var good []string
-	for _, m := range list.Meshes {
+	var good []op.Phrase
+	for _, m := range meshes.Meshes {
 		switch {
 		case m.Removed != nil && m.Removed.By != "":
-			out = append(out, fail(fmt.Sprintf("you were removed from %s by %s: nothing is sent or received there", m.Slug, m.Removed.By),
-				"only an admin of it can let you in again; `claudemesh leave "+m.Slug+"` forgets it here"))
+			out = append(out, fail("you were removed from %s by %s: nothing is sent or received there", m.Slug, m.Removed.By).
+				hint("only an admin of it can let you in again; `claudemesh leave %s` forgets it here", m.Slug))
 		case m.Removed != nil:
-			out = append(out, fail("you are no member of "+m.Slug+" any more: nothing is sent or received there",
-				"only an admin of it can let you in again; `claudemesh leave "+m.Slug+"` forgets it here"))
+			out = append(out, fail("you are no member of %s any more: nothing is sent or received there", m.Slug).
+				hint("only an admin of it can let you in again; `claudemesh leave %s` forgets it here", m.Slug))
 		case m.Elsewhere != nil:
-			out = append(out, fail(fmt.Sprintf("%s is suspended here: your membership was restored on another machine, node %s", m.Slug, m.Elsewhere.Peer),
-				"go on there, and `claudemesh leave "+m.Slug+"` here; or make this machine its home again: `claudemesh backup`, then `claudemesh restore` of that file, here"))
+			out = append(out, fail("%s is suspended here: your membership was restored on another machine, node %s", m.Slug, m.Elsewhere.Peer).
+				hint("go on there, and `claudemesh leave %s` here; or make this machine its home again: `claudemesh backup`, then `claudemesh restore` of that file, here", m.Slug))
 		case m.KeyMissing:
-			out = append(out, warn("the present key of "+m.Slug+" has not come here yet: what goes to the whole mesh waits", "it comes from any member that is online"))
+			out = append(out, warn("the present key of %s has not come here yet: what goes to the whole mesh waits", m.Slug).
+				hint("it comes from any member that is online"))
 		case m.KeyDue:
-			out = append(out, warn("somebody who left "+m.Slug+" could still read what is sealed for the whole mesh", "the owner or an admin changes the key as soon as one is online"))
+			out = append(out, warn("somebody who left %s could still read what is sealed for the whole mesh", m.Slug).
+				hint("the owner or an admin changes the key as soon as one is online"))
 		default:
-			good = append(good, fmt.Sprintf("%s (%s)", m.Slug, count(m.Members, "member", "members")))
+			good = append(good, op.Phrasef("%s (%s)", m.Slug, count(m.Members, "member", "members")))
 		}
 	}
 	switch {
-	case len(list.Meshes)+len(list.Broken) == 0:
+	case len(meshes.Meshes)+len(meshes.Broken) == 0:
 		return one(pass("you are in none yet").hint("`claudemesh new <name>` makes one, `claudemesh join <link>` joins one"))
 	case len(good) > 0:
-		out = append(out, pass("%s", strings.Join(good, ", ")))
+		out = append(out, pass("%s", list(good)))
 	}
 	return out
 }
@@ -81,14 +83,15 @@ func lookForPeers(ctx context.Context, x *exam) []Finding {
 	return each(ctx, x, func(m mesh.Info) []Finding {
 		got, err := ask(ctx, x, overview.Ping, overview.PingRequest{InMesh: op.InMesh{Mesh: m.ID}, Priorities: []overview.Priority{overview.Now}})
 		if err != nil {
-			return one(warn(m.Slug+": the members' nodes did not answer in time: "+op.AsError(err).Message, "`claudemesh ping --mesh "+m.Slug+"` takes longer and tells more"))
+			return one(warn("%s: the members' nodes did not answer in time: %s", m.Slug, op.AsError(err)).
+				hint("`claudemesh ping --mesh %s` takes longer and tells more", m.Slug))
 		}
 		switch got.Connection {
 		case "empty":
-			return one(pass("%s: nobody else is a member yet", m.Slug).hint("`claudemesh invite --mesh " + m.Slug + "`"))
+			return one(pass("%s: nobody else is a member yet", m.Slug).hint("`claudemesh invite --mesh %s`", m.Slug))
 		case "alone":
-			return one(warn(fmt.Sprintf("%s: no other member's node is reached", m.Slug),
-				"they are off, or the network is in the way: `claudemesh peers --all` tells when each was last there"))
+			return one(warn("%s: no other member's node is reached", m.Slug).
+				hint("they are off, or the network is in the way: `claudemesh peers --all` tells when each was last there"))
 		}
 		return trips(m.Slug, got)
 	})
@@ -100,7 +103,7 @@ func trips(slug string, got overview.PingResponse) []Finding {
 	for _, p := range got.Priorities {
 		for _, t := range p.Trips {
 			if t.Error != "" {
-				out = append(out, warn(fmt.Sprintf("%s: the node of %s does not answer: %s", slug, t.Name, t.Error), "it may have gone just now; run it again"))
+				out = append(out, warn("%s: the node of %s does not answer: %s", slug, t.Name, op.Word(t.Error)).hint("it may have gone just now; run it again"))
 				continue
 			}
 			there = append(there, fmt.Sprintf("%s %.1f ms (%s)", t.Name, t.MS, t.Path))
@@ -130,7 +133,7 @@ func lookAtClock(ctx context.Context, x *exam) []Finding {
 	if err != nil {
 		return noNode(err)
 	}
-	const set = "have the system set the clock: timedatectl set-ntp true, or the date and time settings"
+	set := op.Word("have the system set the clock: timedatectl set-ntp true, or the date and time settings")
 	var out []Finding
 	compared := 0
 	for _, m := range h.Meshes {
@@ -139,16 +142,16 @@ func lookAtClock(ctx context.Context, x *exam) []Finding {
 		}
 		compared += m.Clocks
 		off := time.Duration(m.Offset) * time.Millisecond
-		way := "behind"
+		others := count(m.Clocks, "other member's", "other members'")
+		said := op.Phrasef("this machine's clock is %s behind %s in %s", off.Abs().Round(time.Second), others, m.Slug)
 		if off < 0 {
-			way = "ahead of"
+			said = op.Phrasef("this machine's clock is %s ahead of %s in %s", off.Abs().Round(time.Second), others, m.Slug)
 		}
-		said := fmt.Sprintf("this machine's clock is %s %s %s in %s", off.Abs().Round(time.Second), way, count(m.Clocks, "other member's", "other members'"), m.Slug)
 		switch {
 		case off.Abs() >= clockMuch && m.Clocks >= sureClocks:
-			out = append(out, fail("the clock is wrong: "+said, set))
+			out = append(out, fail("the clock is wrong: %s", said).hint("%s", set))
 		case off.Abs() >= clockLittle:
-			out = append(out, warn("the clock is wrong here or there: "+said, set))
+			out = append(out, warn("the clock is wrong here or there: %s", said).hint("%s", set))
 		}
 	}
 	switch {
@@ -162,10 +165,11 @@ func lookAtClock(ctx context.Context, x *exam) []Finding {
 
 // unlike tells of nodes that did not let each other in since a clock is wrong by weeks:
 // then there is nobody to compare with.
-func unlike(ctx context.Context, x *exam, set string) []Finding {
+func unlike(ctx context.Context, x *exam, set op.Phrase) []Finding {
 	got, err := ask(ctx, x, audit.Query, audit.QueryRequest{Kind: "refused", Limit: 200, Since: fmt.Sprint(int(recently.Hours())) + "h"})
 	if err == nil && slices.ContainsFunc(got.Entries, func(e audit.Entry) bool { return e.Data["reason"] == "clock" }) {
-		return one(warn("nobody is connected, and members' nodes were turned away by their dates: this machine's clock is wrong, or theirs", set))
+		return one(warn("nobody is connected, and members' nodes were turned away by their dates: this machine's clock is wrong, or theirs").
+			hint("%s", set))
 	}
 	return one(skip("nobody is connected whose clock could be compared"))
 }
@@ -195,14 +199,14 @@ func lookAtRefused(ctx context.Context, x *exam) []Finding {
 		_, _ = fmt.Sscan(e.Data["times"], &times) // absent: once
 		lies[l] += times
 	}
-	all := "nothing was ever refused"
+	all := op.Word("nothing was ever refused")
 	if said := got.RefusedText(); said != "" {
-		all = "refused so far: " + said
+		all = op.Phrasef("refused so far: %s", said)
 	}
 	var out []Finding
 	for _, l := range order {
-		out = append(out, warn(fmt.Sprintf("%s of %s in %s refused within a day: what it signs does not hold", count(lies[l], "thing", "things"), l.name, l.mesh),
-			"`claudemesh audit --kind refused` tells what; `claudemesh block "+l.name+"` keeps it off you, and an admin can ban it"))
+		out = append(out, warn("%s of %s in %s refused within a day: what it signs does not hold", count(lies[l], "thing", "things"), l.name, l.mesh).
+			hint("`claudemesh audit --kind refused` tells what; `claudemesh block %s` keeps it off you, and an admin can ban it", l.name))
 	}
 	return append(out, pass("%s", all))
 }
@@ -215,7 +219,7 @@ func lookAtInvites(ctx context.Context, x *exam) []Finding {
 	return each(ctx, x, func(m mesh.Info) []Finding {
 		got, err := ask(ctx, x, mesh.Invites, mesh.InvitesRequest{InMesh: op.InMesh{Mesh: m.ID}, All: true})
 		if err != nil {
-			return one(skip("%s: %s", m.Slug, op.AsError(err).Message))
+			return one(skip("%s: %s", m.Slug, op.AsError(err)))
 		}
 		counts := make(map[string]int)
 		var out []Finding
@@ -223,8 +227,8 @@ func lookAtInvites(ctx context.Context, x *exam) []Finding {
 			counts[v.State]++
 			until, err := time.Parse(time.RFC3339, v.Expires)
 			if v.State == "expired" && err == nil && x.Now().Sub(until) < heldFor {
-				out = append(out, warn(fmt.Sprintf("%s: the invite that %s made has expired, used %d of %d times: its link lets nobody in", m.Slug, v.By, v.Used, v.Uses),
-					"`claudemesh invite --mesh "+m.Slug+"` makes a new one"))
+				out = append(out, warn("%s: the invite that %s made has expired, used %d of %d times: its link lets nobody in", m.Slug, v.By, v.Used, v.Uses).
+					hint("`claudemesh invite --mesh %s` makes a new one", m.Slug))
 			}
 		}
 		return append(out, pass("%s: %d open, %d used up, %d expired", m.Slug, counts["open"], counts["used up"], counts["expired"]))

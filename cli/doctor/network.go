@@ -2,16 +2,18 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/claudemesh/claudemesh/cli/doctor/probe"
 	"github.com/claudemesh/claudemesh/node/feature/health"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // otherPort is what to do about a port that cannot be had.
-const otherPort = "end the program that has it, or choose another: `claudemesh config set node.listen :0` takes any that is free; then `claudemesh node down`"
+func otherPort() op.Phrase {
+	return op.Word("end the program that has it, or choose another: `claudemesh config set node.listen :0` takes any that is free; then `claudemesh node down`")
+}
 
 // lookAtPorts looks whether the node listens where it should.
 func lookAtPorts(ctx context.Context, x *exam) []Finding {
@@ -26,23 +28,23 @@ func lookAtPorts(ctx context.Context, x *exam) []Finding {
 			actual = append(actual, p.Actual...)
 			continue
 		}
-		out = append(out, warn("the node could not listen on "+p.Wanted+x.reason(p.Wanted), otherPort))
+		out = append(out, warn("the node could not listen on %s%s", p.Wanted, x.reason(p.Wanted)).hint("%s", otherPort()))
 	}
 	if len(actual) == 0 {
-		return append(out, fail("the node listens nowhere: nobody can reach it", otherPort))
+		return append(out, fail("the node listens nowhere: nobody can reach it").hint("%s", otherPort()))
 	}
 	return append(out, pass("%s", strings.Join(actual, ", ")))
 }
 
 // reason says why an address cannot be listened on, if it cannot.
-func (x *exam) reason(addr string) string {
+func (x *exam) reason(addr string) op.Phrase {
 	switch err := x.System.Taken(addr); {
 	case err == nil:
-		return ""
+		return op.Phrase{}
 	case probe.Listens(err):
-		return ": the port is taken by another program"
+		return op.Word(": the port is taken by another program")
 	default:
-		return ": " + err.Error()
+		return op.Phrasef(": %v", err)
 	}
 }
 
@@ -54,8 +56,8 @@ func (x *exam) freePorts(err error) []Finding {
 	}
 	var out []Finding
 	for _, addr := range set.Listen.Value {
-		if why := x.reason(addr); why != "" && !x.listens() {
-			out = append(out, fail("a node cannot listen on "+addr+why+" ("+set.Listen.Source+")", otherPort))
+		if why := x.reason(addr); why.String() != "" && !x.listens() {
+			out = append(out, fail("a node cannot listen on %s%s (%s)", addr, why, set.Listen.Source).hint("%s", otherPort()))
 		}
 	}
 	if len(out) == 0 {
@@ -77,8 +79,8 @@ func lookForRoute(_ context.Context, x *exam) []Finding {
 		return one(skip("the settings keep the node on this machine"))
 	}
 	if err := x.System.Route(); err != nil {
-		return one(warn("there is no default route: only nodes on the local network can be reached",
-			"connect this machine to a network that leads on, if others are elsewhere"))
+		return one(warn("there is no default route: only nodes on the local network can be reached").
+			hint("connect this machine to a network that leads on, if others are elsewhere"))
 	}
 	return one(pass("there is a way out of the local network"))
 }
@@ -93,16 +95,17 @@ func lookAtLAN(ctx context.Context, x *exam) []Finding {
 	case x.loopbackOnly():
 		return one(skip("the settings keep the node on this machine"))
 	}
-	const open = "let UDP port 5353 with the group 224.0.0.251 through the firewall; without it others are found by the addresses in an invite"
+	open := op.Word("let UDP port 5353 with the group 224.0.0.251 through the firewall; without it others are found by the addresses in an invite")
 	blocked := x.System.Multicast(ctx)
 	h, err := x.health(ctx)
 	switch {
 	case blocked != nil && (err != nil || h.LAN.Found == 0):
-		return one(warn("mDNS is blocked, so that others on the local network are not found: "+firstLine(blocked.Error()), open))
+		return one(warn("mDNS is blocked, so that others on the local network are not found: %s", firstLine(blocked.Error())).hint("%s", open))
 	case err == nil && h.LAN.State == health.LANFailed:
-		return one(warn("the node does not look for others on the local network: "+h.LAN.Why, open))
+		return one(warn("the node does not look for others on the local network: %s", op.Word(h.LAN.Why)).hint("%s", open))
 	case err == nil && h.LAN.State == health.LANOff:
-		return one(warn("the running node does not look for others, and the settings say it should", "`claudemesh node down`; the next command starts it with them"))
+		return one(warn("the running node does not look for others, and the settings say it should").
+			hint("`claudemesh node down`; the next command starts it with them"))
 	case err != nil:
 		return one(pass("multicast comes through"))
 	}
@@ -115,9 +118,20 @@ func firstLine(s string) string {
 }
 
 // count is a number with its noun.
-func count(n int, one, many string) string {
+func count(n int, one, many string) op.Phrase {
 	if n == 1 {
-		return "1 " + one
+		return op.Phrasef("%d %s", n, op.Word(one))
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return op.Phrasef("%d %s", n, op.Word(many))
+}
+
+// list is phrases with commas between them.
+func list(all []op.Phrase) op.Phrase {
+	var out op.Phrase
+	for i, p := range all {
+		if out = op.Phrasef("%s, %s", out, p); i == 0 {
+			out = p
+		}
+	}
+	return out
 }

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,17 +19,17 @@ func lookAtProgram(_ context.Context, x *exam) []Finding {
 func lookAtPath(_ context.Context, x *exam) []Finding {
 	all := x.System.Programs(setup.Name)
 	if len(all) == 0 {
-		return one(warn(fmt.Sprintf("no folder of PATH has %s; this one is %s", setup.Name, x.Program),
-			"add its folder: export PATH=\""+filepath.Dir(x.Program)+":$PATH\""))
+		return one(warn("no folder of PATH has %s; this one is %s", setup.Name, x.Program).
+			hint("add its folder: export PATH=\"%s:$PATH\"", filepath.Dir(x.Program)))
 	}
 	var out []Finding
 	if !sameFile(all[0], x.Program) {
-		out = append(out, warn(fmt.Sprintf("a shell starts %s, and this one is %s", all[0], x.Program),
-			"remove the one you do not want, or put the folder of the other first in PATH"))
+		out = append(out, warn("a shell starts %s, and this one is %s", all[0], x.Program).
+			hint("remove the one you do not want, or put the folder of the other first in PATH"))
 	}
 	if len(all) > 1 {
-		out = append(out, warn("there is a second installation: "+strings.Join(all, ", "),
-			"keep one; `claudemesh --version` of each tells which is newer"))
+		out = append(out, warn("there is a second installation: %s", strings.Join(all, ", ")).
+			hint("keep one; `claudemesh --version` of each tells which is newer"))
 	}
 	if len(out) == 0 {
 		return one(pass("%s", all[0]))
@@ -65,10 +64,9 @@ func lookForUpdate(ctx context.Context, x *exam) []Finding {
 	case !r.Configured:
 		return one(skip("no address of releases is set"))
 	case err != nil:
-		wrong, _ := x.Node.Explain(err)
-		return one(skip("the newest release is not known: %s", wrong))
+		return one(skip("the newest release is not known: %v", x.Node.Explain(err)))
 	case r.Newer:
-		return one(warn(fmt.Sprintf("there is a newer release, v%s", r.Version), "claudemesh upgrade"))
+		return one(warn("there is a newer release, v%s", r.Version).hint("claudemesh upgrade"))
 	}
 	return one(pass("there is no newer release"))
 }

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/cli/agent"
 	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/node/op"
 )
 
 // sessionDir are folders that started sessions have in the temporary folder. A name of
@@ -29,12 +29,12 @@ const (
 func lookForDeadSessions(ctx context.Context, x *exam) []Finding {
 	var out []Finding
 	if dead := x.deadDirs(ctx); len(dead) > 0 {
-		out = append(out, warn(fmt.Sprintf("%s of sessions that are gone in %s: %s", count(len(dead), "folder", "folders"), x.Temp, some(dead)),
-			"`claudemesh doctor --fix` removes them").by(func(context.Context) (string, error) { return x.removeDirs(dead) }))
+		out = append(out, warn("%s of sessions that are gone in %s: %s", count(len(dead), "folder", "folders"), x.Temp, some(dead)).
+			hint("`claudemesh doctor --fix` removes them").by(func(context.Context) (op.Phrase, error) { return x.removeDirs(dead) }))
 	}
 	if old := x.oldTokens(); len(old) > 0 {
-		out = append(out, warn(fmt.Sprintf("%s that nobody has used for 90 days in %s", count(len(old), "session token", "session tokens"), x.in("sessions")),
-			"`claudemesh doctor --fix` removes them").by(func(context.Context) (string, error) { return removeAll(old) }))
+		out = append(out, warn("%s that nobody has used for 90 days in %s", count(len(old), "session token", "session tokens"), x.in("sessions")).
+			hint("`claudemesh doctor --fix` removes them").by(func(context.Context) (op.Phrase, error) { return removeAll(old) }))
 	}
 	if len(out) == 0 {
 		return one(pass("nothing is left of sessions that are gone"))
@@ -95,18 +95,18 @@ func newest(dir string, info fs.FileInfo) time.Time {
 }
 
 // removeDirs removes folders inside the temporary one, following no link.
-func (x *exam) removeDirs(names []string) (string, error) {
+func (x *exam) removeDirs(names []string) (op.Phrase, error) {
 	root, err := os.OpenRoot(x.Temp)
 	if err != nil {
-		return "", err
+		return op.Phrase{}, err
 	}
 	defer root.Close()
 	for _, name := range names {
 		if err := root.RemoveAll(name); err != nil {
-			return "", err
+			return op.Phrase{}, err
 		}
 	}
-	return "removed " + count(len(names), "folder", "folders") + " from " + x.Temp, nil
+	return op.Phrasef("removed %s from %s", count(len(names), "folder", "folders"), x.Temp), nil
 }
 
 // oldTokens are the paths of tokens that nobody renewed for long.
@@ -123,10 +123,10 @@ func (x *exam) oldTokens() (out []string) {
 	return out
 }
 
-func removeAll(paths []string) (string, error) {
+func removeAll(paths []string) (op.Phrase, error) {
 	var failed error
 	for _, path := range paths {
 		failed = errors.Join(failed, os.Remove(path))
 	}
-	return "removed " + count(len(paths), "stale token", "stale tokens"), failed
+	return op.Phrasef("removed %s", count(len(paths), "stale token", "stale tokens")), failed
 }

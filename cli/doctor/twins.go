@@ -3,7 +3,6 @@ package doctor
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,8 +23,7 @@ func lookForTwins(ctx context.Context, x *exam) []Finding {
 	found := map[int]bool{s.PID: true}
 	if pid := x.System.Holder(x.in("node.db")); pid > 0 && pid != s.PID {
 		found[pid] = true
-		out = append(out, fail(fmt.Sprintf("two nodes: process %d has this folder's store open, and is not the one that answers", pid),
-			fmt.Sprintf("end it: kill %d", pid)))
+		out = append(out, fail("two nodes: process %d has this folder's store open, and is not the one that answers", pid).hint("end it: kill %d", pid))
 	}
 	own, _ := os.ReadFile(x.in("node.key")) // missing: nothing is equal to it
 	for _, p := range x.running(ctx) {
@@ -34,20 +32,20 @@ func lookForTwins(ctx context.Context, x *exam) []Finding {
 		case !is || found[p.PID]:
 		case sameFile(dir, x.Dir):
 			if s.err == nil || x.System.Holder(x.in("node.db")) == p.PID {
-				out = append(out, fail(fmt.Sprintf("two nodes: process %d runs in this folder, too", p.PID), fmt.Sprintf("end it: kill %d", p.PID)))
+				out = append(out, fail("two nodes: process %d runs in this folder, too", p.PID).hint("end it: kill %d", p.PID))
 			}
 		default:
 			if key, err := os.ReadFile(filepath.Join(dir, "node.key")); err == nil && len(own) > 0 && bytes.Equal(key, own) {
-				out = append(out, fail(fmt.Sprintf("two nodes with one key: process %d runs from a copy of this folder, %s", p.PID, dir),
-					fmt.Sprintf("end it: kill %d; a second folder joins your meshes with an invite of its own", p.PID)))
+				out = append(out, fail("two nodes with one key: process %d runs from a copy of this folder, %s", p.PID, dir).
+					hint("end it: kill %d; a second folder joins your meshes with an invite of its own", p.PID))
 			}
 		}
 	}
 	if h, err := x.health(ctx); err == nil {
 		for _, m := range h.Meshes {
 			if m.Twin {
-				out = append(out, fail("two nodes with one key: another one signs with your member key in "+m.Slug,
-					"end the node that runs from a copy of this folder; if there is none you know of, leave the mesh and be invited again"))
+				out = append(out, fail("two nodes with one key: another one signs with your member key in %s", m.Slug).
+					hint("end the node that runs from a copy of this folder; if there is none you know of, leave the mesh and be invited again"))
 			}
 		}
 	}

@@ -16,8 +16,11 @@ import (
 // of their arguments that are said.
 var formats = map[string][]int{"WithHint": {0}, "Phrasef": {0}, "Word": {0}, "Usage": {0, 1}, "coded": {1}, "tooLong": {0}}
 
+// findings are those of the doctor, who keeps a phrase for each of his texts.
+var findings = map[string][]int{"pass": {0}, "skip": {0}, "warn": {0}, "fail": {0}, "hint": {0}, "count": {1, 2}}
+
 // passOn are the functions that hand on a format, which their callers give.
-var passOn = []string{"Errorf", "WithHint", "Usage", "coded", "tooLong", "Phrasef", "Word"}
+var passOn = []string{"Errorf", "WithHint", "Usage", "coded", "tooLong", "Phrasef", "Word", "pass", "skip", "warn", "fail", "hint"}
 
 // phrases finds the formats of errors, hints and phrases in the folders under root, and
 // where. One that is no literal could not be said in another language.
@@ -67,7 +70,7 @@ func phrases(t *testing.T, root string, folders ...string) map[string]string {
 }
 
 // sentinels are the folders whose errors.go has texts that people read, as causes.
-var sentinels = []string{"overlay/join", "overlay/join/code", "overlay/trust/invite", "cli/upgrade", "cli/upgrade/release", "cli/launch/claude", "cli/agent", "node/surface/local", "store"}
+var sentinels = []string{"overlay/join", "overlay/join/code", "overlay/trust/invite", "cli/upgrade", "cli/upgrade/release", "cli/launch/claude", "cli/agent", "cli/doctor", "node/surface/local", "store"}
 
 // inner is a text for logs alone: it begins with the name of its package.
 var inner = regexp.MustCompile(`^\w+: `)
@@ -97,7 +100,10 @@ func causes(t *testing.T, root string) map[string]string {
 // saidBy are the places of a call's arguments that are said.
 func saidBy(call *ast.CallExpr, pkg string) []int {
 	name := called(call)
-	if name != "Errorf" {
+	switch {
+	case pkg == "doctor" && findings[name] != nil:
+		return findings[name]
+	case name != "Errorf":
 		return formats[name]
 	}
 	switch fn := call.Fun.(type) {

@@ -15,6 +15,7 @@ import (
 	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node"
+	"github.com/claudemesh/claudemesh/node/op"
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
 
@@ -108,12 +109,9 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 				_, err := ctl.Ensure(ctx)
 				return err
 			},
-			Manual:   a.Env.Getenv(run.EnvAutoStart) == "0",
-			Listener: ctl.Listener,
-			Explain: func(err error) (wrong, remedy string) {
-				e := run.AsError(ctx, err)
-				return e.Message, e.Hint
-			},
+			Manual:     a.Env.Getenv(run.EnvAutoStart) == "0",
+			Listener:   ctl.Listener,
+			Explain:    func(err error) *op.Error { return run.AsError(ctx, err) },
 			Unfinished: func() ([]string, error) { return node.Unfinished(folder.Path) },
 			Forget:     func() error { return node.Forget(folder.Path) },
 
@@ -144,6 +142,7 @@ var findingMarks = map[doctor.Status]term.Styled{
 
 func (a *app) printResult(r doctor.Result, width int) {
 	for _, f := range r.Findings {
+		f = f.In(a.Say)
 		a.Term.Line("%s %s  %s", findingMarks[f.Status], term.Bold(r.Check).Pad(width), f.Detail)
 		if f.Fix != "" && f.Done == "" {
 			a.Term.Line("  %s %s", term.Cyan(term.To), f.Fix)
