@@ -141,6 +141,7 @@ var effects = []effect{
 	{before: "install", words: "uninstall", flag: "--agent codex", want: `^status=0\n[^\n]*/\.codex/[^\n]*\n$`},
 	{before: "uninstall", words: "install --agent claude", flag: "--status-line", want: "status line"},
 	{before: "uninstall", words: "install --agent claude", flag: "--no-hooks", want: `permission added\n`},
+	{words: "node logs", flag: "--lines 1", want: `^status=0\n.*\n$`},
 	{words: "node run", flag: "--listen nowhere", want: "nowhere|^status=3"},
 	{words: "mcp", flag: "--tools all", want: "^status=3"},
 	{words: "mcp", flag: "--message-mode loud", want: "^status=3"},
