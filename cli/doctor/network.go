@@ -57,7 +57,7 @@ func (x *exam) freePorts(err error) []Finding {
 	var out []Finding
 	for _, addr := range set.Listen.Value {
 		if why := x.reason(addr); why.String() != "" && !x.listens() {
-			out = append(out, fail("a node cannot listen on %s%s (%s)", addr, why, set.Listen.Source).hint("%s", otherPort()))
+			out = append(out, fail("a node cannot listen on %s%s (%s)", addr, why, op.Word(set.Listen.Source)).hint("%s", otherPort()))
 		}
 	}
 	if len(out) == 0 {
@@ -91,7 +91,7 @@ func lookAtLAN(ctx context.Context, x *exam) []Finding {
 	case err != nil:
 		return one(skip("the settings cannot be read"))
 	case !set.MDNS.Value:
-		return one(skip("others are not looked for there, by the settings (%s)", set.MDNS.Source))
+		return one(skip("others are not looked for there, by the settings (%s)", op.Word(set.MDNS.Source)))
 	case x.loopbackOnly():
 		return one(skip("the settings keep the node on this machine"))
 	}

@@ -34,7 +34,20 @@ func Perform[In, Out any](ctx context.Context, a *App, spec op.Spec[In, Out], in
 
 // ItsText prints what an operation's answer says of itself.
 func ItsText[Out op.Texter](a *App) func(Out) {
-	return func(out Out) { a.Term.Block(1, out.Text()) }
+	return func(out Out) { a.Term.Block(1, a.Told(out)) }
+}
+
+// Told is what an answer says of itself, where it can in the person's language.
+func (a *App) Told(out op.Texter) string {
+	teller, ok := out.(op.Teller)
+	if !ok {
+		return out.Text()
+	}
+	var lines []string
+	for _, line := range teller.Lines() {
+		lines = append(lines, line.In(a.Say))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Show prints an answer: the document with --json, else what human prints. It
@@ -68,7 +81,7 @@ func (a *App) Shown(err error) error {
 
 // Answer prints what an operation says of itself.
 func (a *App) Answer(out op.Texter) {
-	first, rest, more := strings.Cut(out.Text(), "\n")
+	first, rest, more := strings.Cut(a.Told(out), "\n")
 	a.Term.Line("%s %s", term.Green(term.OK), first)
 	if more {
 		a.Term.Block(1, rest)

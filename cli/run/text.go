@@ -86,6 +86,14 @@ func (a *App) Say(text string) string { return a.Term.Say(text) }
 // Fill gives a text with places to fill in, in the person's language.
 func (a *App) Fill(format string, args ...any) string { return fmt.Sprintf(a.Say(format), args...) }
 
+// Source says where a setting comes from: the names of variables and files stay.
+func (a *App) Source(name string) string {
+	if name == "default" {
+		return a.Say("default")
+	}
+	return name
+}
+
 // Joined joins what is not empty.
 func Joined(sep string, parts ...string) string {
 	var out []string

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -49,6 +50,21 @@ type Spec[In, Out any] struct {
 // Texter is a response that reads well as plain text. Every surface that talks to
 // people or models uses it, so that text and JSON show the same facts.
 type Texter interface{ Text() string }
+
+// Teller is a Texter whose lines can be said in another language.
+type Teller interface {
+	Texter
+	Lines() []Phrase
+}
+
+// TextOf is the English text of a Teller's lines.
+func TextOf(lines []Phrase) string {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = line.text
+	}
+	return strings.Join(texts, "\n")
+}
 
 // Reporter is a response of which the node must hear that it was written to whoever
 // asked: only then does it count as seen. The surface performs the operation it

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -46,27 +45,30 @@ type ShowResponse struct {
 }
 
 // Text has a line per rule.
-func (r ShowResponse) Text() string {
-	lines := []string{"mode " + string(r.Mode)}
+func (r ShowResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r ShowResponse) Lines() []op.Phrase {
+	lines := []op.Phrase{op.Phrasef("mode %s", string(r.Mode))}
 	if r.Broken != "" {
-		lines = append(lines, "Nothing that changes anything is allowed: "+r.Broken)
+		lines = append(lines, op.Phrasef("Nothing that changes anything is allowed: %s", r.Broken))
 	}
 	for _, from := range []struct {
-		name  string
+		name  op.Phrase
 		rules []Rule
-	}{{"machine", r.System}, {"yours", r.User}, {"standing", r.Always}} {
+	}{{op.Word("machine"), r.System}, {op.Word("yours"), r.User}, {op.Word("standing"), r.Always}} {
 		for _, one := range from.rules {
 			mesh := one.Mesh
 			if mesh == "" {
 				mesh = "*"
 			}
-			lines = append(lines, fmt.Sprintf("%s  %s  in %s  (%s)", one.Decision, one.Operation, mesh, from.name))
+			lines = append(lines, op.Phrasef("%s  %s  in %s  (%s)", one.Decision, one.Operation, mesh, from.name))
 		}
 	}
 	if r.Broken == "" {
-		lines = append(lines, "allow  everything else")
+		lines = append(lines, op.Word("allow  everything else"))
 	}
-	return strings.Join(append(lines, "rules: "+r.Path), "\n")
+	return append(lines, op.Phrasef("rules: %s", r.Path))
 }
 
 // SetRequest changes the mode, a rule, or both.

@@ -57,7 +57,7 @@ func (a *app) listConfig() error {
 			width = max(width, len(s.Key))
 		}
 		for _, s := range doc.Settings {
-			a.Term.Line("%s  %s %s", term.Bold(s.Key).Pad(width), settingText(s.Value), term.Dim("("+s.Source+")"))
+			a.Term.Line("%s  %s %s", term.Bold(s.Key).Pad(width), settingText(s.Value), term.Dim("("+a.Source(s.Source)+")"))
 		}
 	})
 }
@@ -94,7 +94,9 @@ func (a *app) configGet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return run.Show(a.App, k.Show(set), func(s settings.Shown) { a.Term.Line("%s %s", settingText(s.Value), term.Dim("("+s.Source+")")) })
+			return run.Show(a.App, k.Show(set), func(s settings.Shown) {
+				a.Term.Line("%s %s", settingText(s.Value), term.Dim("("+a.Source(s.Source)+")"))
+			})
 		},
 	}
 }
@@ -145,7 +147,7 @@ func (a *app) writeConfig(key, value string) error {
 		return err
 	}
 	return run.Show(a.App, k.Show(set), func(s settings.Shown) {
-		a.Term.Line("%s %s is %s %s", term.Green(term.OK), k.Name, settingText(s.Value), term.Dim("("+s.Source+")"))
+		a.Term.Line("%s %s is %s %s", term.Green(term.OK), k.Name, settingText(s.Value), term.Dim("("+a.Source(s.Source)+")"))
 		if k.Env != "" && s.Source == k.Env {
 			a.Term.Note("%s is set and goes before config.json.", k.Env)
 		}

@@ -252,9 +252,9 @@ func (a *app) printNode(d nodeDoc) {
 	} else {
 		a.Term.Line("%s No node runs. The next command that needs one starts it.", term.Dim(term.Dot))
 	}
-	a.Term.Line("  %s %s", term.Bold("folder").Pad(12), d.Dir)
-	a.Term.Line("  %s %s", term.Bold("log").Pad(12), d.Log)
-	listen := "all interfaces, a free port"
+	a.Term.Line("  %s %s", term.Bold(a.Say("folder")).Pad(12), d.Dir)
+	a.Term.Line("  %s %s", term.Bold(a.Say("log")).Pad(12), d.Log)
+	listen := a.Say("all interfaces, a free port")
 	if len(d.Settings.Listen.Value) > 0 {
 		listen = strings.Join(d.Settings.Listen.Value, ", ")
 	}
@@ -272,7 +272,7 @@ func (a *app) printNode(d nodeDoc) {
 }
 
 func (a *app) printSetting(name, value, source string) {
-	a.Term.Line("  %s %s %s", term.Bold(name).Pad(12), value, term.Dim("("+source+")"))
+	a.Term.Line("  %s %s %s", term.Bold(name).Pad(12), value, term.Dim("("+a.Source(source)+")"))
 }
 
 func (a *app) nodeLogs() *cobra.Command {

@@ -183,6 +183,8 @@ func unusable(ctx context.Context, client *local.Client) (out []reachable, err e
 // connection is what a mesh's connection means to people.
 func (a *app) connection(what string, said op.Phrase) string {
 	switch what {
+	case "connected":
+		return a.Say("connected")
 	case "empty":
 		return a.Say("nobody else is a member yet")
 	case "alone":

@@ -25,7 +25,7 @@ func (a *app) policyShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return run.Show(a.App, out, func(r policy.ShowResponse) { a.Term.Block(1, r.Text()) })
+			return run.Show(a.App, out, run.ItsText[policy.ShowResponse](a.App))
 		},
 	}
 }
@@ -52,7 +52,7 @@ func (a *app) policySet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return run.Show(a.App, out, func(r policy.ShowResponse) { a.Term.Block(1, r.Text()) })
+			return run.Show(a.App, out, run.ItsText[policy.ShowResponse](a.App))
 		},
 	}
 	cmd.Flags().StringVar(&in.Mode, "mode", "", "what may be done at all: plan, read-only, write or yolo")

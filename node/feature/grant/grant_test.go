@@ -226,7 +226,7 @@ func TestTextAndJSONAgree(t *testing.T) {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	for _, p := range out.Peers {
-		for _, want := range []string{p.Peer, p.Number, p.Key[:16], p.Grants.May(), p.Verified, p.Warning} {
+		for _, want := range []string{p.Peer, p.Number, p.Key[:16], p.Grants.May().String(), p.Verified, p.Warning} {
 			if !strings.Contains(out.Text(), want) {
 				t.Errorf("%q lacks %q", out.Text(), want)
 			}

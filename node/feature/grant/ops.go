@@ -1,7 +1,6 @@
 package grant
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/claudemesh/claudemesh/node/op"
@@ -105,32 +104,35 @@ type Granted struct {
 }
 
 // Text says it in one sentence.
-func (r PeerResponse) Text() string {
-	text := "In " + r.Slug + ", " + r.called() + " " + r.May() + "."
+func (r PeerResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r PeerResponse) Lines() []op.Phrase {
+	lines := []op.Phrase{op.Phrasef("In %s, %s %s.", r.Slug, r.called(), r.May())}
 	if r.Released > 0 {
-		text += fmt.Sprintf("\n%d message(s) that were held wait for you now.", r.Released)
+		lines = append(lines, op.Phrasef("%d message(s) that were held wait for you now.", r.Released))
 	}
-	return text
+	return lines
 }
 
-func (g Granted) called() string {
+func (g Granted) called() op.Phrase {
 	if g.Name == "" {
-		return "member " + g.Key[:16]
+		return op.Phrasef("member %s", g.Key[:16])
 	}
-	return g.Name
+	return op.Phrasef("%s", g.Name)
 }
 
 // May says what it may do, without saying who.
-func (g Granted) May() string {
+func (g Granted) May() op.Phrase {
 	if g.Blocked {
-		return "is blocked"
+		return op.Word("is blocked")
 	}
-	text := "may do nothing"
+	text := op.Word("may do nothing")
 	if len(g.Caps) > 0 {
-		text = "may " + strings.Join(g.Caps, ", ")
+		text = op.Phrasef("may %s", strings.Join(g.Caps, ", "))
 	}
 	if g.Writes == writesNo {
-		return text + "; its writes to shared state do not count"
+		return op.Phrasef("%s; its writes to shared state do not count", text)
 	}
 	return text
 }
@@ -154,18 +156,18 @@ type ListResponse struct {
 }
 
 // Text has a line per principal.
-func (r ListResponse) Text() string {
-	lines := make([]string, 0, len(r.Peers)+1)
+func (r ListResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r ListResponse) Lines() []op.Phrase {
+	lines := make([]op.Phrase, 0, len(r.Peers)+1)
 	for _, p := range r.Peers {
-		lines = append(lines, fmt.Sprintf("%s (%s) %s", p.called(), p.Key[:16], p.May()))
+		lines = append(lines, op.Phrasef("%s (%s) %s", p.called(), p.Key[:16], p.May()))
 	}
-	others := "everybody in " + r.Slug
+	others := op.Phrasef("everybody in %s", r.Slug)
 	if len(r.Peers) > 0 {
-		others = "all others in " + r.Slug
+		others = op.Phrasef("all others in %s", r.Slug)
 	}
-	may := strings.Join(r.Default, ", ")
-	if may == "" {
-		may = "do nothing"
-	}
-	return strings.Join(append(lines, others+" may "+may), "\n")
+	may := Granted{Caps: r.Default}.May()
+	return append(lines, op.Phrasef("%s %s", others, may))
 }

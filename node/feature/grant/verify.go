@@ -73,7 +73,7 @@ func (r VerifyResponse) Text() string {
 			text += "\n  WARNING: " + p.Warning
 		}
 		if p.Grants != nil {
-			text += "\n  " + p.Grants.May()
+			text += "\n  " + p.Grants.May().String()
 		}
 		lines = append(lines, text)
 	}
