@@ -276,7 +276,7 @@ func at(doc any, path string) string {
 // words: whole times, how a key is written, whether something is.
 var onlyData = []string{
 	"mesh_id", "connectedAt", "lastSeen", "bytes", "memberPubkey", "from_session", "from_member", "to_session", "own", "state", "kind",
-	"delivered_at", "key", "recipientOnline",
+	"delivered_at", "key", "recipientOnline", "memberState",
 	"source", "mesh_slug", "updatedAt", "updatedBy", // of what was set just now
 }
 

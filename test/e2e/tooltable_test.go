@@ -116,7 +116,7 @@ var toolSteps = []toolTest{
 		{at: boName, tool: "list_peers", await: true, text: []string{"@eng/web:lead"}, fact: map[string]string{"meshes.0.peers.0.groups.0": "@eng/web:lead"}},
 		{at: cyName, tool: "list_peers", await: true, text: []string{"@eng/web:lead", "@eng"}, fact: map[string]string{"meshes.0.peers.1.groups.0": "@eng"}},
 		// A message to a parent reaches its sub-groups, one to a sub-group not the parent.
-		{at: cyName, tool: "send_message", args: `{"to":"@eng","message":"to the parent"}`, text: []string{"✔ @eng → 2 member(s)"}},
+		{at: cyName, tool: "send_message", args: `{"to":"@eng","message":"to the parent"}`, text: []string{"✔ @eng → for 2 member(s)"}},
 		{shown: "cy (broadcast): to the parent", meta: map[string]string{"target": "@eng"}}, {at: boName, shown: "cy (broadcast): to the parent"},
 		{at: cyName, tool: "send_message", args: `{"to":"@eng/web","message":"to the leaf"}`},
 		{shown: "cy (broadcast): to the leaf"}, {at: boName, never: "to the leaf"}, {at: cyName, never: "to the"},

@@ -326,7 +326,7 @@ func TestSpanish(t *testing.T) {
 	s.await("¿Arrancar Claude Code?")
 	s.shot("confirm")
 	s.press("Escape")
-	s.await("cancelled")
+	s.await("cancelado")
 	s.asBefore("1")
 	s.recorded()
 }
