@@ -20,6 +20,12 @@ RELEASE_URL ?= https://github.com/claudemesh/claudemesh/releases/download/$(VERS
 LATEST_URL  ?= https://github.com/claudemesh/claudemesh/releases/latest/download
 RELEASES    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
+# What another person may have sent is data: make does not expand it, and recipes read it
+# from their environment alone.
+override MESH := $(value MESH)
+override LINK := $(value LINK)
+export MESH LINK
+
 .PHONY: help build install new join named linked check format vet staticcheck floors race demo test test-long test-agents bench bench-parts fuzz golden docs man release release-key image clean
 .DEFAULT_GOAL := build
 
@@ -42,19 +48,19 @@ install: ## into PREFIX/bin, by default ~/.local/bin
 # do what is still to be done.
 new: named install
 	'$(PREFIX)/bin/claudemesh' install
-	@'$(PREFIX)/bin/claudemesh' new '$(MESH)' || \
+	@'$(PREFIX)/bin/claudemesh' new "$$MESH" || \
 	  { test $$? = 6 && echo '  (There it is: this is another link to it.)'; }
-	'$(PREFIX)/bin/claudemesh' --mesh '$(MESH)' invite
+	'$(PREFIX)/bin/claudemesh' --mesh "$$MESH" invite
 
 join: linked install
 	'$(PREFIX)/bin/claudemesh' install
-	'$(PREFIX)/bin/claudemesh' join '$(LINK)'
+	'$(PREFIX)/bin/claudemesh' join "$$LINK"
 
 named:
-	@test -n '$(MESH)' || { echo 'Say what the mesh is to be called: make new MESH=name' >&2; exit 1; }
+	@test -n "$$MESH" || { echo 'Say what the mesh is to be called: make new MESH=name' >&2; exit 1; }
 
 linked:
-	@test -n '$(LINK)' || { echo 'Say where to: make join LINK=claudemesh://join/…' >&2; exit 1; }
+	@test -n "$$LINK" || { echo 'Say where to: make join LINK=claudemesh://join/…' >&2; exit 1; }
 
 check: format vet staticcheck floors race
 

@@ -199,14 +199,20 @@ func (s *Setup) installOnce(t target) (Result, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	if err := c.replace(text); err != nil {
-		return "", "", err
-	}
 	if n != nil {
 		n.After = digest(text)
 	}
+	// Noted first: whoever is told that a file is left as it is must find it so. A note
+	// about a content that was never written is about no file.
+	var old *note
+	if was, ok := s.vault.notes()[c.path]; ok {
+		old = &was
+	}
 	if err := s.vault.set(c.path, n); err != nil {
-		return "", "", fmt.Errorf("remember what was written: %w", err)
+		return "", "", fmt.Errorf("remember what is written: %w", err)
+	}
+	if err := c.replace(text); err != nil {
+		return "", "", errors.Join(err, s.vault.set(c.path, old))
 	}
 	if bare, err := t.take(c.data); err != nil || bytes.Equal(bare, c.data) {
 		return Added, said, nil

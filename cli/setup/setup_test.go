@@ -156,3 +156,18 @@ func TestOldCopiesGo(t *testing.T) {
 		t.Errorf("%d copies, %v", len(copies), err)
 	}
 }
+
+// Where nothing can be noted, nothing is written: a file that is told to be left as it is
+// was left so.
+func TestNothingIsWrittenThatCannotBeNoted(t *testing.T) {
+	u := newUser(t)
+	u.write("copies", "a file where the folder should be")
+	for _, c := range u.install("claude") {
+		if c.Result != setup.Refused {
+			t.Errorf("%s: %s", c.Path, c.Result)
+		}
+		if _, err := os.Stat(c.Path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s was written: %v", c.Path, err)
+		}
+	}
+}

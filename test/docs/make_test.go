@@ -1,6 +1,8 @@
 package docs_test
 
 import (
+	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -45,6 +47,33 @@ func TestMakeNewAndJoin(t *testing.T) {
 			t.Fatal(err, out)
 		}
 		run(ben, false, "join", "LINK="+link)
+	}
+}
+
+// A link and a name come from somebody else: nothing in them is performed.
+func TestMakeTakesALinkAsItIs(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("there is no make")
+	}
+	prefix := t.TempDir()
+	trap := filepath.Join(prefix, "trap")
+	if err := os.Mkdir(filepath.Join(prefix, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	echo := "#!/bin/sh\nprintf '<%s>' \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(prefix, "bin", "claudemesh"), []byte(echo), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for target, name := range map[string]string{"join": "LINK", "new": "MESH"} {
+		for _, text := range []string{"x';touch " + trap + ";'", "x$(shell touch " + trap + ")", "x`touch " + trap + "`", `x"; touch ` + trap + `; "`} {
+			out, err := command(t, prefix, "make", "-C", repository(t), target, "GO=true", "PREFIX="+prefix, name+"="+text)
+			if err != nil || !strings.Contains(out, "<"+target+"><"+text+">") {
+				t.Errorf("make %s %s=%s: %v\n%s", target, name, text, err, out)
+			}
+		}
+	}
+	if _, err := os.Stat(trap); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something in a link was performed: %v", err)
 	}
 }
 

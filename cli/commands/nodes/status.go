@@ -21,8 +21,9 @@ import (
 	"github.com/claudemesh/claudemesh/node/surface/local"
 )
 
-// reachLimit is how long a mesh may take to answer.
-const reachLimit = 4 * time.Second
+// reachLimit is how long a mesh may take to answer: longer than a ping in which members
+// do not.
+const reachLimit = 9 * time.Second
 
 // statusCommand looks at everything at once. What a session does, which is set below it,
 // is in people.

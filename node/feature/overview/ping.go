@@ -10,12 +10,13 @@ import (
 	"github.com/claudemesh/claudemesh/overlay/ident"
 )
 
-// Bounds of a ping.
+// Bounds of a ping. With all of them it ends before a tool's call or a command gives up:
+// who does not answer must not hide those who do.
 const (
 	maxPinged  = 32 // members
 	atOnce     = 8
-	answerTime = 5 * time.Second
-	allTime    = 15 * time.Second
+	answerTime = 3 * time.Second
+	allTime    = 8 * time.Second
 )
 
 // defaults are the priorities that are measured when none is named.
