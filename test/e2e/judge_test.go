@@ -149,7 +149,8 @@ func (f *flow) kept(v *verdict, p *post, all []shown) {
 	name := fmt.Sprintf("message %s to %s", p.id, strings.Join(p.request.To, ", "))
 	groups := p.groups()
 	for i, r := range p.answer.Targets {
-		if (r.Target == "*" || r.Target == "@all") && r.Members != len(f.sides) {
+		others := len(f.sides) - 1 // the sender's own member counts if another session of it is meant
+		if (r.Target == "*" || r.Target == "@all") && r.Members != others && r.Members != len(f.sides) {
 			v.say("%s: %d members by target %d", name, r.Members, i)
 		}
 	}
