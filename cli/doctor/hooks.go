@@ -22,7 +22,7 @@ func lookAtHooks(ctx context.Context, x *exam) []Finding {
 		return one(warn("%s switches all hooks off (disableAllHooks): others do not see whether your sessions work, and messages that are not pushed are not shown", c.Settings).
 			hint("take disableAllHooks out of it"))
 	}
-	ours, others := sorted(c.Hooks)
+	ours, others := x.sorted(c.Hooks)
 	if len(ours) == 0 && c.Plugin {
 		return one(pass("the plugin has them"))
 	}
@@ -43,7 +43,7 @@ func lookAtHooks(ctx context.Context, x *exam) []Finding {
 	}
 	gone := make(map[string][]string) // events by the program that is not there
 	for _, event := range slices.Sorted(maps.Keys(ours)) {
-		program, word, _ := setup.OurHook(ours[event])
+		program, word, _ := x.Setup.OurHook(ours[event])
 		if _, err := x.System.LookPath(program); err != nil {
 			gone[program] = append(gone[program], event)
 		} else if slices.Contains([]string{"idle", "working", "dnd"}, word) {
@@ -61,11 +61,11 @@ func lookAtHooks(ctx context.Context, x *exam) []Finding {
 }
 
 // sorted tells our hooks, one per event, from those of others.
-func sorted(hooks map[string][]string) (ours map[string]string, others []string) {
+func (x *exam) sorted(hooks map[string][]string) (ours map[string]string, others []string) {
 	ours = make(map[string]string)
 	for _, event := range slices.Sorted(maps.Keys(hooks)) {
 		for _, command := range hooks[event] {
-			if _, _, is := setup.OurHook(command); is {
+			if _, _, is := x.Setup.OurHook(command); is {
 				ours[event] = command
 			} else {
 				others = append(others, event+": "+command)
@@ -95,11 +95,11 @@ func lookAtHookTime(ctx context.Context, x *exam) []Finding {
 	if no != nil {
 		return no
 	}
-	ours, _ := sorted(c.Hooks)
+	ours, _ := x.sorted(c.Hooks)
 	if len(ours) == 0 {
 		return one(skip("there is no hook"))
 	}
-	program, _, _ := setup.OurHook(ours[slices.Min(slices.Collect(maps.Keys(ours)))])
+	program, _, _ := x.Setup.OurHook(ours[slices.Min(slices.Collect(maps.Keys(ours)))])
 	path, err := x.System.LookPath(program)
 	if err != nil {
 		return one(skip("%s does not exist", program))

@@ -146,7 +146,11 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// isOurs tells whether a program is claudemesh, wherever it lies.
+// ours tells whether a program is claudemesh, wherever it lies and whatever the one
+// that runs is called.
+func (s *Setup) ours(program string) bool { return isOurs(program) || program == s.cfg.Program }
+
+// isOurs tells whether a program has our name.
 func isOurs(program string) bool {
 	base := program[strings.LastIndexAny(program, `/\`)+1:]
 	return base == Name || base == Name+".exe"

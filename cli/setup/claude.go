@@ -64,7 +64,7 @@ func (s *Setup) claudeTargets() []target {
 	}
 	return []target{
 		s.entry(state, false, nil, server{Type: "stdio", Command: s.cfg.Program, Args: []string{"mcp"}}, "mcpServers", Name),
-		{path: filepath.Join(folder, "settings.json"), what: what, without: without, put: jsonPut(false, s.putClaude), take: jsonTake(false, takeClaude), held: heldByClaude},
+		{path: filepath.Join(folder, "settings.json"), what: what, without: without, put: jsonPut(false, s.putClaude), take: jsonTake(false, s.takeClaude), held: s.heldByClaude},
 		s.skill(filepath.Join(folder, "skills", Name, "SKILL.md")),
 	}
 }
@@ -83,7 +83,7 @@ func (s *Setup) putClaude(d *jsontext.Doc) (string, error) {
 			wanted[e[0]] = quoted(s.cfg.Program) + " hook " + e[1]
 		}
 	}
-	if err := takeHooks(d, wanted); err != nil {
+	if err := s.takeHooks(d, wanted); err != nil {
 		return "", err
 	}
 	if s.cfg.Hooks {
@@ -145,11 +145,18 @@ func textOf(v jsontext.Value, key string) (string, bool) {
 	return m.Text(), true
 }
 
-// ourHook tells a command of ours, wherever the program lies.
+// ourHook tells a command of a program with our name, wherever it lies.
 var ourHook = regexp.MustCompile(`(^|[/\\"'\s])claudemesh(\.exe)?["']?\s+(hook|status-line)(\s|$)`)
 
+// ourCommand tells a command of ours: of a program with our name, or of this one, which
+// its user may have given another.
+func (s *Setup) ourCommand(command string) bool {
+	rest, is := strings.CutPrefix(command, quoted(s.cfg.Program)+" ")
+	return ourHook.MatchString(command) || is && (strings.HasPrefix(rest, "hook ") || rest == "status-line")
+}
+
 // takeHooks removes our hooks but those that are wanted, by event.
-func takeHooks(d *jsontext.Doc, wanted map[string]string) error {
+func (s *Setup) takeHooks(d *jsontext.Doc, wanted map[string]string) error {
 	all, ok, err := d.Get("hooks")
 	if err != nil || !ok || all.Kind() != jsontext.Object {
 		return shapeless(err)
@@ -159,7 +166,7 @@ func takeHooks(d *jsontext.Doc, wanted map[string]string) error {
 		groups := list.Elements()
 		for g, group := range slices.Backward(groups) {
 			for h, command := range slices.Backward(commands(group)) {
-				if !ourHook.MatchString(command) || command == wanted[event] {
+				if !s.ourCommand(command) || command == wanted[event] {
 					continue
 				}
 				if err := dropHook(d, event, g, h); err != nil {
@@ -217,7 +224,7 @@ func (s *Setup) putStatusLine(d *jsontext.Doc) (string, error) {
 	}
 	command := quoted(s.cfg.Program) + " status-line"
 	if ok {
-		if was, _ := textOf(have, "command"); !ourHook.MatchString(was) {
+		if was, _ := textOf(have, "command"); !s.ourCommand(was) {
 			if s.cfg.StatusLine {
 				return "the status line is another's and stays", nil
 			}
@@ -233,8 +240,8 @@ func (s *Setup) putStatusLine(d *jsontext.Doc) (string, error) {
 
 // claudeParts are what of ours the settings of Claude Code can hold, and how that is taken
 // out.
-func claudeParts() []part {
-	return []part{{"permission", takePermission}, {"hooks", func(d *jsontext.Doc) error { return takeHooks(d, nil) }}, {"status line", takeStatusLine}}
+func (s *Setup) claudeParts() []part {
+	return []part{{"permission", takePermission}, {"hooks", func(d *jsontext.Doc) error { return s.takeHooks(d, nil) }}, {"status line", s.takeStatusLine}}
 }
 
 // part is something of ours in a file.
@@ -244,8 +251,8 @@ type part struct {
 }
 
 // takeClaude takes ours out of the settings of Claude Code.
-func takeClaude(d *jsontext.Doc) error {
-	for _, p := range claudeParts() {
+func (s *Setup) takeClaude(d *jsontext.Doc) error {
+	for _, p := range s.claudeParts() {
 		if err := p.take(d); err != nil {
 			return err
 		}
@@ -254,9 +261,9 @@ func takeClaude(d *jsontext.Doc) error {
 }
 
 // heldByClaude says what of ours is in the settings of Claude Code.
-func heldByClaude(text []byte) string {
+func (s *Setup) heldByClaude(text []byte) string {
 	var held []string
-	for _, p := range claudeParts() {
+	for _, p := range s.claudeParts() {
 		if bare, err := jsonTake(false, p.take)(text); err == nil && !bytes.Equal(bare, text) {
 			held = append(held, p.what)
 		}
@@ -271,12 +278,12 @@ func takePermission(d *jsontext.Doc) error {
 	return takeTexts(d, func(s string) bool { return s == Permission }, "permissions", "allow")
 }
 
-func takeStatusLine(d *jsontext.Doc) error {
+func (s *Setup) takeStatusLine(d *jsontext.Doc) error {
 	have, ok, err := d.Get("statusLine")
 	if err != nil || !ok {
 		return err
 	}
-	if was, _ := textOf(have, "command"); ourHook.MatchString(was) {
+	if was, _ := textOf(have, "command"); s.ourCommand(was) {
 		return drop(d, "statusLine")
 	}
 	return nil

@@ -23,7 +23,12 @@ func (s *Setup) entry(path string, comments bool, head map[string]any, want any,
 			}
 			return "", s.putEntry(d, want, keys)
 		}),
-		take: jsonTake(comments, func(d *jsontext.Doc) error { return drop(d, keys...) }),
+		take: jsonTake(comments, func(d *jsontext.Doc) error {
+			if have, ok, err := d.Get(keys...); err != nil || !ok || !s.starts(have) {
+				return shapeless(err)
+			}
+			return drop(d, keys...)
+		}),
 	}
 }
 
@@ -37,15 +42,22 @@ func (s *Setup) putEntry(d *jsontext.Doc, want any, keys []any) error {
 	if !ok {
 		return d.Set(want, keys...)
 	}
-	words, inList := commandOf(have)
-	if len(words) < 2 || !isOurs(words[0].Text()) || words[1].Text() != "mcp" {
+	if !s.starts(have) {
 		return d.Set(want, keys...)
 	}
+	_, inList := commandOf(have)
 	at := slices.Concat(keys, []any{"command"})
 	if inList {
 		at = append(at, 0)
 	}
 	return d.Set(s.cfg.Program, at...)
+}
+
+// starts tells whether an entry starts our server; one that does not is of another, who
+// has it back when ours is taken out.
+func (s *Setup) starts(entry jsontext.Value) bool {
+	words, _ := commandOf(entry)
+	return len(words) >= 2 && s.ours(words[0].Text()) && words[1].Text() == "mcp"
 }
 
 // commandOf is the program of an entry and its arguments, and whether both are in one

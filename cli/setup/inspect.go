@@ -176,9 +176,12 @@ func IsOurs(program string) bool { return isOurs(program) }
 
 // OurHook is the program that the command of a hook of ours starts, and its event; ok is
 // false for the hook of another.
-func OurHook(command string) (program, event string, ok bool) {
-	if !ourHook.MatchString(command) {
+func (s *Setup) OurHook(command string) (program, event string, ok bool) {
+	if !s.ourCommand(command) {
 		return "", "", false
+	}
+	if event, is := strings.CutPrefix(command, quoted(s.cfg.Program)+" hook "); is {
+		return s.cfg.Program, strings.TrimSpace(event), true
 	}
 	program, event, ok = strings.Cut(command, " hook ")
 	program = strings.Trim(strings.TrimSpace(program), `"'`)

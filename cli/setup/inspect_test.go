@@ -73,7 +73,7 @@ func TestClaudeIsRead(t *testing.T) {
 		if len(c.Hooks[e[0]]) != 1 {
 			t.Fatalf("%s: %v", e[0], c.Hooks[e[0]])
 		}
-		if at, word, ok := setup.OurHook(c.Hooks[e[0]][0]); !ok || at != program || word != e[1] {
+		if at, word, ok := s.OurHook(c.Hooks[e[0]][0]); !ok || at != program || word != e[1] {
 			t.Errorf("%s: %q, %q, %t", e[0], at, word, ok)
 		}
 	}
@@ -85,7 +85,7 @@ func TestClaudeIsRead(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	for _, other := range []string{"lint --all", "claudemesh status-line", "/x/notclaudemesh hook stop", "echo claudemesh"} {
-		if at, word, ok := setup.OurHook(other); ok {
+		if at, word, ok := s.OurHook(other); ok {
 			t.Errorf("%q is taken for ours: %q, %q", other, at, word)
 		}
 	}

@@ -261,11 +261,12 @@ func (s *Setup) uninstallOnce(t target) (Result, error) {
 	if err != nil {
 		return "", err
 	}
-	if bytes.Equal(text, c.data) {
+	data, existed, known := s.vault.original(c)
+	if bytes.Equal(text, c.data) && !known {
 		return Unchanged, nil
 	}
 	gone := t.ownFolder && len(text) == 0
-	if data, existed, known := s.vault.original(c); known {
+	if known {
 		text, gone = data, !existed
 	} else if !gone {
 		if _, err := s.vault.copyOf(c, s.cfg.Now().UTC().Format("20060102T150405.000")); err != nil {
