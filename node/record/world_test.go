@@ -43,7 +43,6 @@ type node struct {
 	seed ident.Seed
 	path string
 	skew time.Duration
-	gen  uint64
 
 	log    *trust.Log
 	ring   *trust.Keyring
@@ -56,6 +55,7 @@ type node struct {
 	bounded bool // state has a bound
 
 	mu       sync.Mutex // guards what follows
+	gen      uint64
 	changes  []Change
 	followed int
 	shouted  [][]byte
@@ -240,8 +240,11 @@ func (n *node) All() []ident.MeshID { return []ident.MeshID{n.w.id()} }
 
 // Get implements Meshes.
 func (n *node) Get(id ident.MeshID) (Mesh, bool) {
+	n.mu.Lock()
+	gen := n.gen
+	n.mu.Unlock()
 	return Mesh{
-		Self: n.key(), Blind: n.seed.Blind(), Admin: n.log, Ring: n.ring, Gen: n.gen,
+		Self: n.key(), Blind: n.seed.Blind(), Admin: n.log, Ring: n.ring, Gen: gen,
 		Rebind: func(_ context.Context, least uint64) error {
 			n.mu.Lock()
 			defer n.mu.Unlock()
