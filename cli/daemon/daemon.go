@@ -79,8 +79,18 @@ func (c *Control) Wanted() bool {
 // Started notes that a node runs by other means than Up, so that it is wanted.
 func (c *Control) Started() { c.remember(nil) }
 
-// State asks the node once.
-func (c *Control) State(ctx context.Context) (State, error) { return c.cfg.Probe(ctx) }
+// State asks the node once. The error is a *ForeignError if something else listens in its
+// place.
+func (c *Control) State(ctx context.Context) (State, error) {
+	s, err := c.cfg.Probe(ctx)
+	if err == nil || c.cfg.Absent(err) || ctx.Err() != nil {
+		return s, err
+	}
+	if foreign := c.Foreign(); foreign != nil {
+		return State{}, foreign
+	}
+	return s, err
+}
 
 // Ensure returns the state of a ready node, starting one where none runs. Within
 // BackOff of a failed start it returns that failure (a *StartError) instead, with
@@ -97,7 +107,7 @@ func (c *Control) Up(ctx context.Context) (s State, started bool, err error) {
 }
 
 func (c *Control) up(ctx context.Context, patient bool) (State, bool, error) {
-	if s, err := c.cfg.Probe(ctx); err == nil && s.Ready || err != nil && !c.cfg.Absent(err) {
+	if s, err := c.State(ctx); err == nil && s.Ready || err != nil && !c.cfg.Absent(err) {
 		return s, false, err
 	}
 	defer c.cfg.Progress("starting the node")()
@@ -108,7 +118,7 @@ func (c *Control) up(ctx context.Context, patient bool) (State, bool, error) {
 		return s, false, err
 	}
 	defer lock.Unlock()
-	s, err = c.cfg.Probe(ctx)
+	s, err = c.State(ctx)
 	if err == nil {
 		s, err = c.ready(ctx, nil)
 		return s, false, err
@@ -221,7 +231,7 @@ func (c *Control) down(ctx context.Context, force bool, found func()) (ran bool,
 		defer c.cfg.Working("stopping the node")()
 		return true, end(ctx, s.PID, force)
 	case c.cfg.Absent(err):
-		return false, nil
+		return c.downUnheard(ctx, force, found)
 	}
 	pid := listener(c.cfg.Socket)
 	if pid <= 1 {
@@ -234,6 +244,18 @@ func (c *Control) down(ctx context.Context, force bool, found func()) (ran bool,
 		return true, &HungError{PID: pid}
 	}
 	return true, end(ctx, pid, true)
+}
+
+// downUnheard ends a node whose socket was removed: it holds the socket's lock, and nobody
+// can reach it.
+func (c *Control) downUnheard(ctx context.Context, force bool, found func()) (ran bool, err error) {
+	pid := file.Holder(c.lockPath())
+	if pid <= 1 {
+		return false, nil
+	}
+	found()
+	defer c.cfg.Working("stopping the node")()
+	return true, end(ctx, pid, force)
 }
 
 // end has a process end in its own way or, with force, in the hard one.

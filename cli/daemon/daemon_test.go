@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/claudemesh/claudemesh/cli/daemon"
+	"github.com/claudemesh/claudemesh/store/file"
 )
 
 // TestMain lets the test binary play the node.
@@ -62,6 +63,11 @@ func fakeNode(socket string) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 8
+	}
+	if os.Getenv("FAKE_LOCK") != "" {
+		if lock, err := file.TryLock(socket + ".lock"); lock == nil || err != nil {
+			return 8
+		}
 	}
 	fmt.Fprintln(os.Stderr, "node up")
 	go func() {
@@ -335,14 +341,7 @@ func TestANodeThatHangs(t *testing.T) {
 // Whoever listens at the socket is ended only if it is the node: not another program, not one
 // that names somebody else's process, and not one without the node's lock.
 func TestNothingButTheNodeIsEnded(t *testing.T) {
-	other := filepath.Join(t.TempDir(), "other")
-	text, err := os.ReadFile(os.Args[0])
-	if err == nil {
-		err = os.WriteFile(other, text, 0o700)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := renamed(t)
 	for name, c := range map[string]struct {
 		program string
 		env     string
@@ -358,21 +357,7 @@ func TestNothingButTheNodeIsEnded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			socket := filepath.Join(w.dir, "s")
-			cmd := exec.Command(c.program)
-			cmd.Env = append(os.Environ(), "FAKE_NODE="+socket, c.env)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _, _ = cmd.Process.Wait() }()
-			defer func() { _ = cmd.Process.Kill() }()
-			for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-				if _, err := probe(t.Context(), socket); err == nil {
-					break
-				}
-				if time.Now().After(until) {
-					t.Fatal("it does not listen")
-				}
-			}
+			cmd := listening(t, c.program, socket, c.env)
 			if c.lock {
 				if err := os.WriteFile(socket+".lock", nil, 0o600); err != nil {
 					t.Fatal(err)
@@ -393,9 +378,75 @@ func TestNothingButTheNodeIsEnded(t *testing.T) {
 					t.Errorf("force %v: %v", force, err)
 				}
 			}
+			if c.hangs {
+				var foreign *daemon.ForeignError
+				if _, err := control.Ensure(t.Context()); !errors.As(err, &foreign) {
+					t.Errorf("it is taken for a node: %v", err)
+				}
+			}
 			if !daemon.Alive(cmd.Process.Pid) {
 				t.Error("it was ended")
 			}
 		})
+	}
+}
+
+// Who holds the lock is the node, whatever its program is called, whether it answers or not,
+// and also if its socket was removed.
+func TestTheHolderOfTheLockIsTheNode(t *testing.T) {
+	for name, hide := range map[string]func(socket string, node *os.Process) error{
+		"frozen":         func(_ string, node *os.Process) error { return node.Signal(syscall.SIGSTOP) },
+		"without socket": func(socket string, _ *os.Process) error { return os.Remove(socket) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			socket := filepath.Join(w.dir, "s")
+			cmd := listening(t, renamed(t), socket, "FAKE_LOCK=1")
+			if file.Holder(socket+".lock") == 0 {
+				t.Skip("this system does not tell who holds a lock")
+			}
+			if err := hide(socket, cmd.Process); err != nil {
+				t.Fatal(err)
+			}
+			if ran, err := w.control("").Down(t.Context(), true); err != nil || !ran {
+				t.Errorf("%v, %v", ran, err)
+			}
+			if held := file.Holder(socket + ".lock"); held != 0 {
+				t.Errorf("process %d lives on", held)
+			}
+		})
+	}
+}
+
+// renamed is a copy of the test's program under another name.
+func renamed(t *testing.T) string {
+	t.Helper()
+	other := filepath.Join(t.TempDir(), "other")
+	text, err := os.ReadFile(os.Args[0])
+	if err == nil {
+		err = os.WriteFile(other, text, 0o700)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+// listening is a fake node of a program that has answered. It is ended with the test.
+func listening(t *testing.T, program, socket, env string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), "FAKE_NODE="+socket, env)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _, _ = cmd.Process.Wait() })
+	for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := probe(t.Context(), socket); err == nil {
+			return cmd
+		}
+		if time.Now().After(until) {
+			t.Fatal("it does not listen")
+		}
 	}
 }

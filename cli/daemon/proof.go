@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,14 +12,30 @@ import (
 // program is what node binaries are called, however they are called beside that.
 const program = "claudemesh"
 
+// Foreign is a *ForeignError if what listens at the socket is certainly no node, also if it
+// does not answer.
+func (c *Control) Foreign() error {
+	pid := listener(c.cfg.Socket)
+	if pid <= 1 {
+		return nil
+	}
+	return c.proven(pid, true)
+}
+
 // proven returns a *ForeignError unless a process is the node of this folder, as far as the
-// system tells: it listens at the socket, does so under the socket's lock, and runs
-// claudemesh. A program of any name is one, too, if it has answered as a node does and the
-// lock is held. What it says of itself alone proves nothing.
+// system tells: it listens at the socket, and holds the socket's lock. Where the system does
+// not tell who holds it, the process must run claudemesh; one that has answered as a node
+// does may have any name. What it says of itself alone proves nothing.
 func (c *Control) proven(pid int, answered bool) error {
 	foreign := func(pid int, why string) error { return &ForeignError{PID: pid, Socket: c.cfg.Socket, Why: why} }
 	if at := listener(c.cfg.Socket); at > 1 && at != pid {
 		return foreign(at, "it calls itself another process than it is")
+	}
+	switch holder := file.Holder(c.lockPath()); {
+	case holder == pid:
+		return nil
+	case holder > 1:
+		return foreign(pid, fmt.Sprintf("the node is process %d", holder))
 	}
 	held, known := c.locked()
 	if known && !held {
@@ -51,10 +68,13 @@ func (c *Control) runsNodes(exe image) bool {
 	return strings.HasPrefix(filepath.Base(exe.path), program)
 }
 
+// lockPath is the file that a node has locked while it listens.
+func (c *Control) lockPath() string { return c.cfg.Socket + ".lock" }
+
 // locked tells whether somebody holds the lock of the socket. It is not known without the
 // file, and on a file system without locks.
 func (c *Control) locked() (held, known bool) {
-	path := c.cfg.Socket + ".lock"
+	path := c.lockPath()
 	if _, err := os.Stat(path); err != nil {
 		return false, false
 	}

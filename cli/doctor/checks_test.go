@@ -123,6 +123,9 @@ var sicknesses = []sick{
 	}, Fail, "a file in the place of the socket", "move it away", ""},
 	{"another at the socket", "node", func(_ *testing.T, p *patient) { p.down = op.Errorf(op.Denied, "somebody else listens") }, Fail, "another user", "sudo rm", ""},
 	{"a node that hangs", "node", func(_ *testing.T, p *patient) { p.down = op.Errorf(op.Unavailable, "no answer in time") }, Fail, "process 77, hangs", "node down --force", ""},
+	{"another program at the socket", "node", foreignAtSocket, Fail, "is not the node", "node logs", ""},
+	{"another program at the socket, seen there", "socket", foreignAtSocket, Fail, "is not the node", "node logs", ""},
+	{"another program at the socket, and nobody to ask", "twins", foreignAtSocket, Skip, "no node answers", "", ""},
 	{"a node that does not start", "node", func(_ *testing.T, p *patient) {
 		p.down = errNobody
 		p.Node.Start = func(context.Context) error { return errors.New("the node did not start: no ports") }
@@ -303,4 +306,10 @@ func TestEveryCheckFindsSomething(t *testing.T) {
 			t.Errorf("no fault is known to the check %s", name)
 		}
 	}
+}
+
+// foreignAtSocket has something at the node's socket that is no node and does not answer.
+func foreignAtSocket(_ *testing.T, p *patient) {
+	p.foreign = errors.New("process 9 listens there and is not the node")
+	p.down = op.Errorf(op.Unavailable, "no answer in time")
 }

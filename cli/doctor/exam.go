@@ -32,8 +32,10 @@ type Node struct {
 	Manual bool
 	// Explain puts an error into words: what is wrong, and as its hint what to do.
 	Explain func(error) *op.Error
-	// Listener is the process behind the socket, 0 if that is not known.
+	// Listener is the process behind the socket, 0 if that is not known; Foreign is an error
+	// if it is certainly no node.
 	Listener func() int
+	Foreign  func() error
 	// Doer asks it in the person's name.
 	Doer op.Doer
 	// Unfinished lists folders of restores that were killed before anything was put in place,
@@ -89,6 +91,8 @@ func (x *exam) wait() {
 type earlier struct {
 	modes  []Finding
 	socket socketState
+	// foreign is why what listens at the socket is no node.
+	foreign error
 	// store is why a node could not open the store; running: it was not looked at.
 	store   error
 	running bool
@@ -98,7 +102,10 @@ type earlier struct {
 func (x *exam) before(ctx context.Context) (earlier, bool) {
 	return x.earlier.get(ctx, x, func() earlier {
 		e := earlier{modes: x.lookAtModes(), socket: x.lookAtSocket(x.ctx)}
-		if e.running = e.socket.is == socketAnswers; !e.running {
+		if e.socket.is == socketAnswers {
+			e.foreign = x.Node.Foreign()
+		}
+		if e.running = e.socket.is == socketAnswers && e.foreign == nil; !e.running {
 			e.store = x.Node.Store()
 			// Somebody has it open who does not listen yet.
 			e.running = errors.Is(e.store, store.ErrLocked)
@@ -140,6 +147,9 @@ func (x *exam) hello() (s nodeState) {
 	ctx, cancel := context.WithTimeout(x.ctx, helloTime)
 	defer cancel()
 	s.Hello, s.err = x.Node.Hello(ctx)
+	if foreign := x.Node.Foreign(); s.err != nil && foreign != nil {
+		s.err = foreign
+	}
 	s.absent = s.err != nil && x.Node.Absent(s.err)
 	return s
 }

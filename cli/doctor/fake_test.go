@@ -45,6 +45,7 @@ type patient struct {
 	set     settings.Settings
 	setErr  error
 	held    int
+	foreign error // what Foreign says
 	procs   []probe.Process
 	claude  string // what claude --version says
 	hook    time.Duration
@@ -124,7 +125,7 @@ func newPatient(t *testing.T) *patient {
 			Absent:  func(err error) bool { return errors.Is(err, errNobody) },
 			Start:   func(context.Context) error { p.down = nil; return nil },
 			Explain: func(err error) *op.Error { return op.AsError(err).WithHint("`claudemesh node logs` has more") },
-			Doer:    p, Listener: func() int { return 77 },
+			Doer:    p, Listener: func() int { return 77 }, Foreign: func() error { return p.foreign },
 			Store: func() error { return nil }, Key: func() (string, error) { return "12D3", nil },
 		},
 	}

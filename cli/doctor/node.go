@@ -85,6 +85,9 @@ func lookAtDoor(ctx context.Context, x *exam) []Finding {
 		return one(fail("the socket cannot be looked at in time").hint("is the folder on a network drive that is away?"))
 	}
 	at := x.Node.Socket
+	if e.foreign != nil {
+		return one(x.explained(e.foreign))
+	}
 	switch s := e.socket; s.is {
 	case socketNone:
 		return one(pass("no node was listening at %s", at))

@@ -49,6 +49,9 @@ func lookForTwins(ctx context.Context, x *exam) []Finding {
 			}
 		}
 	}
+	if len(out) == 0 && s.err != nil {
+		return noNode(s.err)
+	}
 	if len(out) == 0 {
 		return one(pass("one node has this folder and its keys"))
 	}

@@ -111,6 +111,7 @@ func (a *app) patient(ctx context.Context) (doctor.Env, *local.Client, error) {
 			},
 			Manual:     a.Env.Getenv(run.EnvAutoStart) == "0",
 			Listener:   ctl.Listener,
+			Foreign:    ctl.Foreign,
 			Explain:    func(err error) *op.Error { return run.AsError(ctx, err) },
 			Unfinished: func() ([]string, error) { return node.Unfinished(folder.Path) },
 			Forget:     func() error { return node.Forget(folder.Path) },

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claudemesh/claudemesh/cli/daemon"
 	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/settings"
 	"github.com/claudemesh/claudemesh/cli/term"
@@ -75,9 +76,13 @@ func (a *app) runNode(ctx context.Context, flags settings.Flags) error {
 	}
 	log := a.Term.Logger(a.Debug())
 	ctl := a.Control(dir, log)
-	if s, err := ctl.State(ctx); err == nil {
+	var foreign *daemon.ForeignError
+	switch s, err := ctl.State(ctx); {
+	case err == nil:
 		return op.Errorf(op.Conflict, "a node runs already, process %d", s.PID).
 			WithHint("`claudemesh node status` shows it, `claudemesh node down` ends it")
+	case errors.As(err, &foreign):
+		return err
 	}
 	if a.Env.Getenv("GOGC") == "" {
 		debug.SetGCPercent(node.GCPercent)
@@ -221,7 +226,8 @@ func (a *app) lookAtNode(ctx context.Context) (nodeDoc, error) {
 	if err != nil {
 		return nodeDoc{}, err
 	}
-	doc := nodeDoc{Dir: dir, Settings: &set, Log: a.Control(dir, nil).LogPath()}
+	ctl := a.Control(dir, nil)
+	doc := nodeDoc{Dir: dir, Settings: &set, Log: ctl.LogPath()}
 	ctx, cancel := context.WithTimeout(ctx, run.ProbeLimit)
 	defer cancel()
 	client := local.NewClient(local.ClientConfig{Socket: local.SocketPath(dir)})
@@ -229,7 +235,10 @@ func (a *app) lookAtNode(ctx context.Context) (nodeDoc, error) {
 	h, err := client.Hello(ctx)
 	if err != nil {
 		if run.Absent(err) {
-			err = nil
+			return doc, nil
+		}
+		if foreign := ctl.Foreign(); foreign != nil {
+			err = foreign
 		}
 		return doc, err
 	}

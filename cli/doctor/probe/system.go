@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/claudemesh/claudemesh/store/file"
 )
 
 // System answers questions about this machine. Every field is set by [New].
@@ -70,7 +72,7 @@ func (p Process) Getenv(name string) string {
 func New() System {
 	return System{
 		User: os.Geteuid(), LookPath: exec.LookPath, Programs: programs, Run: run,
-		Free: free, TryWrite: tryWrite, Owner: owner, Dial: dial, Holder: holder, Processes: processes,
+		Free: free, TryWrite: tryWrite, Owner: owner, Dial: dial, Holder: file.Holder, Processes: processes,
 		Route: route, Multicast: multicast, Taken: taken, Handler: handler,
 	}
 }

@@ -79,7 +79,8 @@ func (c *Client) Approved() *Client {
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Hello asks the node who it is. The error is Unavailable when nobody answers.
+// Hello asks the node who it is. The error is Unavailable when nobody answers, Internal when
+// it is no node that answers.
 func (c *Client) Hello(ctx context.Context) (Hello, error) {
 	var h Hello
 	body, err := c.ask(ctx, http.MethodGet, "/v1/hello", nil)
@@ -88,6 +89,10 @@ func (c *Client) Hello(ctx context.Context) (Hello, error) {
 	}
 	if err := json.Unmarshal(body, &h); err != nil {
 		return h, op.Errorf(op.Internal, "the node's hello is no JSON: %w", err)
+	}
+	if h.API < 1 {
+		return h, op.Errorf(op.Internal, "what answers at %s does not say that it is a node", c.cfg.Socket).
+			WithHint("find out what it is and end it, then remove %s", c.cfg.Socket)
 	}
 	return h, nil
 }
