@@ -171,7 +171,7 @@ func unlike(ctx context.Context, x *exam, set op.Phrase) []Finding {
 		return one(warn("nobody is connected, and members' nodes were turned away by their dates: this machine's clock is wrong, or theirs").
 			hint("%s", set))
 	}
-	return one(skip("nobody is connected whose clock could be compared"))
+	return one(skip("no other member's clock is known now"))
 }
 
 // recently is for how long what was refused is worth a warning.

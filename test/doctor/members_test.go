@@ -40,22 +40,25 @@ func (h *ward) member(name string, off time.Duration) *nodetest.Node {
 	return n
 }
 
+// compared waits until the node knows the clocks of so many other members.
+func (h *ward) compared(members int) {
+	h.t.Helper()
+	h.check(harness.Until(h.ctx, func() (bool, any, error) {
+		out, err := health.Show.Call(h.ctx, h.API(), op.Caller{}, health.ShowRequest{})
+		return err == nil && len(out.Meshes) == 1 && out.Meshes[0].Clocks == members, out.Meshes, err
+	}))
+}
+
 // A clock is wrong where it differs from all others'; that of one other member alone may
 // be either's.
 func TestAClockThatIsWrong(t *testing.T) {
 	h := newWard(t)
 	h.team()
-	compared := func(members int) {
-		h.check(harness.Until(h.ctx, func() (bool, any, error) {
-			out, err := health.Show.Call(h.ctx, h.API(), op.Caller{}, health.ShowRequest{})
-			return err == nil && len(out.Meshes) == 1 && out.Meshes[0].Clocks == members, out.Meshes, err
-		}))
-	}
 	h.member("ben", -time.Hour)
-	compared(1)
+	h.compared(1)
 	h.names("warn", "clock", "the clock is wrong here or there: this machine's clock is 1h0m", "timedatectl set-ntp true")
 	h.member("cy", -time.Hour)
-	compared(2)
+	h.compared(2)
 	h.names("fail", "clock", "ahead of 2 other members' in team", "timedatectl set-ntp true")
 }
 
