@@ -23,8 +23,11 @@ func Day(text string) string {
 	if err != nil {
 		return text
 	}
-	return at.Local().Format("Mon 2 Jan 15:04")
+	return at.Local().Format(dayAndTime)
 }
+
+// dayAndTime is how a time is written, the same in every language.
+const dayAndTime = "2006-01-02 15:04"
 
 // Clock writes an RFC 3339 time of today without its date.
 func Clock(text string, now time.Time) string {
@@ -36,7 +39,7 @@ func Clock(text string, now time.Time) string {
 	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
 		return at.Format("15:04:05")
 	}
-	return at.Format("Mon 2 Jan 15:04")
+	return at.Format(dayAndTime)
 }
 
 // clipboards are the programs that take text into the clipboard, by preference, with
@@ -85,6 +88,19 @@ func (a *App) Say(text string) string { return a.Term.Say(text) }
 
 // Fill gives a text with places to fill in, in the person's language.
 func (a *App) Fill(format string, args ...any) string { return fmt.Sprintf(a.Say(format), args...) }
+
+// State says whether somebody is there. Words that one types, as idle and dnd, stay.
+func (a *App) State(word string) string {
+	switch word {
+	case "online":
+		return a.Say("online")
+	case "away":
+		return a.Say("away")
+	case "offline":
+		return a.Say("offline")
+	}
+	return word
+}
 
 // Source says where a setting comes from: the names of variables and files stay.
 func (a *App) Source(name string) string {

@@ -36,6 +36,8 @@ type Shown struct {
 const (
 	// KeyTelemetry names the setting that `claudemesh telemetry` changes.
 	KeyTelemetry = "telemetry"
+	// KeyName names the setting of the name to be known by, whose rule the node has.
+	KeyName = "displayName"
 	// KeyRights names the setting whose words the node knows, not this package.
 	KeyRights = "mcp.rights"
 )
@@ -43,7 +45,7 @@ const (
 // Keys lists all settings.
 func Keys() []Key {
 	return []Key{
-		{"displayName", "the name to be known by where a mesh is made or joined", "", shower(func(s Settings) Value[string] { return s.DisplayName }), word},
+		{KeyName, "the name to be known by where a mesh is made or joined", "", shower(func(s Settings) Value[string] { return s.DisplayName }), word},
 		{"role", "the role of agent sessions, free text", "", shower(func(s Settings) Value[string] { return s.Role }), word},
 		{"messageMode", "push, inbox or off, where a member's profile says nothing", EnvMode, shower(func(s Settings) Value[string] { return s.MessageMode }), word},
 		{"node.listen", "addresses to listen on, separated by commas", EnvListen, shower(func(s Settings) Value[[]string] { return s.Listen }), words},

@@ -36,6 +36,36 @@ func (s Styled) Pad(width int) Styled {
 	return Styled{s.text + blanks(width-utf8.RuneCountInString(s.text)), s.codes}
 }
 
+// Table prints rows of as many cells, the first row as their heads: the first column begins
+// at the left, the others, which are numbers, end at the right.
+func (t *Term) Table(rows [][]string) {
+	var width []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(width) {
+				width = append(width, 0)
+			}
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, row := range rows {
+		line := ""
+		for i, cell := range row {
+			gap := blanks(width[i] - utf8.RuneCountInString(cell))
+			if i == 0 {
+				line = cell + gap
+				continue
+			}
+			line += "  " + gap + cell
+		}
+		if n == 0 {
+			t.Line("  %s", Dim(line))
+			continue
+		}
+		t.Line("  %s", line)
+	}
+}
+
 func blanks(n int) string { return strings.Repeat(" ", max(n, 0)) }
 
 func (s Styled) render(hue bool) string {

@@ -66,17 +66,20 @@ type Person struct {
 }
 
 // Text says what happened and what it means.
-func (r BanResponse) Text() string {
+func (r BanResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r BanResponse) Lines() []op.Phrase {
 	names := make([]string, 0, len(r.Banned))
 	for _, p := range r.Banned {
 		names = append(names, p.Name)
 	}
-	text := fmt.Sprintf("Removed %s from %s; the mesh has a new key, sealed for the %d who remain. Nodes told: %d.",
+	text := op.Phrasef("Removed %s from %s; the mesh has a new key, sealed for the %d who remain. Nodes told: %d.",
 		strings.Join(names, ", "), r.Mesh, r.Remaining, r.Told)
 	if r.InvitesEnded > 0 {
-		text += fmt.Sprintf(" Open invites for several people that ended with it: %d.", r.InvitesEnded)
+		text = op.Phrasef("%s Open invites for several people that ended with it: %d.", text, r.InvitesEnded)
 	}
-	return text + "\nWhat they had stays readable to them. `claudemesh unban` takes it back."
+	return []op.Phrase{text, op.Word("What they had stays readable to them. `claudemesh unban` takes it back.")}
 }
 
 func (a *Meshes) answerBan(ctx context.Context, _ op.Caller, in BanRequest) (BanResponse, error) {
@@ -188,9 +191,12 @@ type UnbanResponse struct {
 }
 
 // Text says who is in again.
-func (r UnbanResponse) Text() string {
-	return fmt.Sprintf("%s is in %s again, as %s. Nodes told: %d; its own node finds out when it meets one of them.",
-		r.Member, r.Mesh, r.Role, r.Told)
+func (r UnbanResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r UnbanResponse) Lines() []op.Phrase {
+	return []op.Phrase{op.Phrasef("%s is in %s again, as %s. Nodes told: %d; its own node finds out when it meets one of them.",
+		r.Member, r.Mesh, r.Role, r.Told)}
 }
 
 func (a *Meshes) answerUnban(ctx context.Context, _ op.Caller, in UnbanRequest) (UnbanResponse, error) {

@@ -97,8 +97,11 @@ type UninviteResponse struct {
 }
 
 // Text says what ended.
-func (r UninviteResponse) Text() string {
-	return fmt.Sprintf("Ended %d invite(s) of %s. Nodes told: %d. Who joined with them stays.", len(r.Ended), r.Mesh, r.Told)
+func (r UninviteResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r UninviteResponse) Lines() []op.Phrase {
+	return []op.Phrase{op.Phrasef("Ended %d invite(s) of %s. Nodes told: %d. Who joined with them stays.", len(r.Ended), r.Mesh, r.Told)}
 }
 
 func (a *Meshes) answerUninvite(ctx context.Context, _ op.Caller, in UninviteRequest) (UninviteResponse, error) {

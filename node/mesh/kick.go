@@ -3,9 +3,7 @@ package mesh
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/op"
@@ -58,19 +56,22 @@ type KickedNode struct {
 }
 
 // Text says what was closed, and what that is worth.
-func (r KickResponse) Text() string {
+func (r KickResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r KickResponse) Lines() []op.Phrase {
 	if len(r.Kicked) == 0 {
-		return "Nobody who ranks below you is connected."
+		return []op.Phrase{op.Word("Nobody who ranks below you is connected.")}
 	}
-	lines := make([]string, 0, len(r.Kicked)+1)
+	lines := make([]op.Phrase, 0, len(r.Kicked)+1)
 	for _, k := range r.Kicked {
-		line := fmt.Sprintf("Closed the connection with %s's node; it closed %d more.", k.Name, k.Closed)
+		line := op.Phrasef("Closed the connection with %s's node; it closed %d more.", k.Name, k.Closed)
 		if k.Refused != "" {
-			line = fmt.Sprintf("Closed the connection with %s's node; it did not close others: %s", k.Name, k.Refused)
+			line = op.Phrasef("Closed the connection with %s's node; it did not close others: %s", k.Name, k.Refused)
 		}
 		lines = append(lines, line)
 	}
-	return strings.Join(append(lines, "It connects again by itself, usually within seconds. To keep somebody out, use `claudemesh ban`."), "\n")
+	return append(lines, op.Word("It connects again by itself, usually within seconds. To keep somebody out, use `claudemesh ban`."))
 }
 
 // KickedRequest is empty: the stream says who asks, and for which mesh.

@@ -38,11 +38,14 @@ type RenameResponse struct {
 }
 
 // Text says what the mesh is called now, and to whom.
-func (r RenameResponse) Text() string {
+func (r RenameResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r RenameResponse) Lines() []op.Phrase {
 	if r.Here {
-		return fmt.Sprintf("Mesh %s is called %s on this machine; for the others it is %s.", r.Was, r.Slug, r.Name)
+		return []op.Phrase{op.Phrasef("Mesh %s is called %s on this machine; for the others it is %s.", r.Was, r.Slug, r.Name)}
 	}
-	return fmt.Sprintf("Mesh %s is called %s now, for everybody. Nodes told: %d.", r.Was, r.Slug, r.Told)
+	return []op.Phrase{op.Phrasef("Mesh %s is called %s now, for everybody. Nodes told: %d.", r.Was, r.Slug, r.Told)}
 }
 
 // settingName is the key in the admin log under which a mesh's later name stands.

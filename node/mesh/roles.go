@@ -3,7 +3,6 @@ package mesh
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/claudemesh/claudemesh/node/mesh/ledger"
 	"github.com/claudemesh/claudemesh/node/op"
@@ -53,11 +52,14 @@ type RoleResponse struct {
 }
 
 // Text says what the member is now.
-func (r RoleResponse) Text() string {
+func (r RoleResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r RoleResponse) Lines() []op.Phrase {
 	if r.Was == r.Role {
-		return fmt.Sprintf("%s is %s of %s already.", r.Member, r.Role, r.Mesh)
+		return []op.Phrase{op.Phrasef("%s is %s of %s already.", r.Member, r.Role, r.Mesh)}
 	}
-	return fmt.Sprintf("%s is now %s of %s (was %s). Nodes told: %d.", r.Member, r.Role, r.Mesh, r.Was, r.Told)
+	return []op.Phrase{op.Phrasef("%s is now %s of %s (was %s). Nodes told: %d.", r.Member, r.Role, r.Mesh, r.Was, r.Told)}
 }
 
 func (a *Meshes) answerPromote(ctx context.Context, _ op.Caller, in PromoteRequest) (RoleResponse, error) {

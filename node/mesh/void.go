@@ -3,7 +3,6 @@ package mesh
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/mesh/ledger"
@@ -48,21 +47,24 @@ type VoidResponse struct {
 }
 
 // Text has a line per entry and per change.
-func (r VoidResponse) Text() string {
-	lines := []string{fmt.Sprintf("Would strike %d entries of %s:", len(r.Struck), r.Mesh)}
+func (r VoidResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r VoidResponse) Lines() []op.Phrase {
+	lines := []op.Phrase{op.Phrasef("Would strike %d entries of %s:", len(r.Struck), r.Mesh)}
 	if r.Done {
-		lines[0] = fmt.Sprintf("Struck %d entries of %s. Nodes told: %d.", len(r.Struck), r.Mesh, r.Told)
+		lines[0] = op.Phrasef("Struck %d entries of %s. Nodes told: %d.", len(r.Struck), r.Mesh, r.Told)
 	}
 	for _, l := range r.Struck {
-		lines = append(lines, fmt.Sprintf("  %s  %s  %s %s", l.ID[:16], l.At, l.By, l.What))
+		lines = append(lines, op.Phrasef("  %s  %s  %s %s", l.ID[:16], l.At, l.By, l.What))
 	}
 	for _, c := range r.Changes {
-		lines = append(lines, "  → "+c)
+		lines = append(lines, op.Phrasef("  → %s", c))
 	}
 	if r.StillAdmin {
-		lines = append(lines, "The key can still sign: ban or demote whose it is first, then strike what it signed before.")
+		lines = append(lines, op.Word("The key can still sign: ban or demote whose it is first, then strike what it signed before."))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 func (a *Meshes) answerVoid(ctx context.Context, _ op.Caller, in VoidRequest) (VoidResponse, error) {

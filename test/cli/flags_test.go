@@ -114,7 +114,7 @@ var effects = []effect{
 	{words: "grants read dm broadcast state-read --default"},
 	{before: "block ben", words: "unblock ben --approve plan", flag: "--held", want: `held\\?":true`},
 	{before: "unblock ben", words: "verify ben", flag: "--with-grants", want: "read"},
-	{words: "verify ben", flag: "--mark", want: "verified [A-Z]"},
+	{words: "verify ben", flag: "--mark", want: "verified [0-9]"},
 	{before: "verify ben --mark", words: "verify ben", flag: "--unmark", want: "not verified yet"},
 	{words: "promote ben --approve plan", flag: "--role service", want: "service"},
 	{words: "unban ben --approve plan", flag: "--role service", want: "service"},

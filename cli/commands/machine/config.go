@@ -156,8 +156,8 @@ func (a *app) writeConfig(key, value string) error {
 
 // putSetting writes a setting; a value that cannot be is the user's to correct.
 func (a *app) putSetting(k settings.Key, dir, value string) error {
-	if k.Name == settings.KeyRights {
-		if err := node.CheckRights(value); err != nil {
+	if value != "" {
+		if err := checkValue(k.Name, value); err != nil {
 			return err
 		}
 	}
@@ -172,6 +172,17 @@ func (a *app) putSetting(k settings.Key, dir, value string) error {
 			WithHint("correct the file, or move it away: without it all settings are the default")
 	default:
 		return op.Errorf(op.Invalid, "%w", err).WithHint("%s is: %s", k.Name, k.Doc)
+	}
+	return nil
+}
+
+// checkValue refuses words that mean something to the node alone, and nothing there.
+func checkValue(key, value string) error {
+	switch key {
+	case settings.KeyRights:
+		return node.CheckRights(value)
+	case settings.KeyName:
+		return op.CheckNewName(value)
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func (a *app) installCommand() *cobra.Command {
 			"Without --agent it does so for those found on this machine, else for Claude Code.",
 		Example: "claudemesh install\nclaudemesh install --agent codex,gemini\nclaudemesh install --no-hooks",
 		Args:    run.Words(0, 0),
+		PreRunE: someAgent,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.Setup(!noHooks, statusLine)
 			if err != nil {
@@ -70,7 +71,8 @@ func (a *app) uninstallCommand() *cobra.Command {
 		Short: "Take claudemesh out of your coding agents' settings",
 		Long: "Take claudemesh out of your coding agents' settings, and nothing else. Your meshes, keys\n" +
 			"and messages stay where they are.",
-		Args: run.Words(0, 0),
+		Args:    run.Words(0, 0),
+		PreRunE: someAgent,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.Setup(true, true)
 			if err != nil {
@@ -87,6 +89,15 @@ func (a *app) uninstallCommand() *cobra.Command {
 	}
 	agentsFlag(cmd, &agents)
 	return cmd
+}
+
+// someAgent refuses an --agent that names none, as an empty variable of a script gives: it
+// would otherwise mean more than any name.
+func someAgent(cmd *cobra.Command, _ []string) error {
+	if f := cmd.Flags().Lookup("agent"); f.Changed && f.Value.String() == "[]" {
+		return run.Usage("name some, or leave --agent out", "--agent names no agent")
+	}
+	return nil
 }
 
 func agentsFlag(cmd *cobra.Command, into *[]string) {

@@ -50,7 +50,7 @@ func (a *app) printMembers(r presence.MembersResponse) {
 		if m.AdmittedBy != "" {
 			by = a.Fill("admitted by %s %s", m.AdmittedBy, run.Clock(m.Since, time.Now()))
 		}
-		a.Term.Line("  %s %s  %s  %s  %s", hue(term.Dot), term.Bold(m.Name).Pad(name), term.Dim(m.Role).Pad(role), hue(m.State).Pad(7),
+		a.Term.Line("  %s %s  %s  %s  %s", hue(term.Dot), term.Bold(m.Name).Pad(name), term.Dim(m.Role).Pad(role), hue(a.State(m.State)).Pad(7),
 			run.Joined(" · ", own, run.Short(m.Key), checked, a.Count(m.Sessions, "session", "sessions"), by))
 		if m.Warning != "" {
 			a.Term.Line("      %s", term.Red(a.Say("WARNING:")+" "+m.Warning))

@@ -1,9 +1,12 @@
 package meshes
 
 import (
+	"strconv"
+
 	"github.com/spf13/cobra"
 
 	"github.com/claudemesh/claudemesh/cli/run"
+	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/feature/overview"
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -40,9 +43,40 @@ func (a *app) statsCommand() *cobra.Command {
 				out.Meshes = []overview.MeshStats{}
 			}
 			a.Used(a.Mesh)
-			return run.Show(a.App, out, run.ItsText[overview.StatsResponse](a.App))
+			return run.Show(a.App, out, a.printStats)
 		},
 	}
+}
+
+func (a *app) printStats(r overview.StatsResponse) {
+	if len(r.Meshes) == 0 {
+		a.NoMesh()
+	}
+	for i, m := range r.Meshes {
+		if i > 0 {
+			a.Term.Blank()
+		}
+		a.Term.Line("%s %s", term.Bold(m.Slug), term.Dim(a.Count(len(m.Peers), "session", "sessions")))
+		rows := [][]string{{a.Say("peer"), a.Say("in"), a.Say("out"), a.Say("calls"), a.Say("minutes"), a.Say("errors")}}
+		for _, p := range m.Peers {
+			name := p.Name
+			if p.Own {
+				name += " (" + a.Say("yours") + ")"
+			}
+			rows = append(rows, []string{name, figure(p.In), figure(p.Out), figure(p.Calls), figure(p.Uptime), figure(p.Errors)})
+		}
+		if len(m.Peers) > 0 {
+			a.Term.Table(rows)
+		}
+	}
+}
+
+// figure writes a number, or that it is not known.
+func figure(n *int) string {
+	if n == nil {
+		return "-"
+	}
+	return strconv.Itoa(*n)
 }
 
 func (a *app) pingCommand() *cobra.Command {

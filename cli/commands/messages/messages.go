@@ -25,7 +25,8 @@ func (a *app) sendCommand() *cobra.Command {
 		Long: "Send a message to a session or a person by name, public key or a prefix of one, to a\n" +
 			"@group with the groups in it, or to everybody: @all. Several are separated by commas.\n" +
 			"The words are joined by blanks; - as the message reads it from stdin. It returns\n" +
-			"once the message is safe on disk here; it is delivered when the others can be reached.",
+			"once the message is safe on disk here; it is delivered when the others can be reached.\n" +
+			"If one of several cannot be sent to, the others get it, and the exit status tells why.",
 		Example: "claudemesh send ana the tests pass now\ngit diff | claudemesh send @reviewers,ben - --priority low",
 		Args:    run.Words(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -44,7 +45,10 @@ func (a *app) sendCommand() *cobra.Command {
 				return sendHint(err)
 			}
 			a.Used(a.Mesh)
-			return run.Show(a.App, out, a.printSent)
+			if err := run.Show(a.App, out, a.printSent); err != nil {
+				return err
+			}
+			return unsent(out)
 		},
 	}
 	cmd.Flags().StringVar(&priority, "priority", "next", "`how` urgent: now, next (when they are idle) or low (when they ask)")
@@ -86,6 +90,16 @@ func sendHint(err error) error {
 		}
 	}
 	return err
+}
+
+// unsent is the verdict on a message that went to some of its targets and not to others.
+func unsent(r message.SendResponse) error {
+	for _, t := range r.Targets {
+		if !t.OK {
+			return run.Verdict(run.Status(t.Code))
+		}
+	}
+	return nil
 }
 
 func (a *app) printSent(r message.SendResponse) {

@@ -49,7 +49,7 @@ func change[In any, Out op.Texter](ctx context.Context, a *app, spec op.Spec[In,
 		return err
 	}
 	a.Used(a.Mesh)
-	return run.Show(a.App, out, func(o Out) { a.Term.Line("%s %s", term.Green(term.OK), o.Text()) })
+	return run.Show(a.App, out, func(o Out) { a.Answer(o) })
 }
 
 func (a *app) visibleCommand() *cobra.Command {
@@ -153,9 +153,9 @@ func (a *app) printGroups(r presence.GroupsResponse) {
 			}
 			own := ""
 			if m.Own {
-				own = "yours"
+				own = a.Say("yours")
 			}
-			a.Term.Line("  %s %s %s", hue(term.Dot), m.Name, term.Dim(run.Joined(" · ", m.Role, m.State, own, run.Short(m.Session))))
+			a.Term.Line("  %s %s %s", hue(term.Dot), m.Name, term.Dim(run.Joined(" · ", m.Role, a.State(m.State), own, run.Short(m.Session))))
 		}
 	}
 }

@@ -98,7 +98,7 @@ func (a *app) printPeer(p presence.Peer, width int) {
 	if p.Verified {
 		facts = run.Joined(" · ", facts, a.Say("verified"))
 	}
-	a.Term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(run.Joined(" ", p.Avatar, p.Name)).Pad(width), hue(doing).Pad(7), facts)
+	a.Term.Line("  %s %s  %s  %s", hue(term.Dot), term.Bold(run.Joined(" ", p.Avatar, p.Name)).Pad(width), hue(a.State(doing)).Pad(7), facts)
 	if about := run.Joined(" · ", p.Title, p.Host, p.Cwd); about != "" {
 		a.Term.Line("      %s", term.Dim(about))
 	}
@@ -148,9 +148,9 @@ func (a *app) printWhoami(r presence.WhoamiResponse) {
 		a.Term.Line("  member %s · session %s", run.Short(m.MemberKey), run.Short(m.SessionKey))
 	}
 	if r.Agent != "" {
-		a.Term.Line("%s", term.Dim("acting as the agent session "+r.Agent))
+		a.Term.Line("%s", term.Dim(a.Fill("acting as the agent session %s", r.Agent)))
 	}
-	a.Term.Line("%s", term.Dim("node "+r.Node))
+	a.Term.Line("%s", term.Dim(a.Fill("node %s", r.Node)))
 }
 
 func (a *app) summaryCommand() *cobra.Command {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/claudemesh/claudemesh/cli/run"
 	"github.com/claudemesh/claudemesh/cli/settings"
+	"github.com/claudemesh/claudemesh/cli/term"
 	"github.com/claudemesh/claudemesh/node/feature/profile"
 	"github.com/claudemesh/claudemesh/node/op"
 )
@@ -44,9 +45,9 @@ func (a *app) profileCommand() *cobra.Command {
 			a.Used(a.Mesh)
 			return run.Show(a.App, out, func(profileDoc) {
 				for _, c := range out.Changes {
-					a.Term.Block(1, c)
+					a.Term.Line("%s", c)
 				}
-				a.Term.Block(1, profile.GetResponse{Slug: out.Slug, Shown: out.Shown}.Text())
+				a.printProfile(out)
 			})
 		},
 	}
@@ -71,7 +72,32 @@ type profileDoc struct {
 	profile.Shown
 
 	// Changes are the sentences about it.
-	Changes []string `json:"-"`
+	Changes []op.Phrase `json:"-"`
+}
+
+// printProfile shows what is set, a line each.
+func (a *app) printProfile(d profileDoc) {
+	own, admitted := "", ""
+	if d.Own {
+		own = " (" + a.Say("you") + ")"
+	}
+	if d.Admitted != "" {
+		admitted = a.Fill("as %s", d.Admitted)
+	}
+	groups := make([]string, 0, len(d.Groups))
+	for _, g := range d.Groups {
+		groups = append(groups, g.Text())
+	}
+	a.Term.Line("%s%s in %s", term.Bold(run.Joined(" ", d.Avatar, d.Name)), own, d.Slug)
+	for _, row := range [][2]string{
+		{a.Say("admitted"), admitted}, {a.Say("title"), d.Title}, {a.Say("bio"), d.Bio}, {a.Say("capabilities"), strings.Join(d.Capabilities, ", ")},
+		{a.Say("role"), d.RoleTag}, {a.Say("groups"), strings.Join(groups, ", ")}, {a.Say("messages"), d.Mode}, {a.Say("access"), d.Access},
+		{a.Say("last seen"), d.Seen}, {a.Say("member id"), d.Member},
+	} {
+		if row[1] != "" {
+			a.Term.Line("  %s %s", term.Dim(row[0]).Pad(12), row[1])
+		}
+	}
 }
 
 // requests are what the flags ask for: nil for what they do not.
@@ -147,10 +173,10 @@ func (d *profileDoc) add(slug string, set, cleared []string, now profile.Shown) 
 		d.Capabilities = []string{}
 	}
 	if len(set) > 0 {
-		d.Changes = append(d.Changes, "Set: "+strings.Join(set, ", ")+".")
+		d.Changes = append(d.Changes, op.Phrasef("Set: %s.", strings.Join(set, ", ")))
 	}
 	if len(cleared) > 0 {
-		d.Changes = append(d.Changes, "Cleared: "+strings.Join(cleared, ", ")+".")
+		d.Changes = append(d.Changes, op.Phrasef("Cleared: %s.", strings.Join(cleared, ", ")))
 	}
 }
 

@@ -41,7 +41,7 @@ func (a *app) stateSet() *cobra.Command {
 			}
 			set := state.SetRequest{InMesh: in, Key: args[0], Value: jsonValue(word, text)}
 			return run.Perform(cmd.Context(), a.App, state.Set, set, func(r state.SetResponse) {
-				a.Term.Line("%s %s = %s %s", term.Green(term.OK), term.Bold(r.Key), compact(r.JSON), term.Dim("in "+r.Slug))
+				a.Term.Line("%s %s = %s %s", term.Green(term.OK), term.Bold(r.Key), compact(r.JSON), term.Dim(a.Fill("in %s", r.Slug)))
 			})
 		},
 	}
@@ -114,7 +114,7 @@ func (a *app) stateGet() *cobra.Command {
 			a.Used(a.Mesh)
 			return run.Show(a.App, foundDoc{true, out}, func(foundDoc) {
 				a.Term.Block(1, bare(out.JSON))
-				a.Term.Line("%s", term.Dim("set by "+out.By+" · "+run.Clock(out.At, time.Now())))
+				a.Term.Line("%s", term.Dim(a.Fill("set by %s · %s", out.By, run.Clock(out.At, time.Now()))))
 			})
 		},
 	}
@@ -184,7 +184,7 @@ func (a *app) printKeys(r state.ListResponse) {
 	for _, v := range r.Entries {
 		value := compact(v.JSON)
 		if v.JSON == nil {
-			value = a.Count(v.Bytes, "byte", "bytes") + ": `claudemesh state get " + v.Key + "`"
+			value = a.Count(v.Bytes, "byte", "bytes") + ": " + a.Fill("`claudemesh state get %s`", v.Key)
 		}
 		a.Term.Line("%s: %s %s", term.Bold(v.Key), value, term.Dim(v.By+" · "+run.Clock(v.At, now)))
 	}

@@ -141,7 +141,7 @@ func (a *app) printBans(r mesh.BansResponse) {
 		a.Term.Line("Nobody is banned from %s.", r.Mesh)
 	}
 	for _, b := range r.Bans {
-		a.Term.Line("%s %s  %s", term.Red(term.Dot), term.Bold(b.Name), run.Joined(" · ", "by "+b.By, run.Day(b.At), run.Short(b.Key)))
+		a.Term.Line("%s %s  %s", term.Red(term.Dot), term.Bold(b.Name), run.Joined(" · ", a.Fill("by %s", b.By), run.Day(b.At), run.Short(b.Key)))
 	}
 }
 
@@ -177,7 +177,7 @@ func (a *app) void(ctx context.Context, in mesh.VoidRequest) error {
 		return err
 	}
 	if !a.Term.IsDocument() {
-		a.Term.Block(0, look.Text())
+		a.Term.Block(0, a.Told(look))
 	}
 	a.Asks = op.Phrasef("Strike these %d entries for good?", len(look.Struck))
 	// What was shown is what is struck, whatever came in meanwhile.
@@ -235,7 +235,7 @@ func (a *app) printListed(v mesh.ListedInvite) {
 	}
 	until, used := "", ""
 	if v.Expires != "" {
-		until = "until " + run.Day(v.Expires)
+		until = a.Fill("until %s", run.Day(v.Expires))
 	}
 	if len(v.UsedBy) > 0 {
 		used = "let in " + strings.Join(v.UsedBy, ", ")

@@ -26,7 +26,7 @@ func (a *app) auditCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return run.Show(a.App, out, func(r audit.QueryResponse) { a.Term.Block(1, r.Text()) })
+			return run.Show(a.App, out, run.ItsText[audit.QueryResponse](a.App))
 		},
 	}
 	cmd.Flags().StringVar(&in.Since, "since", "", "not older than `when`: 2h, 3d, or a time")

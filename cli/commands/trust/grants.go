@@ -172,21 +172,21 @@ func (a *app) showCompared(out grant.VerifyResponse) error {
 	}
 	return run.Show(a.App, out, func(grant.VerifyResponse) {
 		for _, p := range out.Peers {
-			mark := term.Dim("not verified yet")
+			mark := term.Dim(a.Say("not verified yet"))
 			if p.Verified != "" {
-				mark = term.Green("verified " + run.Day(p.Verified))
+				mark = term.Green(a.Fill("verified %s", run.Day(p.Verified)))
 			}
 			a.Term.Line("%s in %s %s · %s", term.Bold(p.Peer), p.Slug, term.Dim(run.Short(p.Key)), mark)
 			a.Term.Line("  %s", term.Bold(p.Number))
 			if p.Warning != "" {
-				a.Term.Line("  %s", term.Red("WARNING: "+p.Warning))
+				a.Term.Line("  %s", term.Red(a.Say("WARNING:")+" "+p.Warning))
 			}
 			if p.Grants != nil {
 				a.Term.Line("  %s", p.Grants.May())
 			}
 		}
 		if len(out.Peers) == 0 {
-			a.Term.Line("%s", out.Text())
+			a.Term.Line("Nobody else is in your meshes yet.")
 		}
 	})
 }

@@ -97,24 +97,27 @@ func (r Refusal) Line() string {
 }
 
 // Text has a line per entry.
-func (r QueryResponse) Text() string {
-	var lines []string
+func (r QueryResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r QueryResponse) Lines() []op.Phrase {
+	var lines []op.Phrase
 	for _, e := range r.Entries {
-		lines = append(lines, e.Line())
+		lines = append(lines, op.Phrasef("%s", e.Line()))
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "Nothing was found.")
+		lines = append(lines, op.Word("Nothing was found."))
 	}
 	if r.More {
-		lines = append(lines, "There are older ones: --limit, --offset and --since choose.")
+		lines = append(lines, op.Word("There are older ones: --limit, --offset and --since choose."))
 	}
 	if said := r.RefusedText(); said != "" {
-		lines = append(lines, "Refused so far: "+said+".")
+		lines = append(lines, op.Phrasef("Refused so far: %s.", said))
 	}
 	for _, one := range r.Refusals {
-		lines = append(lines, "  "+one.Line())
+		lines = append(lines, op.Phrasef("  %s", one.Line()))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // RefusedText says what was refused how often, empty for nothing.

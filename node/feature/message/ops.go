@@ -124,6 +124,8 @@ type TargetResult struct {
 	// Warning says why it may not be who it seems to be.
 	Warning string `json:"warning,omitempty" jsonschema:"why the recipient may not be who it seems to be"`
 	Error   string `json:"error,omitempty"`
+	// Code is the kind of failure.
+	Code op.Code `json:"code,omitempty" jsonschema:"the kind of failure"`
 }
 
 // Text has a line per target.

@@ -37,7 +37,7 @@ func (f *Feature) address(d *draft, c op.Caller, targets []string) error {
 		r, err := a.one(i, t)
 		if err != nil {
 			a.failures = append(a.failures, err)
-			r = TargetResult{Error: sentence(err)}
+			r = TargetResult{Error: sentence(err), Code: op.CodeOf(err)}
 		}
 		r.Target, r.OK = t, err == nil
 		d.results = append(d.results, r)

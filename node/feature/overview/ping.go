@@ -83,7 +83,7 @@ type way struct {
 
 // there are the other members who are connected or online, and whether any is connected.
 func (f *Feature) there(m Mesh) (ways []way, connection string) {
-	connection = "empty"
+	connection = empty
 	for _, one := range f.cfg.Meshes.Members(m.ID) {
 		if one.Key == m.Self {
 			continue
@@ -91,9 +91,9 @@ func (f *Feature) there(m Mesh) (ways []way, connection string) {
 		path := f.cfg.Air.Path(m.ID, one.Key)
 		switch {
 		case path != unreachable:
-			connection = "connected"
-		case connection == "empty":
-			connection = "alone"
+			connection = connected
+		case connection == empty:
+			connection = alone
 		}
 		if path != unreachable || one.Online {
 			ways = append(ways, way{one, path})
@@ -101,6 +101,13 @@ func (f *Feature) there(m Mesh) (ways []way, connection string) {
 	}
 	return ways, connection
 }
+
+// What a ping says of the connection to the others.
+const (
+	connected = "connected"
+	alone     = "alone" // no other member's node is reached
+	empty     = "empty" // there is no other member
+)
 
 // unreachable is the path to a node that is not connected.
 const unreachable = "unreachable"

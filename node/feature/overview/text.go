@@ -2,7 +2,6 @@ package overview
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -41,21 +40,27 @@ func (p *Priority) UnmarshalJSON(raw []byte) error {
 }
 
 // Text lists the same facts.
-func (r InfoResponse) Text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Mesh %s (%s)\nYou: %s (%s), member key %s\n", r.Slug, r.ID, r.Name, r.Role, r.Member)
-	fmt.Fprintf(&b, "Your groups: %s\n", orNone(groupNames(r.Groups)))
-	fmt.Fprintf(&b, "Sessions online: %d\n", r.Peers)
-	fmt.Fprintf(&b, "Groups: %s\n", more(r.AllGroups, r.MoreGroups))
-	fmt.Fprintf(&b, "State keys: %d", r.StateCount)
+func (r InfoResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r InfoResponse) Lines() []op.Phrase {
+	keys := op.Phrasef("State keys: %d", r.StateCount)
 	if r.StateCount > 0 {
-		b.WriteString(": " + more(r.StateKeys, r.StateCount-len(r.StateKeys)))
+		keys = op.Phrasef("State keys: %d: %s", r.StateCount, more(r.StateKeys, r.StateCount-len(r.StateKeys)))
 	}
-	fmt.Fprintf(&b, "\nMembers: %d, %d online\n", len(r.Members), r.Online)
+	lines := []op.Phrase{
+		op.Phrasef("Mesh %s (%s)", r.Slug, r.ID),
+		op.Phrasef("You: %s (%s), member key %s", r.Name, r.Role, r.Member),
+		op.Phrasef("Your groups: %s", more(groupNames(r.Groups), 0)),
+		op.Phrasef("Sessions online: %d", r.Peers),
+		op.Phrasef("Groups: %s", more(r.AllGroups, r.MoreGroups)),
+		keys,
+		op.Phrasef("Members: %d, %d online", len(r.Members), r.Online),
+	}
 	for _, m := range r.Members {
-		fmt.Fprintf(&b, "  %s (%s) %s\n", m.Name, m.Role, m.Key)
+		lines = append(lines, op.Phrasef("  %s (%s) %s", m.Name, m.Role, m.Key))
 	}
-	return strings.TrimRight(b.String(), "\n")
+	return lines
 }
 
 func groupNames(groups []GroupOfPeer) []string {
@@ -70,19 +75,15 @@ func groupNames(groups []GroupOfPeer) []string {
 	return out
 }
 
-func orNone(list []string) string {
-	if len(list) == 0 {
-		return "none"
-	}
-	return strings.Join(list, ", ")
-}
-
 // more joins names and says how many are left out.
-func more(list []string, rest int) string {
-	if rest <= 0 {
-		return orNone(list)
+func more(list []string, rest int) op.Phrase {
+	switch {
+	case rest > 0:
+		return op.Phrasef("%s and %d more", strings.Join(list, ", "), rest)
+	case len(list) == 0:
+		return op.Word("none")
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(list, ", "), rest)
+	return op.Phrasef("%s", strings.Join(list, ", "))
 }
 
 // Text has a table per mesh.
@@ -142,53 +143,73 @@ func table(rows [][]string) string {
 }
 
 // Text tells what was found, from the connection to the last inch.
-func (r PingResponse) Text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Mesh %s (%s): %s\nYou: %s [%s]\nOthers online: %s, %s\nBuffered: %d\n", r.Slug, r.ID, r.Connection, r.Name, r.Status,
-		plural(r.Members, "member"), plural(r.Online, "session"), r.Buffered)
+func (r PingResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r PingResponse) Lines() []op.Phrase {
+	lines := []op.Phrase{
+		op.Phrasef("Mesh %s (%s): %s", r.Slug, r.ID, r.connection()),
+		op.Phrasef("You: %s [%s]", r.Name, r.Status),
+		op.Phrasef("Others online: %s, %s", members(r.Members), sessions(r.Online)),
+		op.Phrasef("Buffered: %d", r.Buffered),
+	}
 	for _, p := range r.Priorities {
-		fmt.Fprintf(&b, "%s:\n", p.Priority)
+		lines = append(lines, op.Phrasef("%s:", string(p.Priority)))
 		if p.Held != "" {
-			fmt.Fprintf(&b, "  warning: to you it would wait: %s\n", p.Held)
+			lines = append(lines, op.Phrasef("  warning: to you it would wait: %s", p.Held))
 		}
 		if len(p.Trips) == 0 {
-			b.WriteString("  no other member's node is online\n")
+			lines = append(lines, op.Word("  no other member's node is online"))
 		}
 		for _, t := range p.Trips {
-			b.WriteString("  " + t.line() + "\n")
+			lines = append(lines, t.line())
 		}
 	}
 	if r.Skipped > 0 {
-		fmt.Fprintf(&b, "Not asked: %d more\n", r.Skipped)
+		lines = append(lines, op.Phrasef("Not asked: %d more", r.Skipped))
 	}
-	fmt.Fprintf(&b, "Push handler: %s\nMessage mode: %s\nNotifications: %s",
-		either(r.Pipeline.Attached, "attached", "not attached"), r.Pipeline.Mode, either(r.Pipeline.Notifications, "on", "off"))
-	return b.String()
+	handler, pushed := op.Word("Push handler: not attached"), op.Word("Notifications: off")
+	if r.Pipeline.Attached {
+		handler = op.Word("Push handler: attached")
+	}
+	if r.Pipeline.Notifications {
+		pushed = op.Word("Notifications: on")
+	}
+	return append(lines, handler, op.Phrasef("Message mode: %s", r.Pipeline.Mode), pushed)
 }
 
-func (t Trip) line() string {
-	head := fmt.Sprintf("%s (%s, %s): ", t.Name, t.Member[:min(len(t.Member), 16)], t.Path)
-	if t.Error != "" {
-		return head + fmt.Sprintf("no answer: %s (%s)", t.Error, t.Code)
+func (r PingResponse) connection() op.Phrase {
+	switch r.Connection {
+	case connected:
+		return op.Word("connected")
+	case alone:
+		return op.Word("alone")
 	}
-	line := head + strconv.FormatFloat(t.MS, 'f', 1, 64) + " ms"
+	return op.Word("empty")
+}
+
+func (t Trip) line() op.Phrase {
+	head := op.Phrasef("  %s (%s, %s)", t.Name, t.Member[:min(len(t.Member), 16)], t.Path)
+	if t.Error != "" {
+		return op.Phrasef("%s: no answer: %s (%s)", head, t.Error, t.Code)
+	}
+	line := op.Phrasef("%s: %s ms", head, strconv.FormatFloat(t.MS, 'f', 1, 64))
 	if t.Held != "" {
-		line += "; warning: there it would wait: " + t.Held
+		return op.Phrasef("%s; warning: there it would wait: %s", line, t.Held)
 	}
 	return line
 }
 
-// plural writes a number with its noun.
-func plural(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
+func members(n int) op.Phrase {
+	if n == 1 {
+		return op.Word("1 member")
 	}
-	return strconv.Itoa(n) + " " + noun
+	return op.Phrasef("%d members", n)
 }
 
-func either(is bool, yes, no string) string {
-	if is {
-		return yes
+func sessions(n int) op.Phrase {
+	if n == 1 {
+		return op.Word("1 session")
 	}
-	return no
+	return op.Phrasef("%d sessions", n)
 }

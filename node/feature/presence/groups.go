@@ -3,7 +3,6 @@ package presence
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -61,11 +60,15 @@ type GroupResponse struct {
 }
 
 // Text confirms.
-func (r GroupResponse) Text() string {
+func (r GroupResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r GroupResponse) Lines() []op.Phrase {
+	where := strings.Join(r.Meshes, ", ")
 	if r.Joined {
-		return fmt.Sprintf("Joined %s in %s.", r.Group, strings.Join(r.Meshes, ", "))
+		return []op.Phrase{op.Phrasef("Joined %s in %s.", r.Group, where)}
 	}
-	return fmt.Sprintf("Not in %s any more, in %s.", r.Group, strings.Join(r.Meshes, ", "))
+	return []op.Phrase{op.Phrasef("Not in %s any more, in %s.", r.Group, where)}
 }
 
 // GroupsRequest asks about one mesh.

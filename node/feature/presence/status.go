@@ -2,7 +2,6 @@ package presence
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -50,8 +49,11 @@ type SetStatusResponse struct {
 }
 
 // Text confirms.
-func (r SetStatusResponse) Text() string {
-	return fmt.Sprintf("Status %s in %s.", r.Status, strings.Join(r.Meshes, ", "))
+func (r SetStatusResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r SetStatusResponse) Lines() []op.Phrase {
+	return []op.Phrase{op.Phrasef("Status %s in %s.", r.Status, strings.Join(r.Meshes, ", "))}
 }
 
 // ReportRequest is what a hook saw.

@@ -31,11 +31,15 @@ type SetVisibleResponse struct {
 }
 
 // Text confirms.
-func (r SetVisibleResponse) Text() string {
+func (r SetVisibleResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r SetVisibleResponse) Lines() []op.Phrase {
+	where := strings.Join(r.Meshes, ", ")
 	if r.Visible {
-		return "Visible to everybody in " + strings.Join(r.Meshes, ", ") + "."
+		return []op.Phrase{op.Phrasef("Visible to everybody in %s.", where)}
 	}
-	return "Hidden in " + strings.Join(r.Meshes, ", ") + ". Direct messages still arrive."
+	return []op.Phrase{op.Phrasef("Hidden in %s. Direct messages still arrive.", where)}
 }
 
 func (f *Feature) answerSetVisible(ctx context.Context, c op.Caller, in SetVisibleRequest) (SetVisibleResponse, error) {

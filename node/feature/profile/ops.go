@@ -122,7 +122,7 @@ func (s Shown) text(slug string) string {
 	}
 	groups := make([]string, 0, len(s.Groups))
 	for _, g := range s.Groups {
-		groups = append(groups, g.text())
+		groups = append(groups, g.Text())
 	}
 	admitted := s.Admitted
 	if admitted != "" {
@@ -141,7 +141,8 @@ func (s Shown) text(slug string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (g Group) text() string {
+// Text is the group as people write it, as in @eng (lead).
+func (g Group) Text() string {
 	if g.Role == "" {
 		return "@" + g.Name
 	}

@@ -164,20 +164,26 @@ type Writer struct {
 }
 
 // Text says who may write.
-func (r WritersResponse) Text() string {
+func (r WritersResponse) Text() string { return op.TextOf(r.Lines()) }
+
+// Lines implements op.Teller.
+func (r WritersResponse) Lines() []op.Phrase {
 	if r.Everyone {
-		return "Everyone in " + r.Slug + " may write shared state."
+		return []op.Phrase{op.Phrasef("Everyone in %s may write shared state.", r.Slug)}
 	}
 	if len(r.Writers) == 0 {
-		return "Nobody in " + r.Slug + " may write shared state."
+		return []op.Phrase{op.Phrasef("Nobody in %s may write shared state.", r.Slug)}
 	}
-	names := make([]string, 0, len(r.Writers))
-	for _, w := range r.Writers {
+	var names op.Phrase
+	for i, w := range r.Writers {
+		one := op.Phrasef("%s", w.Name)
 		if w.Name == "" {
-			names = append(names, "somebody who is no member now ("+w.Key[:16]+")")
-			continue
+			one = op.Phrasef("somebody who is no member now (%s)", w.Key[:16])
 		}
-		names = append(names, w.Name)
+		if i > 0 {
+			one = op.Phrasef("%s, %s", names, one)
+		}
+		names = one
 	}
-	return "In " + r.Slug + " these may write shared state: " + strings.Join(names, ", ") + "."
+	return []op.Phrase{op.Phrasef("In %s these may write shared state: %s.", r.Slug, names)}
 }
