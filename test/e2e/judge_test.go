@@ -219,8 +219,9 @@ func (f *flow) fits(v *verdict, p *post, s *seat, has, grouped, listed bool, gro
 	case has && !listed:
 		v.say("message %s to %s was shown to %s, whose member is no recipient", p.id, strings.Join(p.request.To, ", "), s.session)
 	case !has && was == yes && (grouped || everybody):
-		v.say("message %s of %s/%.8s to %s (%s) was never shown to %s, which it means: at home between %s and %s, row %v\n  open%s\n  visible%s", p.id, p.from.home.Name, p.session,
-			strings.Join(p.request.To, ", "), p.request.Priority, s.session, from.Format(clock), to.Format(clock), p.rows[s.side.key], s.open.around(to), s.visible.around(to))
+		v.say("message %s of %s/%.8s to %s (%s) was never shown to %s, which it means: at home between %s and %s, row %v, answer %v\n  open%s\n  visible%s\n  red%s\n  red/deep%s\n  blue%s", p.id, p.from.home.Name, p.session,
+			strings.Join(p.request.To, ", "), p.request.Priority, s.session, from.Format(clock), to.Format(clock), p.rows[s.side.key], p.answer.Targets,
+			s.open.around(to), s.visible.around(to), s.in["red"].around(to), s.in["red/deep"].around(to), s.in["blue"].around(to))
 	case has && grouped && was == no && s.side.attended(from, to):
 		v.say("message %s to %s was shown to %s, which it does not mean", p.id, strings.Join(p.request.To, ", "), s.session)
 	case !grouped:
@@ -237,9 +238,15 @@ func (s *side) attended(from, to time.Time) bool {
 	return slices.ContainsFunc(s.seats, func(seat *seat) bool { return sure(&seat.open, from, to) == yes })
 }
 
-// groups are the targets that mean many.
-func (p *post) groups() []string {
-	return slices.DeleteFunc(slices.Clone(p.request.To), func(t string) bool { return t != "*" && !strings.HasPrefix(t, "@") })
+// groups are the targets that mean many, without those that the answer said nobody is in:
+// for all the sender knew.
+func (p *post) groups() (out []string) {
+	for _, r := range p.answer.Targets {
+		if r.OK && (r.Target == "*" || strings.HasPrefix(r.Target, "@")) {
+			out = append(out, r.Target)
+		}
+	}
+	return out
 }
 
 // finish has everything arrive: all are there and idle. In vain is no error: judge
