@@ -26,7 +26,7 @@ type sealed struct {
 	homes     []outbox.Home     // where rows are to be sent
 	open      int               // rows to be sent
 	here      []ident.PublicKey // who on this node gets it
-	air       bool              // it goes through the air first
+	air       bool              // it goes through the air first; the commit has the last word
 	ord       uint64            // of the commit
 }
 
@@ -159,6 +159,7 @@ func (f *Feature) commit(tx *store.Tx, s *sealed, g *gate, trip *courier.Trip) (
 			return false, err
 		}
 	}
+	s.air = f.stillCries(s)
 	wait := time.Duration(0)
 	if s.air {
 		wait = airTime

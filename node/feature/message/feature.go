@@ -112,6 +112,7 @@ type Feature struct {
 
 	mu        sync.Mutex // guards what follows
 	sending   map[ident.PublicKey]*delivery.Bucket
+	named     map[line]time.Duration // when a message to many last named somebody as well
 	receiving map[outbox.Home]*delivery.Bucket
 }
 
@@ -129,7 +130,7 @@ func New(cfg Config) (*Feature, error) {
 	}
 	f := &Feature{
 		cfg: cfg, limits: cfg.Limits.filled(), log: cfg.Log, age: a, doors: newDoors(), air: newAir(), told: make(chan *news, toldQueue), recent: newRecent(a.now()),
-		sending: make(map[ident.PublicKey]*delivery.Bucket), receiving: make(map[outbox.Home]*delivery.Bucket),
+		sending: make(map[ident.PublicKey]*delivery.Bucket), receiving: make(map[outbox.Home]*delivery.Bucket), named: make(map[line]time.Duration),
 	}
 	f.courier = courier.New(courier.Config{
 		DB: cfg.DB, Send: cfg.Mail.Send, Tell: cfg.Mail.SendReceipt,

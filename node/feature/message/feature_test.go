@@ -23,7 +23,7 @@ func scene(t *testing.T, fn func(t *testing.T, w *world, alice, bob *node)) {
 func staged(t *testing.T, before func(*world), fn func(t *testing.T, w *world, alice, bob *node)) {
 	t.Helper()
 	dir := memory(t)
-	synctest.Test(t, func(t *testing.T) {
+	virtual(t, func(t *testing.T) {
 		w := newWorld(t, dir, "alice", "bob")
 		before(w)
 		w.start()

@@ -71,6 +71,24 @@ func (f *Feature) mayCry(homes int) bool {
 		f.cfg.Mono()-f.age.start >= delivery.Patience
 }
 
+// stillCries tells whether a message that may go through the air does. One that comes soon
+// after one that also named somebody does not: whom that means, groups do not say, so only
+// letters keep the order of the two. It is asked in commits, one after the other.
+func (f *Feature) stillCries(s *sealed) bool {
+	if !s.remember.Many {
+		return false
+	}
+	in, now := line{s.self.Mesh, s.msg.Priority}, f.cfg.Mono()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(s.msg.To) > 0 {
+		f.named[in] = now
+		return false
+	}
+	at, ok := f.named[in]
+	return s.air && (!ok || now-at >= delivery.Patience)
+}
+
 // cryOut tells the air of accepted messages, until ctx ends.
 func (f *Feature) cryOut(ctx context.Context) error {
 	last := make(map[line][]cried)

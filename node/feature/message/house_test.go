@@ -22,7 +22,7 @@ func TestAStoreThatTakesNothingEndsNothing(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	synctest.Test(t, func(t *testing.T) {
+	virtual(t, func(t *testing.T) {
 		began := time.Now()
 		mono := func() time.Duration { return time.Since(began) }
 		f := &Feature{cfg: Config{DB: db, Now: time.Now, Mono: mono}, log: slog.New(slog.DiscardHandler), age: &age{base: ageStart, mono: mono}}

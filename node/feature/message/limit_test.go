@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/claudemesh/claudemesh/node/feature/message/cause"
@@ -77,7 +76,7 @@ func TestAgentsThatAnswerEverything(t *testing.T) {
 	for name, homes := range map[string]int{"on one node": 1, "on three nodes": 3, "on seventeen nodes": 17} {
 		t.Run(name, func(t *testing.T) {
 			dir := memory(t)
-			synctest.Test(t, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
 				var names []string
 				for i := range homes {
 					names = append(names, fmt.Sprintf("node%d", i))
@@ -202,7 +201,7 @@ func TestCauseIsInherited(t *testing.T) {
 // TestPipeline: thirty steps in a row, each passing on to the next, are no chatter.
 func TestPipeline(t *testing.T) {
 	dir := memory(t)
-	synctest.Test(t, func(t *testing.T) {
+	virtual(t, func(t *testing.T) {
 		w := newWorld(t, dir, "n0", "n1", "n2")
 		for i := range 28 {
 			w.nodes[i%3].addSession(fmt.Sprintf("step%d", i))

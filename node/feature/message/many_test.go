@@ -18,7 +18,7 @@ import (
 func crew(t *testing.T, before func(*world), fn func(t *testing.T, w *world, alice, bob, carol *node)) {
 	t.Helper()
 	dir := memory(t)
-	synctest.Test(t, func(t *testing.T) {
+	virtual(t, func(t *testing.T) {
 		w := newWorld(t, dir, "alice", "bob", "carol")
 		alice, bob, carol := w.nodes[0], w.nodes[1], w.nodes[2]
 		bob.addSession("bob-2")
@@ -268,6 +268,24 @@ func TestManyInOrder(t *testing.T) {
 		all := strings.Join(want, ",")
 		equal(t, "carol", carol.got(), all)
 		equal(t, "bob", bob.got(), strings.Join([]string{all, all, all}, "|"))
+	})
+}
+
+// TestNamedAndManyInOrder: one to a group that also names somebody outside of it comes by
+// letter alone, and those to many that follow do not overtake it through the air.
+func TestNamedAndManyInOrder(t *testing.T) {
+	crew(t, func(w *world) { w.slow = 500 * time.Millisecond }, func(t *testing.T, _ *world, alice, _, carol *node) {
+		var want []string
+		for i := range 10 {
+			for _, to := range [][]string{{"carol", "@a/b"}, {"*"}, {"carol", "@a/b"}} {
+				text := fmt.Sprint(i, to)
+				alice.to(alice.sessions[0], text, to...)
+				want = append(want, text)
+			}
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		equal(t, "carol", carol.got(), strings.Join(want, ","))
 	})
 }
 

@@ -43,7 +43,7 @@ type asked struct {
 func histories(t *testing.T, play func(t *rapid.T, dir string)) {
 	dir := memory(t)
 	n := 0
-	synctest.Test(t, func(t *testing.T) {
+	virtual(t, func(t *testing.T) {
 		rapid.Check(bubble{t}, func(rt *rapid.T) {
 			n++
 			place := filepath.Join(dir, fmt.Sprint(n))

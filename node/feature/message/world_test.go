@@ -8,9 +8,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/claudemesh/claudemesh/overlay/ident"
@@ -19,6 +21,16 @@ import (
 )
 
 func TestMain(m *testing.M) { storetest.Main(m, 300) }
+
+// virtual runs a test in a bubble of virtual time. The race detector does not bear timers of
+// one bubble that fire on two processors at once (golang.org/issue/78156): it gets one.
+func virtual(t *testing.T, f func(*testing.T)) {
+	t.Helper()
+	if raced {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	}
+	synctest.Test(t, f)
+}
 
 // checker is what both testing.T and rapid.T can do.
 type checker interface {

@@ -126,6 +126,10 @@ func (b Box) Alone(e Entry) (bool, error) {
 	if b.Followed(e.Key, e.Priority, e.Ord) {
 		return false, nil
 	}
+	// Something later than the one before it is not enough: that may have come without it.
+	if e.Prev != 0 && b.line.Get(lineKey(e.Key, e.Priority, e.Prev)) == nil {
+		return false, nil
+	}
 	var before, seq uint64
 	b.line.Descend(lineKey(e.Key, e.Priority, e.Ord-1), func(k, v []byte) bool {
 		if same(k) && len(v) == 8 {
@@ -133,9 +137,6 @@ func (b Box) Alone(e Entry) (bool, error) {
 		}
 		return false
 	})
-	if before < e.Prev {
-		return false, nil
-	}
 	point := b.open.Get(openKey(e.Mesh, e.Address, seq))
 	if before == 0 || point == nil {
 		return true, nil
