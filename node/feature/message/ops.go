@@ -133,7 +133,7 @@ func (r SendResponse) Text() string {
 	lines := make([]string, 0, len(r.Targets))
 	for _, t := range r.Targets {
 		if !t.OK {
-			lines = append(lines, fmt.Sprintf("✘ %s: %s", t.Target, t.Error))
+			lines = append(lines, fmt.Sprintf("✘ %s: %s (%s)", t.Target, t.Error, t.Code))
 			continue
 		}
 		if t.Members > 0 {
